@@ -1,0 +1,44 @@
+namespace Ashlar;
+
+/// <summary>An environment variable that Ashlar reads.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Meaning">What it does, as one sentence.</param>
+/// <param name="Values">The values it takes.</param>
+/// <param name="Default">What holds while it is not set.</param>
+public sealed record AshlarVariable(string Name, string Meaning, string Values, string Default)
+{
+    /// <summary>Its value now, without the blanks around it; null while it is unset or blank.</summary>
+    public string? Value => Environment.GetEnvironmentVariable(Name)?.Trim() is { Length: > 0 } value ? value : null;
+}
+
+/// <summary>The table of every environment variable that Ashlar reads; nothing else in Ashlar names one.</summary>
+/// <remarks>The text is kept here, its meaning where it is used. <c>ashlar env</c> prints this table.</remarks>
+public static class AshlarEnvironment
+{
+    /// <summary>Forces one instruction path of the CPU.</summary>
+    public static AshlarVariable Isa { get; } =
+        new("ASHLAR_ISA", "Forces one instruction path of the CPU.", "avx512 | avx2 | portable", "the widest this machine has");
+
+    /// <summary>How many threads run a kernel.</summary>
+    public static AshlarVariable Threads { get; } =
+        new("ASHLAR_THREADS", "How many threads run a kernel.", "1 to 1024", "the number of processors");
+
+    /// <summary>How far programs are optimised.</summary>
+    public static AshlarVariable Level { get; } =
+        new("ASHLAR_LEVEL", "How far programs are optimised.", "O0 (a kernel per op) | O1 (fusion) | O2 (whole graph)", "O2");
+
+    /// <summary>Prints what each compiler pass made.</summary>
+    public static AshlarVariable Dump { get; } =
+        new("ASHLAR_DUMP", "Prints what each compiler pass made.", "a pass's name | all", "nothing is printed");
+
+    /// <summary>Tests: rewrite the golden files.</summary>
+    public static AshlarVariable Accept { get; } =
+        new("ASHLAR_ACCEPT", "Tests only: rewrites the golden files instead of comparing with them.", "1", "compare");
+
+    /// <summary>Tests: where large inputs lie.</summary>
+    public static AshlarVariable Data { get; } =
+        new("ASHLAR_DATA", "Tests only: the folder of inputs too large for the repository.", "a folder", "those tests are skipped");
+
+    /// <summary>Every variable, in the order of printing.</summary>
+    public static IReadOnlyList<AshlarVariable> All { get; } = [Isa, Threads, Level, Dump, Accept, Data];
+}
