@@ -1,0 +1,47 @@
+namespace Ashlar.Graph;
+
+/// <summary>Element type and shape of a node's result.</summary>
+public readonly record struct NodeType(DType DType, Shape Shape);
+
+/// <summary>From (gradient of the result, the node, its inputs) to one gradient per input; null where there is none.</summary>
+public delegate Node?[] GradientRule(Node dy, Node y, IReadOnlyList<Node> x);
+
+/// <summary>What an op means. How it runs is the compiler's business.</summary>
+/// <param name="Op">The op.</param>
+/// <param name="Name">What the text form calls it.</param>
+/// <param name="Infer">The shape rule: checks the inputs and gives the result's type, or throws at the caller's line.</param>
+public sealed record Meaning(Op Op, string Name, Func<Node[], Attributes?, NodeType> Infer)
+{
+    /// <summary>Of an elementwise op: the result's element from the inputs' elements.</summary>
+    public Func<double[], double>? Element { get; init; }
+
+    /// <summary>Of any other primitive: the whole result from the whole inputs.</summary>
+    public Func<Node, Value[], Value>? Evaluate { get; init; }
+
+    /// <summary>Reverse-mode rule; null for ops without one (integers, comparisons) and for those that decompose.</summary>
+    public GradientRule? Gradient { get; init; }
+
+    /// <summary>Of a composite: the same value in simpler ops.</summary>
+    public Func<Node, Node>? Decompose { get; init; }
+}
+
+/// <summary>The table of all ops, one row each, kept in one file per family.</summary>
+public static class Meanings
+{
+    static readonly Meaning[] table = Fill();
+
+    /// <summary>The row of an op.</summary>
+    public static Meaning Of(Op op) => table[(int)op];
+
+    /// <summary>Every row, in the order of <see cref="Op"/>.</summary>
+    public static IReadOnlyList<Meaning> All => table;
+
+    static Meaning[] Fill()
+    {
+        var rows = new Meaning[Enum.GetValues<Op>().Length];
+        foreach (var row in (Meaning[])[.. Leaves.Rows, .. Elementwise.Rows, .. Movement.Rows, .. Reductions.Rows, .. Indexing.Rows,
+                 .. Contraction.Rows, .. Regions.Rows, .. Composites.Rows])
+            rows[(int)row.Op] = row;
+        return rows;
+    }
+}

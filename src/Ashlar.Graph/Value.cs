@@ -1,0 +1,10 @@
+namespace Ashlar.Graph;
+
+/// <summary>An array of the reference interpreter: doubles in row-major order, whatever the element type.</summary>
+/// <param name="Data">The elements. Integers are exact up to 2^53; bools are 0 and 1.</param>
+/// <param name="Extents">The extents of its axes.</param>
+public sealed record Value(double[] Data, long[] Extents)
+{
+    /// <summary>An array of these extents, all zero.</summary>
+    public static Value Zeros(long[] extents) => new(new double[extents.Aggregate(1L, (a, b) => a * b)], extents);
+}
