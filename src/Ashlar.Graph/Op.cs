@@ -48,4 +48,9 @@ public enum Op : byte
 
     // 11. Composites: a name for a pattern that kernels and gradients know better; each has a decomposition
     Sigmoid, Silu, Gelu, Softmax, LogSoftmax, RmsNorm, LayerNorm, CrossEntropy, SwiGlu, Rope, Attention,
+
+    // 12. Leaves of tile expressions: scalars at one point of a loop nest (Ashlar.Tiles)
+    Index,          // the value of a loop variable, an int64
+    Load,           // an element of a buffer or tile
+    Bound,          // its first input, checked to be at least 0 and below the second
 }
