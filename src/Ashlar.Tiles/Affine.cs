@@ -156,7 +156,7 @@ public sealed class Affine
     static Affine Atom(Node node) => new(0, new() { [node.Id] = (node, 1) });
 
     // The terms that the divisor divides, already divided, and the others.
-    (Affine Whole, Affine Rest) Split(Extent divisor)
+    (Affine Whole, Affine Remainder) Split(Extent divisor)
     {
         Affine whole = Of(0), rest = Of(0);
         foreach (var (atom, factor) in terms.Values)
