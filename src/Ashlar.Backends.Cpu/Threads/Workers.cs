@@ -37,15 +37,16 @@ sealed unsafe class Workers : IDisposable
     }
 
     /// <summary>Where the workers of one call meet; what all write and what all watch lie in different lines.</summary>
-    [StructLayout(LayoutKind.Explicit, Size = 256)]
+    [StructLayout(LayoutKind.Explicit, Size = 512)]
     struct Meeting
     {
         [FieldOffset(0)] public int Arrived;       // workers that wait in Sync
         [FieldOffset(128)] public int Phase;       // how often Sync has let all through
         [FieldOffset(132)] public int Failed;      // 1 once a body of this call threw
+        [FieldOffset(256)] public int Turn;        // 0: nobody calls; 1: a thread does; 2: and others may wait for it to end
     }
 
-    readonly Lock turn = new();
+    readonly SemaphoreSlim nextTurn = new(0);
     readonly Slot* slots;
     readonly Meeting* meeting;                     // lies behind the slots
     readonly SemaphoreSlim[] wakeUps;              // index 0 wakes the caller
@@ -98,7 +99,9 @@ sealed unsafe class Workers : IDisposable
             body(state, 0, 1);
             return;
         }
-        lock (turn) RunInTurn(Math.Min(workers, Count), body, state);
+        EnterTurn();
+        try { RunInTurn(Math.Clamp(workers, 1, Count), body, state); }
+        finally { LeaveTurn(); }
     }
 
     /// <summary>Runs <c>body(worker, workers)</c> on every worker at once; free of allocation if the delegate is kept.</summary>
@@ -112,11 +115,16 @@ sealed unsafe class Workers : IDisposable
             body(0, 1);
             return;
         }
-        lock (turn)
+        EnterTurn();
+        try
         {
             action = body;
-            try { RunInTurn(Math.Min(workers, Count), null, null); }
-            finally { action = null; }
+            RunInTurn(Math.Clamp(workers, 1, Count), null, null);
+        }
+        finally
+        {
+            action = null;
+            LeaveTurn();
         }
     }
 
@@ -141,9 +149,22 @@ sealed unsafe class Workers : IDisposable
         }
     }
 
-    void RunInTurn(int workers, delegate*<void*, int, int, void> body, void* state)
+    // A mutex of three states (Drepper, "Futexes are tricky", 2005) in memory of its own: a Lock object may come to lie beside
+    // what the workers read, and then every call pays two more trips between caches.
+    void EnterTurn()
     {
         ObjectDisposedException.ThrowIf(isStopping, this);
+        if (Interlocked.CompareExchange(ref meeting->Turn, 1, 0) == 0) return;
+        while (Interlocked.Exchange(ref meeting->Turn, 2) != 0) nextTurn.Wait();
+    }
+
+    void LeaveTurn()
+    {
+        if (Interlocked.Exchange(ref meeting->Turn, 0) == 2) nextTurn.Release();
+    }
+
+    void RunInTurn(int workers, delegate*<void*, int, int, void> body, void* state)
+    {
         isInside = true;
         for (int worker = 1; worker < workers; worker++)
         {
@@ -151,7 +172,7 @@ sealed unsafe class Workers : IDisposable
             slot->Body = body;
             slot->State = state;
             slot->Workers = workers;
-            Interlocked.Increment(ref slot->Posted);           // a full fence: then Parked is read
+            Volatile.Write(ref slot->Posted, slot->Posted + 1);
             Wake(worker);
         }
         Invoke(0, workers, body, state);
@@ -173,7 +194,7 @@ sealed unsafe class Workers : IDisposable
             Wait(worker, &slot->Posted, seen);
             if (isStopping) return;
             Invoke(worker, slot->Workers, slot->Body, slot->State);
-            Interlocked.Increment(ref slot->Finished);         // a full fence: then the caller's Parked is read
+            Volatile.Write(ref slot->Finished, seen + 1);
             Wake(0);
         }
     }
@@ -196,16 +217,26 @@ sealed unsafe class Workers : IDisposable
     {
         if (waitings[owner].Spin(number, old)) return;
         long parkedAt = Waiting.Now;
+        bool isInterrupted = false;
         Slot* slot = slots + owner;
         while (Volatile.Read(ref *number) == old)
         {
-            Interlocked.Exchange(ref slot->Parked, 1);         // a full fence: then the number is read again
+            Volatile.Write(ref slot->Parked, 1);
+            Interlocked.MemoryBarrierProcessWide();            // see Wake
             if (Volatile.Read(ref *number) != old && Interlocked.Exchange(ref slot->Parked, 0) == 1) break;
-            wakeUps[owner].Wait();                             // whoever took Parked back to 0 has released or will
+            try { wakeUps[owner].Wait(); }                     // whoever took Parked back to 0 has released or will
+            catch (ThreadInterruptedException) { isInterrupted = true; }
         }
+        if (isInterrupted) Thread.CurrentThread.Interrupt();   // workers still used the caller's stack: only now may it leave
         waitings[owner].Learn(Waiting.Now - parkedAt);
     }
 
+    /// <summary>Wakes the owner of a slot if it parks; the number it waits for was written just before.</summary>
+    /// <remarks>
+    /// Between that write and the read of Parked there must be a fence, or both sides could miss each other. It would cost
+    /// every call a trip between two caches, so the one who parks puts it here for us, by a process-wide barrier: it is slow,
+    /// but whoever parks has time.
+    /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     void Wake(int owner)
     {
@@ -225,19 +256,17 @@ sealed unsafe class Workers : IDisposable
     /// <summary>Ends the threads. Calls that come later are refused.</summary>
     public void Dispose()
     {
-        lock (turn)
+        if (isStopping) return;
+        EnterTurn();
+        isStopping = true;
+        for (int worker = 1; worker < Count; worker++)
         {
-            if (isStopping) return;
-            isStopping = true;
-            for (int worker = 1; worker < Count; worker++)
-            {
-                Interlocked.Increment(ref slots[worker].Posted);
-                Wake(worker);
-            }
-            foreach (var thread in threads) thread.Join();
-            foreach (var wakeUp in wakeUps) wakeUp.Dispose();
-            NativeMemory.AlignedFree(slots);
+            Volatile.Write(ref slots[worker].Posted, slots[worker].Posted + 1);
+            Wake(worker);
         }
+        foreach (var thread in threads) thread.Join();
+        foreach (var wakeUp in wakeUps) wakeUp.Dispose();
+        NativeMemory.AlignedFree(slots);
     }
 
     /// <summary>The number of threads that a value of ASHLAR_THREADS asks for.</summary>

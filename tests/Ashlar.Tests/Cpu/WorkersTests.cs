@@ -186,6 +186,40 @@ public unsafe class WorkersTests
     }
 
     [Fact]
+    public void Workers_FinishTheCall_WhenTheCallerIsInterrupted()
+    {
+        using var workers = new Workers(2);
+        int done = 0;
+        bool wasInterrupted = false;
+        var caller = new Thread(() =>
+        {
+            var self = Thread.CurrentThread;
+            workers.Run((worker, _) =>
+            {
+                if (worker == 0) return;
+                self.Interrupt();
+                Thread.Sleep(20);
+                done = 1;
+            });
+            if (done != 1) return;
+            try { Thread.Sleep(1000); }
+            catch (ThreadInterruptedException) { wasInterrupted = true; }
+        });
+        caller.Start();
+        caller.Join();
+        Assert.True(wasInterrupted);
+    }
+
+    [Fact]
+    public void Workers_RefuseCalls_AfterDispose()
+    {
+        var workers = new Workers(2);
+        workers.Dispose();
+        workers.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => workers.Run((_, _) => { }));
+    }
+
+    [Fact]
     public void Workers_SurviveCollections_WhileTheySpin()
     {
         using var workers = new Workers(2);
