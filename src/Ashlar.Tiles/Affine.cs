@@ -82,6 +82,7 @@ public sealed class Affine
         if (divisor == 1) return this;
         var (whole, rest) = Split(divisor);
         if (rest.IsWithin(divisor)) return whole;
+        if (rest.CommonFactor(divisor) is var (factor, multiples, _, smaller)) return whole + multiples.Divide(smaller);
         return whole + Atom(Nodes.Binary(Op.Div, rest.ToNode(), Nodes.Size(divisor)));
     }
 
@@ -90,7 +91,9 @@ public sealed class Affine
     {
         if (divisor == 1) return Of(0);
         var (_, rest) = Split(divisor);
-        return rest.IsWithin(divisor) ? rest : Atom(Nodes.Binary(Op.Mod, rest.ToNode(), Nodes.Size(divisor)));
+        if (rest.IsWithin(divisor)) return rest;
+        if (rest.CommonFactor(divisor) is var (factor, multiples, small, smaller)) return multiples.Modulo(smaller) * factor + small;
+        return Atom(Nodes.Binary(Op.Mod, rest.ToNode(), Nodes.Size(divisor)));
     }
 
     /// <summary>True when every value is at least 0 and below <paramref name="limit"/>.</summary>
@@ -154,6 +157,18 @@ public sealed class Affine
         string.Join(" + ", terms.Values.Select(term => $"{term.Factor}*{(term.Atom.Op == Op.Index ? term.Atom.Variable().Name : term.Atom.Meaning.Name)}").Append(Constant.ToString()));
 
     static Affine Atom(Node node) => new(0, new() { [node.Id] = (node, 1) });
+
+    // (4 v + c) / 16 is v / 4 where 0 <= c < 4: a factor of the divisor that all but a small rest share.
+    (Extent Factor, Affine Multiples, Affine Small, Extent Divisor)? CommonFactor(Extent divisor)
+    {
+        foreach (var (_, factor) in terms.Values)
+        {
+            if (factor == 1 || factor.Min < 1 || !divisor.TryDivide(factor, out var smaller)) continue;
+            var (multiples, small) = Split(factor);
+            if (!multiples.IsConstant && small.IsWithin(factor)) return (factor, multiples, small, smaller);
+        }
+        return null;
+    }
 
     // The terms that the divisor divides, already divided, and the others.
     (Affine Whole, Affine Remainder) Split(Extent divisor)

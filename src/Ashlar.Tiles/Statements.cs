@@ -38,6 +38,11 @@ public enum StoreMode
 /// Expressions use the elementwise ops of the graph level, with <see cref="Op.Index"/> for loop variables (int64), <see cref="Op.Size"/>
 /// for symbolic extents, <see cref="Op.Load"/> for elements of buffers and tiles, <see cref="Op.Bound"/> for checked indices.
 /// Integer Div is floor division and Mod has the sign of the divisor, so index arithmetic needs no cases.
+/// What the fusion pass relies on, so a lowering does it: neighbouring statements whose domains (Domain then Over) are the same
+/// variables and extents run as one loop, so a shared subexpression (one node, since nodes are hash-consed) is computed once per
+/// point and an input is loaded once; what does not depend on the inner variables is hoisted out of the loop; a statement with
+/// an empty domain is scalar code. Values are in compute types (f32, f64, i32, i64, bool); smaller types occur only in Load, in
+/// Store, and in a Cast to a small type and back, which rounds or wraps.
 /// </remarks>
 public abstract record Statement;
 

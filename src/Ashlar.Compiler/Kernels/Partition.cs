@@ -1,0 +1,256 @@
+using Ashlar.Graph;
+
+namespace Ashlar.Compiler.Kernels;
+
+/// <summary>Cuts a graph into kernels: which nodes get memory, and which are computed where they are used.</summary>
+/// <remarks>
+/// It starts with one kernel per node that needs one (results, reductions, contractions, values with several users) and joins
+/// kernels while that saves memory traffic, greatest saving first. Joining must not make a cycle, and every stored node must be
+/// seen by the joined kernel element for element (<see cref="Views"/>), so that each is computed exactly once.
+/// </remarks>
+sealed class Partition
+{
+    // Beyond this a row does not stay in the second-level cache from its first pass to its last.
+    const long LongestRow = 1 << 17;
+
+    // Generated code must stay inside RyuJIT's budget for full optimisation; an exp is about 12 instructions.
+    const int GreatestCost = 260;
+    const int MostBuffers = 20;
+
+    readonly Function function;
+    readonly bool fuse;
+    readonly bool epilogues;
+    readonly Dictionary<Node, List<Node>> users;
+    readonly HashSet<Node> results;
+    readonly Dictionary<Node, Kernel> owner = [];
+    readonly List<Kernel> kernels = [];
+
+    Partition(Function function, bool fuse, bool epilogues)
+    {
+        this.function = function;
+        this.fuse = fuse;
+        this.epilogues = epilogues;
+        users = Traversal.Users(function.Results);
+        results = [.. function.Results];
+    }
+
+    /// <summary>The kernels of a function, in an order in which they can run.</summary>
+    /// <param name="function">Primitive ops only.</param>
+    /// <param name="fuse">False: one kernel per op.</param>
+    /// <param name="epilogues">Join elementwise work to contractions.</param>
+    public static List<Kernel> Of(Function function, bool fuse, bool epilogues)
+    {
+        var partition = new Partition(function, fuse, epilogues);
+        partition.Seed();
+        if (fuse)
+        {
+            while (partition.Join()) { }
+        }
+        return partition.Ordered();
+    }
+
+    /// <summary>True for the nodes that are in memory before any kernel runs.</summary>
+    public static bool IsStored(Node node) => node.Op is Op.Parameter or Op.Buffer;
+
+    void Seed()
+    {
+        foreach (var node in Traversal.PostOrder(function.Results))
+        {
+            if (IsStored(node)) continue;
+            if (IsAnchor(node) || results.Contains(node) || !fuse && Estimate.Cost(node.Op) > 0 || fuse && IsShared(node) || FeedsAnchorUnreadably(node))
+                Add(node);
+        }
+    }
+
+    void Add(Node node)
+    {
+        if (owner.ContainsKey(node)) return;
+        var kernel = KernelOf(node);
+        kernels.Add(kernel);
+        owner[node] = kernel;
+    }
+
+    static Kernel KernelOf(Node node)
+    {
+        if (node.Op == Op.Contract) return new() { Kind = KernelKind.Contraction, Roots = [node], Anchor = node, Rows = node.Shape.Elements };
+        if (IsRowReduction(node)) return new() { Kind = KernelKind.Rows, Roots = [node], Rows = node.Shape.Elements, Columns = Row(node) };
+        if (IsAnchor(node)) return new() { Kind = KernelKind.Single, Roots = [node], Anchor = node, Rows = node.Shape.Elements };
+        return new() { Kind = KernelKind.Map, Roots = [node], Rows = node.Shape.Elements };
+    }
+
+    /// <summary>True for ops that are not computed where they are used.</summary>
+    public static bool IsAnchor(Node node) => node.Op is >= Op.ReduceSum and <= Op.ArgSort or Op.Scatter or Op.Contract;
+
+    /// <summary>True for a reduction over trailing axes that make a row short enough to stay in cache.</summary>
+    public static bool IsRowReduction(Node node)
+    {
+        if (node.Op is < Op.ReduceSum or > Op.ArgMin || node.Inputs[0].Shape.Rank == 0) return false;
+        int kept = node.Inputs[0].Shape.Rank - ReducedAxes(node).Length;
+        if (!ReducedAxes(node).Order().SequenceEqual(Enumerable.Range(kept, node.Inputs[0].Shape.Rank - kept))) return false;
+        return Row(node).Max is > 0 and <= LongestRow;
+    }
+
+    /// <summary>The axes of the input that a reduction makes vanish.</summary>
+    public static int[] ReducedAxes(Node node) => node.Op is Op.ArgMax or Op.ArgMin ? [node.Get<AxisAttributes>().Axis] : [.. node.Get<AxesAttributes>().Axes];
+
+    static Extent Row(Node node) => Extent.Product(ReducedAxes(node).Select(axis => node.Inputs[0].Shape[axis]));
+
+    // A value that several nodes use is stored, unless computing it again is cheaper than reading it.
+    bool IsShared(Node node)
+    {
+        if (Estimate.Cost(node.Op) == 0 || users[node].Count < 2) return false;
+        var (cost, bytes) = Recompute(node);
+        return cost > 4 || bytes > Estimate.Bytes(node);
+    }
+
+    (int Cost, long Bytes) Recompute(Node root)
+    {
+        int cost = 0;
+        long bytes = 0;
+        var seen = new HashSet<Node>();
+        var stack = new Stack<Node>([root]);
+        while (stack.TryPop(out var node))
+        {
+            if (!seen.Add(node)) continue;
+            if (IsStored(node) || owner.ContainsKey(node)) { bytes += Estimate.Bytes(node); continue; }
+            cost += Estimate.Cost(node.Op);
+            if (cost > 4) return (cost, bytes);
+            foreach (var input in node.Inputs) stack.Push(input);
+        }
+        return (cost, bytes);
+    }
+
+    // A contraction reads its operands as strided arrays: what is between them and memory must be movement that strides express.
+    bool FeedsAnchorUnreadably(Node node)
+    {
+        if (!users[node].Exists(user => user.Op == Op.Contract)) return false;
+        return node.Op is not (Op.Reshape or Op.Permute or Op.Broadcast or Op.Slice or Op.Window) || !OperandViews.IsStrided(node, owner.ContainsKey);
+    }
+
+    bool Join()
+    {
+        bool joined = false;
+        foreach (var consumer in Ordered())
+        {
+            if (!kernels.Contains(consumer)) continue;
+            bool again = true;
+            while (again)
+            {
+                again = false;
+                foreach (var producer in Producers(consumer).OrderByDescending(Saving))
+                {
+                    if (TryJoin(producer, consumer) is not { } kernel) continue;
+                    joined = again = true;
+                    if (kernel != consumer) again = false;
+                    break;
+                }
+            }
+        }
+        return joined;
+
+        long Saving(Kernel producer) => producer.Roots.Sum(Estimate.Bytes);
+    }
+
+    Kernel? TryJoin(Kernel producer, Kernel consumer)
+    {
+        if (consumer.Kind is KernelKind.Contraction or KernelKind.Single || producer.Kind == KernelKind.Single) return null;
+        if (producer.Kind == KernelKind.Contraction && (!epilogues || consumer.Kind != KernelKind.Map || consumer.Rows != producer.Rows)) return null;
+        if (Space(producer, consumer) is not var (rows, columns)) return null;
+        if (ReachesAround(producer, consumer)) return null;
+
+        var roots = producer.Roots.Concat(consumer.Roots).ToList();
+        var kind = producer.Kind == KernelKind.Contraction ? KernelKind.Contraction : columns == 1 ? KernelKind.Map : KernelKind.Rows;
+        if (Views.Of(roots, rows, columns, IsForeign) is not { } views || views.Cost > GreatestCost || views.Reads + roots.Count > MostBuffers) return null;
+
+        var joined = new Kernel { Kind = kind, Roots = roots, Rows = rows, Columns = columns, Anchor = producer.Anchor };
+        joined.Roots.RemoveAll(root => !results.Contains(root) && IsUsedOnlyBy(root, views.Members, roots));
+        foreach (var root in roots) owner[root] = joined;
+        foreach (var inner in (IEnumerable<Node>)[.. producer.Inner, .. consumer.Inner, .. producer.Roots, .. consumer.Roots])
+            if (!joined.Roots.Contains(inner)) { joined.Inner.Add(inner); owner[inner] = joined; }
+        int place = kernels.IndexOf(consumer);
+        kernels[place] = joined;
+        kernels.Remove(producer);
+        return joined;
+
+        bool IsForeign(Node node) => IsStored(node) || owner.TryGetValue(node, out var kernel) && kernel != producer && kernel != consumer;
+    }
+
+    // Every user of the node is a member of the kernel, so nobody needs it in memory.
+    bool IsUsedOnlyBy(Node node, HashSet<Node> members, List<Node> roots) => users[node].TrueForAll(user => members.Contains(user) || roots.Contains(user));
+
+    static (Extent Rows, Extent Columns)? Space(Kernel a, Kernel b)
+    {
+        if (a.Kind == KernelKind.Rows && b.Kind == KernelKind.Rows) return a.Rows == b.Rows && a.Columns == b.Columns ? (a.Rows, a.Columns) : null;
+        if (a.Kind == KernelKind.Rows) return Fits(b, a) ? (a.Rows, a.Columns) : null;
+        if (b.Kind == KernelKind.Rows) return Fits(a, b) ? (b.Rows, b.Columns) : null;
+        if (a.Rows == b.Rows) return (a.Rows, 1);
+        // A value per row that a map stretches over the row.
+        if (a.Kind == KernelKind.Map && a.Rows != 1 && b.Rows.TryDivide(a.Rows, out var columns) && columns.Max is > 1 and <= LongestRow) return (a.Rows, columns);
+        return null;
+
+        static bool Fits(Kernel map, Kernel rows) => map.Rows == rows.Rows || map.Rows == rows.Rows * rows.Columns;
+    }
+
+    // True when some third kernel needs the producer and is needed by the consumer: joining the two would make a cycle.
+    bool ReachesAround(Kernel producer, Kernel consumer)
+    {
+        var seen = new HashSet<Kernel> { consumer };
+        var stack = new Stack<Kernel>(Producers(consumer).Where(kernel => kernel != producer));
+        while (stack.TryPop(out var kernel))
+        {
+            if (kernel == producer) return true;
+            if (!seen.Add(kernel)) continue;
+            foreach (var needed in Producers(kernel)) stack.Push(needed);
+        }
+        return false;
+    }
+
+    readonly Dictionary<Kernel, List<Kernel>> producers = [];
+
+    // The kernels whose roots this kernel reads.
+    List<Kernel> Producers(Kernel kernel)
+    {
+        if (producers.TryGetValue(kernel, out var known) && known.TrueForAll(kernels.Contains)) return known;
+        var found = Reads(kernel, owner).Select(node => owner.GetValueOrDefault(node)).OfType<Kernel>().Distinct().ToList();
+        return producers[kernel] = found;
+    }
+
+    /// <summary>The stored nodes that a kernel reads: parameters, buffers and roots of other kernels.</summary>
+    public static List<Node> Reads(Kernel kernel, Dictionary<Node, Kernel> owner)
+    {
+        var reads = new List<Node>();
+        var seen = new HashSet<Node>(kernel.Roots);
+        var stack = new Stack<Node>(Enumerable.Reverse(kernel.Roots));
+        while (stack.TryPop(out var node))
+        {
+            foreach (var input in node.Inputs.Reverse())
+            {
+                if (!seen.Add(input)) continue;
+                if (IsStored(input) || owner.TryGetValue(input, out var other) && other != kernel) reads.Add(input);
+                else stack.Push(input);
+            }
+        }
+        return reads;
+    }
+
+    List<Kernel> Ordered()
+    {
+        var order = new List<Kernel>();
+        var seen = new HashSet<Kernel>();
+        foreach (var kernel in kernels.ToList()) Visit(kernel);
+        return order;
+
+        void Visit(Kernel start)
+        {
+            if (!seen.Add(start)) return;
+            var stack = new Stack<(Kernel Kernel, int Next)>([(start, 0)]);
+            while (stack.TryPop(out var top))
+            {
+                var needed = Producers(top.Kernel);
+                if (top.Next == needed.Count) { order.Add(top.Kernel); continue; }
+                stack.Push((top.Kernel, top.Next + 1));
+                if (seen.Add(needed[top.Next])) stack.Push((needed[top.Next], 0));
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+using Ashlar.Graph;
+using Ashlar.Tiles;
+
+namespace Ashlar.Compiler.Kernels;
+
+/// <summary>Builds the tile program of a map or of a kernel of rows.</summary>
+/// <remarks>
+/// A row goes through phases: all reductions whose inputs are known run in one pass over the columns, then those that need their
+/// results, then the stores. What costs much and is needed in a later phase too (an exponential) waits in a tile; what is cheap
+/// is computed again from the row, which is in cache by then.
+/// </remarks>
+sealed class RowKernelBuilder
+{
+    // Below this cost an expression is computed again rather than kept in a tile.
+    const int Cheap = 4;
+
+    // Elements that one step of a map's grid works on: enough to hide the step, few enough to balance.
+    const long MapTile = 8192;
+
+    readonly Kernel kernel;
+    readonly KernelScope scope = new();
+    readonly Dictionary<Node, Tile> reductions = [];
+    readonly Dictionary<Tile, (Node Reduction, Node Value)> reduced = [];
+    readonly List<Tile> reductionOrder = [];
+    readonly List<(Node Root, Node[] Index, Node Value, bool Whole)> stores = [];
+    Domain domain = null!;
+
+    RowKernelBuilder(Kernel kernel) => this.kernel = kernel;
+
+    /// <summary>The tile program of a kernel of kind Map or Rows.</summary>
+    /// <param name="kernel">The kernel.</param>
+    /// <param name="isForeign">True for nodes that are in memory when the kernel runs.</param>
+    public static BuiltKernel Build(Kernel kernel, Func<Node, bool> isForeign)
+    {
+        var builder = new RowKernelBuilder(kernel);
+        builder.Evaluate(isForeign);
+        return builder.reductions.Count == 0 && kernel.Columns == 1 ? builder.Map() : builder.Rows();
+    }
+
+    void Evaluate(Func<Node, bool> isForeign)
+    {
+        domain = new(scope, [kernel.Rows, kernel.Columns]);
+        do
+        {
+            reductions.Clear();
+            reduced.Clear();
+            reductionOrder.Clear();
+            stores.Clear();
+            var rows = domain.Positions[0];
+            var whole = rows * kernel.Columns + domain.Positions[1];
+            IndexEvaluator evaluator = null!;
+            evaluator = new((node, index, guard) =>
+            {
+                if (isForeign(node)) return scope.Load(node, index, guard);
+                if (!Partition.IsAnchor(node)) return null;
+                if (!reductions.TryGetValue(node, out var tile))
+                {
+                    var input = node.Inputs[0];
+                    var value = evaluator.Value(input, IndexEvaluator.Unflatten(whole, input.Shape));
+                    tile = scope.Tile(node.DType.Compute, Shape.Scalar);
+                    reductions[node] = tile;
+                    reduced[tile] = (node, value);
+                    reductionOrder.Add(tile);
+                }
+                return tile.Load([]);
+            });
+            foreach (var root in kernel.Roots)
+            {
+                bool isWhole = kernel.Columns != 1 && root.Shape.Elements == kernel.Rows * kernel.Columns && !Partition.IsRowReduction(root);
+                var index = IndexEvaluator.Unflatten(isWhole ? whole : rows, root.Shape);
+                var value = Nodes.Cast(evaluator.Value(root, index), root.DType);
+                stores.Add((root, [.. index.Select(axis => axis.ToNode())], value, isWhole));
+            }
+        }
+        while (domain.Split([.. stores.SelectMany(store => store.Index.Append(store.Value)), .. reduced.Values.Select(entry => entry.Value)]));
+    }
+
+    BuiltKernel Map()
+    {
+        var variables = domain.Variables[0];
+        var grid = new List<(LoopVariable, Node)>();
+        var inner = new List<DomainAxis>();
+        var replace = new Dictionary<LoopVariable, Node>();
+        long elements = 1;
+        for (int i = variables.Count - 1; i >= 0; i--)
+        {
+            var variable = variables[i];
+            long count = Estimate.Of(variable.Count);
+            if (grid.Count == 0 && inner.Count == 0 && (count > MapTile || !variable.Count.IsConstant))
+            {
+                var block = scope.Variable(Expressions.MostTiles(variable.Count, MapTile), "block");
+                var within = scope.Variable(MapTile);
+                var start = Nodes.Binary(Op.Mul, block.Index(), TileNodes.Number(MapTile));
+                replace[variable] = Nodes.Binary(Op.Add, start, within.Index());
+                grid.Insert(0, (block, Expressions.Tiles(variable.Count, MapTile)));
+                inner.Insert(0, new(within, Nodes.Min(TileNodes.Number(MapTile), Nodes.Binary(Op.Sub, Nodes.Size(variable.Count), start))));
+            }
+            else if (grid.Count == 0 && (inner.Count == 0 || elements * count <= MapTile / 2))
+            {
+                inner.Insert(0, DomainAxis.Whole(variable));
+                elements *= count;
+            }
+            else grid.Insert(0, (variable, Nodes.Size(variable.Count)));
+        }
+        var body = new List<Statement>();
+        foreach (var (root, index, value, _) in stores)
+        {
+            var replaced = Expressions.Substitute([.. index, value], replace);
+            body.Add(new Store(scope.Write(root), [.. replaced[..^1]], replaced[^1], inner.ToValueList(), Streaming: IsStreamed(root)));
+        }
+        return scope.Finish(Name("map"), Expressions.Grid(grid, body.ToValueList()));
+    }
+
+    BuiltKernel Rows()
+    {
+        var columns = domain.Variables[1];
+        var over = columns.Select(DomainAxis.Whole).ToValueList();
+        var phases = new Phases(reduced, columns);
+        var staged = phases.Stage(reductionOrder, [.. stores.Select(store => store.Value)], Cheap);
+        var tiles = new Dictionary<Node, Tile>();
+        foreach (var (value, _) in staged) tiles[value] = scope.Tile(value.DType, Shape.Of(columns.Select(column => column.Count)));
+        Node[] at = [.. columns.Select(column => column.Index())];
+
+        var body = new List<Statement>();
+        body.AddRange(reductionOrder.Select(tile => new Allocate(tile)));
+        body.AddRange(tiles.Values.Select(tile => new Allocate(tile)));
+        for (int phase = 0; phase <= phases.Last; phase++)
+        {
+            foreach (var (value, first) in staged)
+                if (first == phase) body.Add(new Store(tiles[value], [.. at], Later(value, phase, except: value), over));
+            foreach (var tile in reductionOrder)
+                if (phases.Of(tile) == phase) body.Add(new Reduce(reduced[tile].Reduction.Op, tile, [], Later(reduced[tile].Value, phase), [], over));
+            foreach (var (root, index, value, whole) in stores)
+                if (phases.Of(value) == phase)
+                    body.Add(new Store(scope.Write(root), [.. index], Later(value, phase), whole ? over : [], Streaming: IsStreamed(root)));
+        }
+        var grid = domain.Variables[0].Select(variable => (variable, Nodes.Size(variable.Count)));
+        return scope.Finish(Name("rows"), Expressions.Grid(grid, body.ToValueList()));
+
+        // In phases after the one that computes it, a staged value is read from its tile.
+        Node Later(Node value, int phase, Node? except = null)
+        {
+            var replace = staged.Where(entry => entry.First < phase && entry.Value != except).ToDictionary(entry => entry.Value, entry => tiles[entry.Value].Load(at));
+            return replace.Count == 0 ? value : ReplaceFromTop(value, replace);
+        }
+    }
+
+    static Node ReplaceFromTop(Node value, Dictionary<Node, Node> replace)
+    {
+        if (replace.TryGetValue(value, out var direct)) return direct;
+        return Traversal.Rewrite([value], replace.GetValueOrDefault, stopAt: replace.ContainsKey)[0];
+    }
+
+    // Far beyond the caches a plain store would read each line first; bypassing them saves that.
+    static bool IsStreamed(Node root) => root.Shape.IsConstant && Estimate.Bytes(root) >= 32L << 20;
+
+    string Name(string kind) => $"{kind}_{string.Join("_", kernel.Roots.Take(3).Select(root => root.Meaning.Name))}";
+}

@@ -1,0 +1,192 @@
+using Ashlar.Graph;
+using Ashlar.Tiles;
+
+namespace Ashlar.Compiler.Kernels;
+
+/// <summary>Builds the tile program of one op that is neither elementwise nor a short row reduction nor a contraction.</summary>
+/// <remarks>Inputs are inlined as everywhere else, so a cast or a mask in front of a scan costs no memory.</remarks>
+sealed class SingleKernelBuilder
+{
+    // Columns that one step of the grid works on: a few vectors, so that rows of a reduction stay whole cache lines.
+    const long ColumnTile = 256;
+
+    readonly Node node;
+    readonly KernelScope scope = new();
+    readonly IndexEvaluator evaluator;
+
+    SingleKernelBuilder(Node node, Func<Node, bool> isForeign)
+    {
+        this.node = node;
+        evaluator = new((inner, index, guard) => isForeign(inner) ? scope.Load(inner, index, guard) : null);
+    }
+
+    /// <summary>The tile program of a kernel of kind Single.</summary>
+    public static BuiltKernel Build(Kernel kernel, Func<Node, bool> isForeign)
+    {
+        var builder = new SingleKernelBuilder(kernel.Anchor!, isForeign);
+        return kernel.Anchor!.Op switch
+        {
+            Op.Fold => builder.Fold(),
+            Op.CumSum or Op.CumProd or Op.CumMax or Op.ArgSort => builder.Along(),
+            Op.Scatter => builder.Scatter(),
+            _ => builder.Reduce(),
+        };
+    }
+
+    BuiltKernel Reduce()
+    {
+        var input = node.Inputs[0];
+        int[] reducedAxes = Partition.ReducedAxes(node);
+        var runs = Runs(input.Shape, axis => reducedAxes.Contains(axis));
+        var domain = new Domain(scope, [.. runs.Select(run => run.Extent)]);
+        Node value;
+        do value = evaluator.Value(input, IndexEvaluator.Unflatten(Flat(domain, runs), input.Shape));
+        while (domain.Split([value]));
+
+        var over = runs.SelectMany((run, i) => run.Marked ? domain.Variables[i] : []).Select(DomainAxis.Whole).ToValueList();
+        var kept = runs.SelectMany((run, i) => run.Marked ? [] : domain.Variables[i]).ToList();
+        var keptFlat = Affine.Of(0);
+        for (int i = 0; i < runs.Count; i++)
+            if (!runs[i].Marked) keptFlat = keptFlat * runs[i].Extent + domain.Positions[i];
+        return Finish(kept, runs.Count > 0 && !runs[^1].Marked, keptFlat, value,
+            (target, index, what, inner) => new Reduce(node.Op, target, index, what, inner, over));
+    }
+
+    BuiltKernel Fold()
+    {
+        var window = node.Get<WindowAttributes>();
+        var input = node.Inputs[0];
+        var domain = new Domain(scope, [node.Shape.Elements]);
+        var member = scope.Variable(window.Size, "k");
+        Node value;
+        do
+        {
+            var index = IndexEvaluator.Unflatten(domain.Positions[0], node.Shape);
+            var offset = index[window.Axis] - Affine.Of(member) * window.Dilation;
+            Affine position = offset.Divide(window.Stride), rest = offset.Modulo(window.Stride);
+            var inside = IndexEvaluator.And(
+                IndexEvaluator.And(Nodes.Binary(Op.LessEqual, TileNodes.Number(0), offset.ToNode()), Nodes.Binary(Op.Less, position.ToNode(), Nodes.Size(window.Positions))),
+                window.Stride == 1 ? null : Nodes.Binary(Op.Equal, rest.ToNode(), TileNodes.Number(0)));
+            var element = evaluator.Value(input, [.. index[..window.Axis], position, Affine.Of(member), .. index[(window.Axis + 1)..]], inside);
+            value = Nodes.Select(inside!, element, element.Like(0));
+        }
+        while (domain.Split([value]));
+        return Finish(domain.Variables[0], true, domain.Positions[0], value,
+            (target, index, what, inner) => new Reduce(Op.ReduceSum, target, index, what, inner, [DomainAxis.Whole(member)]));
+    }
+
+    BuiltKernel Along()
+    {
+        var input = node.Inputs[0];
+        int axis = node.Attributes is ScanAttributes scan ? scan.Axis : node.Get<SortAttributes>().Axis;
+        Extent before = Extent.Product(input.Shape.Take(axis)), after = Extent.Product(input.Shape.Skip(axis + 1));
+        var domain = new Domain(scope, [before, after]);
+        var along = scope.Variable(input.Shape[axis], "k");
+        Affine Flat() => (domain.Positions[0] * input.Shape[axis] + Affine.Of(along)) * after + domain.Positions[1];
+        Node value;
+        do value = evaluator.Value(input, IndexEvaluator.Unflatten(Flat(), input.Shape));
+        while (domain.Split([value]));
+        return Finish([.. domain.Variables[0], .. domain.Variables[1]], after != 1, Flat(), value, (target, index, what, inner) => node.Attributes is SortAttributes sort
+            ? new Sort(target, index, what, inner, DomainAxis.Whole(along), sort.Descending)
+            : new Scan(node.Op, target, index, what, inner, DomainAxis.Whole(along), node.Get<ScanAttributes>().Reverse));
+    }
+
+    // Where the last axis is not the one the indices point along, the grid cuts it, so that no two workers write one element.
+    BuiltKernel Scatter()
+    {
+        var (data, indices, updates) = (node.Inputs[0], node.Inputs[1], node.Inputs[2]);
+        var attributes = node.Get<ScatterAttributes>();
+        int axis = attributes.Axis;
+        Extent before = Extent.Product(node.Shape.Take(axis)), after = Extent.Product(node.Shape.Skip(axis + 1));
+        var outer = scope.Variable(before, "b");
+        var block = scope.Variable(Expressions.MostTiles(after, ColumnTile), "block");
+        var column = scope.Variable(ColumnTile);
+        var start = Nodes.Binary(Op.Mul, block.Index(), TileNodes.Number(ColumnTile));
+        var columns = new DomainAxis(column, Nodes.Min(TileNodes.Number(ColumnTile), Nodes.Binary(Op.Sub, Nodes.Size(after), start)));
+        var (row, update) = (scope.Variable(node.Shape[axis], "r"), scope.Variable(indices.Shape[axis], "u"));
+        var within = Affine.Of(block) * ColumnTile + Affine.Of(column);
+
+        var to = scope.Write(node);
+        Affine[] At(LoopVariable along, Shape shape) => IndexEvaluator.Unflatten((Affine.Of(outer) * shape[axis] + Affine.Of(along)) * after + within, shape);
+        Affine[] kept = [.. At(row, node.Shape)], moved = [.. At(update, indices.Shape)];
+        // The block variable runs past the last column only in the domain's extent, so the leading index needs the flat form undone.
+        var chosen = TileNodes.Bound(Nodes.Cast(evaluator.Value(indices, moved), DType.Int64), Nodes.Size(node.Shape[axis]),
+            $"scatter along axis {axis} of {node.DType.Name}{node.Shape}");
+        var target = (Affine[])moved.Clone();
+        target[axis] = Affine.Of(chosen);
+        var body = new List<Statement>
+        {
+            new Store(to, [.. kept.Select(i => i.ToNode())], Nodes.Cast(evaluator.Value(data, kept), node.DType), [DomainAxis.Whole(row), columns]),
+            new Store(to, [.. target.Select(i => i.ToNode())], Nodes.Cast(evaluator.Value(updates, moved), node.DType), [DomainAxis.Whole(update), columns],
+                attributes.Mode switch { ScatterMode.Add => StoreMode.Add, ScatterMode.Max => StoreMode.Max, _ => StoreMode.Set }),
+        };
+        return scope.Finish("scatter", Expressions.Grid([(outer, Nodes.Size(before)), (block, Expressions.Tiles(after, ColumnTile))], body.ToValueList()));
+    }
+
+    // Grid over the kept variables; the innermost one, where it is contiguous, is cut into tiles that become the statement's domain.
+    BuiltKernel Finish(List<LoopVariable> kept, bool contiguous, Affine position, Node value,
+        Func<Memory, ValueList<Node>, Node, ValueList<DomainAxis>, Statement> statement)
+    {
+        var grid = kept.Select(variable => (Variable: variable, Count: Nodes.Size(variable.Count))).ToList();
+        var index = IndexEvaluator.Unflatten(position, node.Shape).Select(axis => axis.ToNode()).ToList();
+        ValueList<DomainAxis> inner = [];
+        if (contiguous && kept.Count > 0)
+        {
+            var last = kept[^1];
+            if (last.Count.TryGetValue(out long count) && count <= ColumnTile)
+            {
+                inner = [DomainAxis.Whole(last)];
+                grid.RemoveAt(grid.Count - 1);
+            }
+            else
+            {
+                var block = scope.Variable(Expressions.MostTiles(last.Count, ColumnTile), "block");
+                var within = scope.Variable(ColumnTile);
+                var start = Nodes.Binary(Op.Mul, block.Index(), TileNodes.Number(ColumnTile));
+                var replaced = Expressions.Substitute([.. index, value], new Dictionary<LoopVariable, Node> { [last] = Nodes.Binary(Op.Add, start, within.Index()) });
+                (index, value) = ([.. replaced[..^1]], replaced[^1]);
+                grid[^1] = (block, Expressions.Tiles(last.Count, ColumnTile));
+                inner = [new(within, Nodes.Min(TileNodes.Number(ColumnTile), Nodes.Binary(Op.Sub, Nodes.Size(last.Count), start)))];
+            }
+        }
+        var to = scope.Write(node);
+        var body = new List<Statement>();
+        var compute = node.DType.Compute;
+        if (node.Op is Op.ArgSort || compute == node.DType) body.Add(statement(to, index.ToValueList(), value, inner));
+        else if (node.Op is Op.CumSum or Op.CumProd or Op.CumMax)
+        {
+            body.Add(statement(to, index.ToValueList(), Nodes.Cast(value, node.DType), inner));   // the scan itself keeps float32
+        }
+        else
+        {
+            // Sums of small types are kept in the compute type and rounded once.
+            var tile = scope.Tile(compute, Shape.Of(inner.Select(axis => axis.Variable.Count)));
+            Node[] at = [.. inner.Select(axis => axis.Variable.Index())];
+            body.Add(new Allocate(tile));
+            body.Add(statement(tile, [.. at], value, inner));
+            body.Add(new Store(to, index.ToValueList(), Nodes.Cast(tile.Load(at), node.DType), inner));
+        }
+        return scope.Finish(node.Meaning.Name, Expressions.Grid(grid, body.ToValueList()));
+    }
+
+    readonly record struct Run(Extent Extent, bool Marked);
+
+    // Neighbouring axes of one kind become one run.
+    static List<Run> Runs(Shape shape, Func<int, bool> isMarked)
+    {
+        var runs = new List<Run>();
+        for (int axis = 0; axis < shape.Rank; axis++)
+        {
+            if (runs.Count > 0 && runs[^1].Marked == isMarked(axis)) runs[^1] = runs[^1] with { Extent = runs[^1].Extent * shape[axis] };
+            else runs.Add(new(shape[axis], isMarked(axis)));
+        }
+        return runs;
+    }
+
+    static Affine Flat(Domain domain, List<Run> runs)
+    {
+        var flat = Affine.Of(0);
+        for (int i = 0; i < runs.Count; i++) flat = flat * runs[i].Extent + domain.Positions[i];
+        return flat;
+    }
+}
