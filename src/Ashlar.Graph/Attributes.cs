@@ -1,14 +1,34 @@
 namespace Ashlar.Graph;
 
 /// <summary>What a node is told besides its inputs. Equal by value, so that equal nodes are one node.</summary>
-public abstract record Attributes;
+public abstract record Attributes
+{
+    /// <summary>Every extent that is held here, of nested functions too.</summary>
+    public virtual IEnumerable<Extent> Extents => [];
+
+    /// <summary>The same with other extents in place of the symbols.</summary>
+    public virtual Attributes Substitute(Func<Symbol, Extent> values) => this;
+}
 
 /// <summary>An argument: its place in the argument list and a name for the text form.</summary>
-public sealed record ParameterAttributes(int Index, DType DType, Shape Shape, string? Name = null) : Attributes;
+public sealed record ParameterAttributes(int Index, DType DType, Shape Shape, string? Name = null) : Attributes
+{
+    /// <inheritdoc/>
+    public override IEnumerable<Extent> Extents => Shape;
+
+    /// <inheritdoc/>
+    public override Attributes Substitute(Func<Symbol, Extent> values) => this with { Shape = Shape.Substitute(values) };
+}
 
 /// <summary>Data in memory. <paramref name="Identity"/> is the runtime's buffer, compared by reference.</summary>
 public sealed record BufferAttributes(object Identity, DType DType, Shape Shape) : Attributes
 {
+    /// <inheritdoc/>
+    public override IEnumerable<Extent> Extents => Shape;
+
+    /// <inheritdoc/>
+    public override Attributes Substitute(Func<Symbol, Extent> values) => this with { Shape = Shape.Substitute(values) };
+
     /// <inheritdoc/>
     public bool Equals(BufferAttributes? other) =>
         other is not null && ReferenceEquals(Identity, other.Identity) && DType == other.DType && Shape == other.Shape;
@@ -20,6 +40,12 @@ public sealed record BufferAttributes(object Identity, DType DType, Shape Shape)
 /// <summary>One number for every element: the bits of a double for float types, the integer itself for the others.</summary>
 public sealed record ConstantAttributes(long Bits, DType DType, Shape Shape) : Attributes
 {
+    /// <inheritdoc/>
+    public override IEnumerable<Extent> Extents => Shape;
+
+    /// <inheritdoc/>
+    public override Attributes Substitute(Func<Symbol, Extent> values) => this with { Shape = Shape.Substitute(values) };
+
     /// <summary>The number; integers beyond 2^53 lose their last bits here, <see cref="Integer"/> does not.</summary>
     public double Value => DType.IsFloat ? BitConverter.Int64BitsToDouble(Bits) : Bits;
 
@@ -28,25 +54,61 @@ public sealed record ConstantAttributes(long Bits, DType DType, Shape Shape) : A
 }
 
 /// <summary>The extent whose value the node is.</summary>
-public sealed record SizeAttributes(Extent Extent) : Attributes;
+public sealed record SizeAttributes(Extent Extent) : Attributes
+{
+    /// <inheritdoc/>
+    public override IEnumerable<Extent> Extents => [Extent];
+
+    /// <inheritdoc/>
+    public override Attributes Substitute(Func<Symbol, Extent> values) => new SizeAttributes(Extent.Substitute(values));
+}
 
 /// <summary>The axis whose index each element holds.</summary>
-public sealed record IotaAttributes(int Axis, DType DType, Shape Shape) : Attributes;
+public sealed record IotaAttributes(int Axis, DType DType, Shape Shape) : Attributes
+{
+    /// <inheritdoc/>
+    public override IEnumerable<Extent> Extents => Shape;
+
+    /// <inheritdoc/>
+    public override Attributes Substitute(Func<Symbol, Extent> values) => this with { Shape = Shape.Substitute(values) };
+}
 
 /// <summary>The element type that Cast or BitCast makes.</summary>
 public sealed record CastAttributes(DType DType) : Attributes;
 
 /// <summary>The shape that Reshape or Broadcast makes.</summary>
-public sealed record ShapeAttributes(Shape Shape) : Attributes;
+public sealed record ShapeAttributes(Shape Shape) : Attributes
+{
+    /// <inheritdoc/>
+    public override IEnumerable<Extent> Extents => Shape;
+
+    /// <inheritdoc/>
+    public override Attributes Substitute(Func<Symbol, Extent> values) => this with { Shape = Shape.Substitute(values) };
+}
 
 /// <summary>Axis i of the result is axis <c>Order[i]</c> of the input.</summary>
 public sealed record PermuteAttributes(ValueList<int> Order) : Attributes;
 
 /// <summary>Element i of an axis is element <c>Start + i * Step</c> of the input; the result has <c>Counts</c> of them. Steps are positive.</summary>
-public sealed record SliceAttributes(ValueList<Extent> Starts, ValueList<Extent> Counts, ValueList<long> Steps) : Attributes;
+public sealed record SliceAttributes(ValueList<Extent> Starts, ValueList<Extent> Counts, ValueList<long> Steps) : Attributes
+{
+    /// <inheritdoc/>
+    public override IEnumerable<Extent> Extents => Starts.Concat(Counts);
+
+    /// <inheritdoc/>
+    public override Attributes Substitute(Func<Symbol, Extent> values) =>
+        new SliceAttributes(Starts.Substitute(values), Counts.Substitute(values), Steps);
+}
 
 /// <summary>How many elements go before and after each axis; the second input, a scalar node, fills them.</summary>
-public sealed record PadAttributes(ValueList<Extent> Before, ValueList<Extent> After) : Attributes;
+public sealed record PadAttributes(ValueList<Extent> Before, ValueList<Extent> After) : Attributes
+{
+    /// <inheritdoc/>
+    public override IEnumerable<Extent> Extents => Before.Concat(After);
+
+    /// <inheritdoc/>
+    public override Attributes Substitute(Func<Symbol, Extent> values) => new PadAttributes(Before.Substitute(values), After.Substitute(values));
+}
 
 /// <summary>The axes that vanish (reductions) or turn round (Flip), ascending.</summary>
 public sealed record AxesAttributes(ValueList<int> Axes) : Attributes;
@@ -62,6 +124,12 @@ public sealed record AxisAttributes(int Axis) : Attributes;
 /// <param name="Length">The length of the axis outside the windows.</param>
 public sealed record WindowAttributes(int Axis, long Size, long Stride, long Dilation, Extent Length) : Attributes
 {
+    /// <inheritdoc/>
+    public override IEnumerable<Extent> Extents => [Length];
+
+    /// <inheritdoc/>
+    public override Attributes Substitute(Func<Symbol, Extent> values) => this with { Length = Length.Substitute(values) };
+
     /// <summary>How many windows fit: <c>(Length - Dilation * (Size - 1) - 1) / Stride + 1</c>.</summary>
     public Extent Positions
     {
@@ -119,7 +187,15 @@ public sealed record ContractAttributes(
 /// <param name="Forward">From the inputs to one result.</param>
 /// <param name="Backward">From (gradient of the result, result, inputs...) to one gradient per input; null: differentiate <paramref name="Forward"/>.</param>
 /// <param name="Name">For text forms.</param>
-public sealed record CustomAttributes(Function Forward, Function? Backward, string Name) : Attributes;
+public sealed record CustomAttributes(Function Forward, Function? Backward, string Name) : Attributes
+{
+    /// <inheritdoc/>
+    public override IEnumerable<Extent> Extents => Forward.Extents.Concat(Backward?.Extents ?? []);
+
+    /// <inheritdoc/>
+    public override Attributes Substitute(Func<Symbol, Extent> values) =>
+        this with { Forward = Forward.Substitute(values), Backward = Backward?.Substitute(values) };
+}
 
 /// <summary>Gelu: by the tanh approximation, or exact through erf.</summary>
 public sealed record GeluAttributes(bool Approximate) : Attributes;

@@ -15,4 +15,18 @@ public sealed record Function(ValueList<Node> Parameters, ValueList<Node> Result
 
     /// <summary>Every node the results need, inputs before users.</summary>
     public List<Node> Order() => Traversal.PostOrder(Results);
+
+    /// <summary>The extents of all parameters and nodes, of nested functions too.</summary>
+    public IEnumerable<Extent> Extents =>
+        Traversal.PostOrder(Parameters.Concat(Results)).Where(node => node.Attributes is not null).SelectMany(node => node.Attributes!.Extents);
+
+    /// <summary>Every symbol that occurs, once each, by name.</summary>
+    public IReadOnlyList<Symbol> Symbols => [.. Extents.SelectMany(extent => extent.Symbols).Distinct().Order()];
+
+    /// <summary>The same function with other extents, such as numbers, in place of its symbols.</summary>
+    public Function Substitute(Func<Symbol, Extent> values)
+    {
+        var all = Substitution.Of([.. Parameters, .. Results], values);
+        return new(all[..Parameters.Count].ToValueList(), all[Parameters.Count..].ToValueList());
+    }
 }

@@ -7,14 +7,15 @@ public static class Nodes
     /// <summary>An argument of a function.</summary>
     public static Node Parameter(int index, DType dtype, Shape shape, string? name = null) => Node.Of(Op.Parameter, [], new ParameterAttributes(index, dtype, shape, name));
 
-    /// <summary>One number in every element. Integers are rounded down and wrap.</summary>
-    public static Node Constant(double value, DType dtype, Shape shape) =>
-        dtype.IsFloat ? Node.Of(Op.Constant, [], new ConstantAttributes(BitConverter.DoubleToInt64Bits(value), dtype, shape)) : Constant((long)value, dtype, shape);
+    /// <summary>One number in every element, rounded to a float type; for integers truncated, and it wraps.</summary>
+    public static Node Constant(double value, DType dtype, Shape shape) => dtype.IsFloat
+        ? Node.Of(Op.Constant, [], new ConstantAttributes(BitConverter.DoubleToInt64Bits(Conversion.Round(value, dtype)), dtype, shape))
+        : Constant((long)value, dtype, shape);
 
     /// <summary>One integer in every element; exact for 64 bits.</summary>
     public static Node Constant(long value, DType dtype, Shape shape) => dtype.IsFloat
         ? Constant((double)value, dtype, shape)
-        : Node.Of(Op.Constant, [], new ConstantAttributes(Wrap(value, dtype), dtype, shape));
+        : Node.Of(Op.Constant, [], new ConstantAttributes(Conversion.Wrap(value, dtype), dtype, shape));
 
     /// <summary>A constant of the type and shape of another node.</summary>
     public static Node Like(this Node node, double value) => Constant(value, node.DType, node.Shape);
@@ -185,15 +186,38 @@ public static class Nodes
         return Permute(x, order);
     }
 
-    static long Wrap(long value, DType dtype) => dtype switch
-    {
-        DType.Bool => value != 0 ? 1 : 0,
-        DType.UInt8 => unchecked((byte)value),
-        DType.Int8 => unchecked((sbyte)value),
-        DType.Int16 => unchecked((short)value),
-        DType.Int32 => unchecked((int)value),
-        _ => value,
-    };
+    /// <summary>1 / (1 + exp(-x))</summary>
+    public static Node Sigmoid(Node x) => Unary(Op.Sigmoid, x);
+
+    /// <summary>x * sigmoid(x)</summary>
+    public static Node Silu(Node x) => Unary(Op.Silu, x);
+
+    /// <summary>x times the normal distribution's cumulative function: through erf, or approximately through tanh.</summary>
+    public static Node Gelu(Node x, bool approximate = false) => Node.Of(Op.Gelu, [x], new GeluAttributes(approximate));
+
+    /// <summary>exp(x) over its sum along an axis.</summary>
+    public static Node Softmax(Node x, int axis) => Node.Of(Op.Softmax, [x], new AxisAttributes(axis));
+
+    /// <summary>The logarithm of <see cref="Softmax"/>.</summary>
+    public static Node LogSoftmax(Node x, int axis) => Node.Of(Op.LogSoftmax, [x], new AxisAttributes(axis));
+
+    /// <summary>x / sqrt(mean(x^2) + epsilon) * weight over the last axis; the weight is [width].</summary>
+    public static Node RmsNorm(Node x, Node weight, double epsilon = 1e-6) => Node.Of(Op.RmsNorm, [x, weight], new NormAttributes(epsilon));
+
+    /// <summary>(x - mean) / sqrt(variance + epsilon) * weight + bias over the last axis; weight and bias are [width].</summary>
+    public static Node LayerNorm(Node x, Node weight, Node bias, double epsilon = 1e-5) => Node.Of(Op.LayerNorm, [x, weight, bias], new NormAttributes(epsilon));
+
+    /// <summary>The loss of each row: logits [..., V] and targets [...] give [...].</summary>
+    public static Node CrossEntropy(Node logits, Node targets) => Node.Of(Op.CrossEntropy, [logits, targets]);
+
+    /// <summary>silu(gate) * up</summary>
+    public static Node SwiGlu(Node gate, Node up) => Node.Of(Op.SwiGlu, [gate, up]);
+
+    /// <summary>Rotary embedding of x [..., T, H, D] by tables [T, D/2]; pairs are neighbours or the two halves of a head.</summary>
+    public static Node Rope(Node x, Node cos, Node sin, bool interleaved = false) => Node.Of(Op.Rope, [x, cos, sin], new RopeAttributes(interleaved));
+
+    /// <summary>softmax(q k^T * scale) v with q [B, T, H, D], k [B, S, K, D], v [B, S, K, E]; H is a multiple of K.</summary>
+    public static Node Attention(Node q, Node k, Node v, double scale, bool causal) => Node.Of(Op.Attention, [q, k, v], new AttentionAttributes(scale, causal));
 }
 
 /// <summary>Arithmetic on nodes as formulas write it; a number takes the type and shape of the node beside it.</summary>
@@ -216,11 +240,17 @@ public static class NodeOperators
         /// <summary>a - b</summary>
         public static Node operator -(double a, Node b) => b.Like(a) - b;
 
+        /// <summary>a - b</summary>
+        public static Node operator -(Node a, double b) => a - a.Like(b);
+
         /// <summary>a * b</summary>
         public static Node operator *(Node a, Node b) => Nodes.Binary(Op.Mul, a, b);
 
         /// <summary>a * b</summary>
         public static Node operator *(Node a, double b) => a * a.Like(b);
+
+        /// <summary>a * b</summary>
+        public static Node operator *(double a, Node b) => b.Like(a) * b;
 
         /// <summary>a / b</summary>
         public static Node operator /(Node a, Node b) => Nodes.Binary(Op.Div, a, b);

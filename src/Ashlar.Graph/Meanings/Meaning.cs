@@ -15,7 +15,10 @@ public sealed record Meaning(Op Op, string Name, Func<Node[], Attributes?, NodeT
     /// <summary>Of an elementwise op: the result's element from the inputs' elements.</summary>
     public Func<double[], double>? Element { get; init; }
 
-    /// <summary>Of any other primitive: the whole result from the whole inputs.</summary>
+    /// <summary>Of an elementwise op on integers or bools whose result is not <see cref="Element"/>'s: exact, before wrapping to the type.</summary>
+    public Func<long[], long>? Integer { get; init; }
+
+    /// <summary>Of any other primitive: the whole result from the whole inputs. The node has no symbols left; integers are wrapped later.</summary>
     public Func<Node, Value[], Value>? Evaluate { get; init; }
 
     /// <summary>Reverse-mode rule; null for ops without one (integers, comparisons) and for those that decompose.</summary>
@@ -23,6 +26,9 @@ public sealed record Meaning(Op Op, string Name, Func<Node[], Attributes?, NodeT
 
     /// <summary>Of a composite: the same value in simpler ops.</summary>
     public Func<Node, Node>? Decompose { get; init; }
+
+    /// <summary>True when each element of the result depends on the inputs' elements at the same place alone.</summary>
+    public bool IsElementwise => Element is not null || Op is Op.Cast or Op.BitCast;
 }
 
 /// <summary>The table of all ops, one row each, kept in one file per family.</summary>

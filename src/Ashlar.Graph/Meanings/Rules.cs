@@ -54,5 +54,11 @@ static class Rules
             throw new ShapeException("ASH0105", $"{op} needs an input of {rank} axes, but got {x.DType.Name}{x.Shape}.", "reshape the input first.");
     }
 
+    public static void Distinct(Op op, IReadOnlyCollection<int> axes)
+    {
+        if (axes.Distinct().Count() != axes.Count)
+            throw new ShapeException("ASH0129", $"{op} was given an axis twice: {string.Join(", ", axes)}.", "name each axis once.");
+    }
+
     public static string Types(IEnumerable<Node> x) => string.Join(" and ", x.Select(node => $"{node.DType.Name}{node.Shape}"));
 }

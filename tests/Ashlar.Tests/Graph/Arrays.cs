@@ -1,0 +1,42 @@
+using Ashlar.Graph;
+
+namespace Ashlar.Tests.Graph;
+
+/// <summary>Arrays for tests, and how they are compared.</summary>
+static class Arrays
+{
+    public static Value Of(long[] extents, params double[] data) => new(data, extents);
+
+    public static Value Row(params double[] data) => new(data, [data.Length]);
+
+    public static Value Random(Random random, long[] extents, double low = -1, double high = 1)
+    {
+        var value = Value.Zeros(extents);
+        for (int i = 0; i < value.Data.Length; i++) value.Data[i] = low + (high - low) * random.NextDouble();
+        return value;
+    }
+
+    public static Value Random(Random random, Node like) => like.DType switch
+    {
+        DType.Bool => Round(Random(random, like.Shape.Values, 0, 2), Math.Floor),
+        DType.UInt8 => Round(Random(random, like.Shape.Values, 0, 9), Math.Floor),
+        { IsFloat: false } => Round(Random(random, like.Shape.Values, -5, 5), Math.Floor),
+        _ => Random(random, like.Shape.Values, -2, 2),
+    };
+
+    static Value Round(Value value, Func<double, double> round) => new(Array.ConvertAll(value.Data, x => round(x)), value.Extents);
+
+    public static double Dot(IEnumerable<Value> a, IEnumerable<Value> b) => a.Zip(b, (x, y) => x.Data.Zip(y.Data, (u, v) => u * v).Sum()).Sum();
+
+    /// <summary>Fails unless all elements agree to within a share of their size (or of 1); NaN agrees with NaN.</summary>
+    public static void AssertClose(Value expected, Value actual, double tolerance, string what = "")
+    {
+        Assert.Equal(expected.Extents, actual.Extents);
+        for (int i = 0; i < expected.Data.Length; i++)
+        {
+            double e = expected.Data[i], a = actual.Data[i];
+            bool same = e.Equals(a) || Math.Abs(e - a) <= tolerance * Math.Max(1, Math.Abs(e));
+            Assert.True(same, $"{what}: element {i} of [{string.Join(", ", expected.Extents)}] should be {e:R}, but is {a:R}");
+        }
+    }
+}
