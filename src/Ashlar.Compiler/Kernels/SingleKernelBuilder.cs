@@ -91,71 +91,74 @@ sealed class SingleKernelBuilder
             : new Scan(node.Op, target, index, what, inner, DomainAxis.Whole(along), node.Get<ScanAttributes>().Reverse));
     }
 
-    // Where the last axis is not the one the indices point along, the grid cuts it, so that no two workers write one element.
+    // The grid cuts the axes around the one that indices point along, so that no two workers write one element.
     BuiltKernel Scatter()
     {
         var (data, indices, updates) = (node.Inputs[0], node.Inputs[1], node.Inputs[2]);
         var attributes = node.Get<ScatterAttributes>();
         int axis = attributes.Axis;
         Extent before = Extent.Product(node.Shape.Take(axis)), after = Extent.Product(node.Shape.Skip(axis + 1));
-        var outer = scope.Variable(before, "b");
-        var block = scope.Variable(Expressions.MostTiles(after, ColumnTile), "block");
-        var column = scope.Variable(ColumnTile);
-        var start = Nodes.Binary(Op.Mul, block.Index(), TileNodes.Number(ColumnTile));
-        var columns = new DomainAxis(column, Nodes.Min(TileNodes.Number(ColumnTile), Nodes.Binary(Op.Sub, Nodes.Size(after), start)));
+        var domain = new Domain(scope, [before, after]);
         var (row, update) = (scope.Variable(node.Shape[axis], "r"), scope.Variable(indices.Shape[axis], "u"));
-        var within = Affine.Of(block) * ColumnTile + Affine.Of(column);
-
         var to = scope.Write(node);
-        Affine[] At(LoopVariable along, Shape shape) => IndexEvaluator.Unflatten((Affine.Of(outer) * shape[axis] + Affine.Of(along)) * after + within, shape);
-        Affine[] kept = [.. At(row, node.Shape)], moved = [.. At(update, indices.Shape)];
-        // The block variable runs past the last column only in the domain's extent, so the leading index needs the flat form undone.
-        var chosen = TileNodes.Bound(Nodes.Cast(evaluator.Value(indices, moved), DType.Int64), Nodes.Size(node.Shape[axis]),
-            $"scatter along axis {axis} of {node.DType.Name}{node.Shape}");
-        var target = (Affine[])moved.Clone();
-        target[axis] = Affine.Of(chosen);
-        var body = new List<Statement>
+        Node[] kept, target;
+        Node old, added;
+        do
         {
-            new Store(to, [.. kept.Select(i => i.ToNode())], Nodes.Cast(evaluator.Value(data, kept), node.DType), [DomainAxis.Whole(row), columns]),
-            new Store(to, [.. target.Select(i => i.ToNode())], Nodes.Cast(evaluator.Value(updates, moved), node.DType), [DomainAxis.Whole(update), columns],
-                attributes.Mode switch { ScatterMode.Add => StoreMode.Add, ScatterMode.Max => StoreMode.Max, _ => StoreMode.Set }),
-        };
-        return scope.Finish("scatter", Expressions.Grid([(outer, Nodes.Size(before)), (block, Expressions.Tiles(after, ColumnTile))], body.ToValueList()));
+            Affine[] At(LoopVariable along, Shape shape) =>
+                IndexEvaluator.Unflatten((domain.Positions[0] * shape[axis] + Affine.Of(along)) * after + domain.Positions[1], shape);
+            Affine[] at = At(row, node.Shape), from = At(update, indices.Shape), moved = (Affine[])from.Clone();
+            var chosen = Nodes.Cast(evaluator.Value(indices, from), DType.Int64);
+            moved[axis] = Affine.Of(TileNodes.Bound(chosen, Nodes.Size(node.Shape[axis]), $"scatter along axis {axis} of {node.DType.Name}{node.Shape}"));
+            kept = [.. at.Select(i => i.ToNode())];
+            target = [.. moved.Select(i => i.ToNode())];
+            old = Nodes.Cast(evaluator.Value(data, at), node.DType);
+            added = Nodes.Cast(evaluator.Value(updates, from), node.DType);
+        }
+        while (domain.Split([.. kept, .. target, old, added]));
+
+        var (grid, columns, replaced) = Tiled([.. domain.Variables[0], .. domain.Variables[1]], after != 1, [.. kept, .. target, old, added]);
+        int rank = node.Shape.Rank;
+        var mode = attributes.Mode switch { ScatterMode.Add => StoreMode.Add, ScatterMode.Max => StoreMode.Max, _ => StoreMode.Set };
+        return scope.Finish("scatter", Expressions.Grid(grid,
+        [
+            new Store(to, [.. replaced[..rank]], replaced[^2], [DomainAxis.Whole(row), .. columns]),
+            new Store(to, [.. replaced[rank..(2 * rank)]], replaced[^1], [DomainAxis.Whole(update), .. columns], mode),
+        ]));
     }
 
     // Grid over the kept variables; the innermost one, where it is contiguous, is cut into tiles that become the statement's domain.
+    (List<(LoopVariable, Node)> Grid, ValueList<DomainAxis> Inner, Node[] Values) Tiled(List<LoopVariable> kept, bool contiguous, Node[] values)
+    {
+        var grid = kept.Select(variable => (variable, Nodes.Size(variable.Count))).ToList();
+        if (!contiguous || kept.Count == 0) return (grid, [], values);
+        var last = kept[^1];
+        if (last.Count.TryGetValue(out long count) && count <= ColumnTile)
+        {
+            grid.RemoveAt(grid.Count - 1);
+            return (grid, [DomainAxis.Whole(last)], values);
+        }
+        var block = scope.Variable(Expressions.MostTiles(last.Count, ColumnTile), "block");
+        var within = scope.Variable(ColumnTile);
+        var start = Nodes.Binary(Op.Mul, block.Index(), TileNodes.Number(ColumnTile));
+        grid[^1] = (block, Expressions.Tiles(last.Count, ColumnTile));
+        return (grid, [new(within, Nodes.Min(TileNodes.Number(ColumnTile), Nodes.Binary(Op.Sub, Nodes.Size(last.Count), start)))],
+            Expressions.Substitute(values, new Dictionary<LoopVariable, Node> { [last] = Nodes.Binary(Op.Add, start, within.Index()) }));
+    }
+
     BuiltKernel Finish(List<LoopVariable> kept, bool contiguous, Affine position, Node value,
         Func<Memory, ValueList<Node>, Node, ValueList<DomainAxis>, Statement> statement)
     {
-        var grid = kept.Select(variable => (Variable: variable, Count: Nodes.Size(variable.Count))).ToList();
-        var index = IndexEvaluator.Unflatten(position, node.Shape).Select(axis => axis.ToNode()).ToList();
-        ValueList<DomainAxis> inner = [];
-        if (contiguous && kept.Count > 0)
-        {
-            var last = kept[^1];
-            if (last.Count.TryGetValue(out long count) && count <= ColumnTile)
-            {
-                inner = [DomainAxis.Whole(last)];
-                grid.RemoveAt(grid.Count - 1);
-            }
-            else
-            {
-                var block = scope.Variable(Expressions.MostTiles(last.Count, ColumnTile), "block");
-                var within = scope.Variable(ColumnTile);
-                var start = Nodes.Binary(Op.Mul, block.Index(), TileNodes.Number(ColumnTile));
-                var replaced = Expressions.Substitute([.. index, value], new Dictionary<LoopVariable, Node> { [last] = Nodes.Binary(Op.Add, start, within.Index()) });
-                (index, value) = ([.. replaced[..^1]], replaced[^1]);
-                grid[^1] = (block, Expressions.Tiles(last.Count, ColumnTile));
-                inner = [new(within, Nodes.Min(TileNodes.Number(ColumnTile), Nodes.Binary(Op.Sub, Nodes.Size(last.Count), start)))];
-            }
-        }
+        var (grid, inner, replaced) = Tiled(kept, contiguous, [.. IndexEvaluator.Unflatten(position, node.Shape).Select(axis => axis.ToNode()), value]);
+        var index = replaced[..^1].ToValueList();
+        value = replaced[^1];
         var to = scope.Write(node);
         var body = new List<Statement>();
         var compute = node.DType.Compute;
-        if (node.Op is Op.ArgSort || compute == node.DType) body.Add(statement(to, index.ToValueList(), value, inner));
+        if (node.Op is Op.ArgSort || compute == node.DType) body.Add(statement(to, index, value, inner));
         else if (node.Op is Op.CumSum or Op.CumProd or Op.CumMax)
         {
-            body.Add(statement(to, index.ToValueList(), Nodes.Cast(value, node.DType), inner));   // the scan itself keeps float32
+            body.Add(statement(to, index, Nodes.Cast(value, node.DType), inner));   // the scan itself keeps float32
         }
         else
         {
@@ -164,7 +167,7 @@ sealed class SingleKernelBuilder
             Node[] at = [.. inner.Select(axis => axis.Variable.Index())];
             body.Add(new Allocate(tile));
             body.Add(statement(tile, [.. at], value, inner));
-            body.Add(new Store(to, index.ToValueList(), Nodes.Cast(tile.Load(at), node.DType), inner));
+            body.Add(new Store(to, index, Nodes.Cast(tile.Load(at), node.DType), inner));
         }
         return scope.Finish(node.Meaning.Name, Expressions.Grid(grid, body.ToValueList()));
     }
