@@ -8,14 +8,12 @@ namespace Ashlar.Compiler.Planning;
 static class Planner
 {
     /// <summary>The plan of a function.</summary>
-    /// <param name="function">Primitive ops only; every result is computed by a kernel of its own root (see <see cref="SeparateResults"/>).</param>
-    /// <param name="kernels">From <see cref="Partition"/>, in an order in which they can run.</param>
-    /// <param name="donations">Pairs (result, parameter) that are one buffer.</param>
+    /// <param name="function">The function; every result is the root of a kernel (see <see cref="SeparateResults"/>).</param>
+    /// <param name="built">Its kernels, in an order in which they can run.</param>
+    /// <param name="donations">Pairs (result, parameter) that are one buffer, none of them unsafe.</param>
     /// <param name="share">Let values take the memory of others that are dead.</param>
-    public static Plan Plan(Function function, List<Kernel> kernels, IReadOnlyList<(int Result, int Parameter)> donations, bool share)
+    public static Plan Plan(Function function, List<BuiltKernel> built, IReadOnlyList<(int Result, int Parameter)> donations, bool share)
     {
-        var owner = kernels.SelectMany(kernel => kernel.Roots, (kernel, root) => (kernel, root)).ToDictionary(pair => pair.root, pair => pair.kernel);
-        var built = kernels.ConvertAll(kernel => Build(kernel, node => Partition.IsStored(node) || owner.TryGetValue(node, out var other) && other != kernel));
         var donated = donations.ToDictionary(pair => function.Results[pair.Result], pair => function.Parameters[pair.Parameter]);
         built = Order.ForPeakMemory(built, donated);
 
@@ -41,7 +39,7 @@ static class Planner
         }
         var symbols = function.Order().SelectMany(node => node.Shape.SelectMany(extent => extent.Symbols)).Distinct().Order().ToValueList();
         var plan = new Plan(function, symbols, values, launches);
-        foreach (var (result, parameter) in donated) Donate(plan, byNode[result], byNode[parameter]);
+        foreach (var (result, parameter) in donated) (byNode[result].Residence, byNode[result].Slot) = (Residence.Shared, byNode[parameter].Index);
         if (share) Share(plan);
         for (int i = 0; i < launches.Count; i++) launches[i] = KeepInCache(plan, launches[i]);
         return plan;
@@ -54,28 +52,60 @@ static class Planner
         }
     }
 
-    /// <summary>Gives every result a node of its own that is not a parameter and not a donation that its readers forbid.</summary>
-    public static Function SeparateResults(Function function, IReadOnlyList<(int Result, int Parameter)> donations)
+    /// <summary>Gives every result a node of its own that is no parameter; those in <paramref name="copied"/> are computed beside and copied.</summary>
+    public static Function SeparateResults(Function function, IReadOnlyCollection<int> copied)
     {
         var results = function.Results.ToArray();
         var seen = new HashSet<Node>();
-        var donated = donations.ToDictionary(pair => pair.Result, pair => pair.Parameter);
         for (int i = 0; i < results.Length; i++)
         {
-            while (Partition.IsStored(results[i]) || seen.Contains(results[i]) || Estimate.Cost(results[i].Op) == 0 && results[i].Op != Op.Barrier) results[i] = Nodes.Barrier(results[i]);
-            seen.Add(results[i]);
-        }
-        // A donated result that other results or values are computed from would be overwritten too early or too late: copy it last.
-        var users = Traversal.Users(results);
-        for (int i = 0; i < results.Length; i++)
-        {
-            if (!donated.TryGetValue(i, out int parameter)) continue;
-            var target = function.Parameters[parameter];
-            bool readLater = users[results[i]].Count > 0 && users.TryGetValue(target, out var readers)
-                && Traversal.PostOrder(readers).Contains(results[i]) && readers.Exists(reader => reader != results[i] && Traversal.PostOrder([reader]).Contains(results[i]));
-            if (readLater) results[i] = Nodes.Barrier(results[i]);
+            if (copied.Contains(i)) results[i] = Nodes.Barrier(Partition.IsStored(results[i]) ? Nodes.Barrier(results[i]) : results[i]);
+            while (Partition.IsStored(results[i]) || !seen.Add(results[i])) results[i] = Nodes.Barrier(results[i]);
         }
         return function with { Results = results.ToValueList() };
+    }
+
+    /// <summary>The results that cannot be written straight over their parameters: a kernel would read what is overwritten already.</summary>
+    public static List<int> UnsafeDonations(Function function, List<BuiltKernel> kernels, IReadOnlyList<(int Result, int Parameter)> donations)
+    {
+        var writer = kernels.SelectMany(kernel => kernel.Outputs, (kernel, root) => (kernel, root)).ToDictionary(pair => pair.root, pair => pair.kernel);
+        var overwritten = new Dictionary<BuiltKernel, List<Node>>();
+        var wrong = new List<int>();
+        foreach (var (result, parameter) in donations)
+        {
+            var (root, target) = (function.Results[result], function.Parameters[parameter]);
+            var kernel = writer[root];
+            var later = Followers(kernel);
+            bool readLater = kernels.Exists(reader => reader != kernel && later.Contains(reader) && reader.Inputs.Contains(target));
+            bool readElsewhere = kernel.Inputs.IndexOf(target) is >= 0 and var place
+                && !InPlace.IsSafe(kernel, kernel.Program.Buffers[place], kernel.Program.Buffers[kernel.Inputs.Count + kernel.Outputs.IndexOf(root)]);
+            // Two kernels that each overwrite what the other reads cannot be ordered.
+            bool circular = overwritten.Any(entry => entry.Key != kernel && entry.Key.Inputs.Contains(target) && entry.Value.Exists(kernel.Inputs.Contains));
+            if (readLater || readElsewhere || circular || target.Shape != root.Shape || target.DType != root.DType) wrong.Add(result);
+            else (overwritten.TryGetValue(kernel, out var list) ? list : overwritten[kernel] = []).Add(target);
+        }
+        return wrong;
+
+        HashSet<BuiltKernel> Followers(BuiltKernel start)
+        {
+            var found = new HashSet<BuiltKernel>(ReferenceEqualityComparer.Instance);
+            var made = new HashSet<Node>(start.Outputs);
+            bool grew = true;
+            while (grew)
+            {
+                grew = false;
+                foreach (var kernel in kernels)
+                    if (!found.Contains(kernel) && kernel.Inputs.Any(made.Contains)) { found.Add(kernel); made.UnionWith(kernel.Outputs); grew = true; }
+            }
+            return found;
+        }
+    }
+
+    /// <summary>The programs of kernels.</summary>
+    public static List<BuiltKernel> Build(List<Kernel> kernels)
+    {
+        var owner = kernels.SelectMany(kernel => kernel.Roots, (kernel, root) => (kernel, root)).ToDictionary(pair => pair.root, pair => pair.kernel);
+        return kernels.ConvertAll(kernel => Build(kernel, node => Partition.IsStored(node) || owner.TryGetValue(node, out var other) && other != kernel));
     }
 
     static BuiltKernel Build(Kernel kernel, Func<Node, bool> isForeign) => kernel.Kind switch
@@ -84,18 +114,6 @@ static class Planner
         KernelKind.Single => SingleKernelBuilder.Build(kernel, isForeign),
         _ => RowKernelBuilder.Build(kernel, isForeign),
     };
-
-    // A donated result is written into the parameter's memory: the caller passes one buffer for both. Where the kernel that
-    // computes it cannot write in place, or the parameter is read after it, the result is computed beside and copied.
-    static void Donate(Plan plan, PlannedValue result, PlannedValue parameter)
-    {
-        if (parameter.LastRead < result.Written || parameter.LastRead == result.Written && CanWriteOver(plan, result.Written, parameter, result))
-        {
-            (result.Residence, result.Slot) = (Residence.Shared, parameter.Index);
-            return;
-        }
-        throw new InvalidOperationException($"result {result.Node} cannot be written over its parameter: {plan.Launches[result.Written].Kernel.Program.Name} reads it elsewhere, or it is read later");
-    }
 
     static void Share(Plan plan)
     {
