@@ -14,7 +14,7 @@ public static class TileInterpreter
     /// <param name="program">A program that <see cref="TileVerifier.Check"/> accepts.</param>
     /// <param name="buffers">The elements of each buffer in row-major order; written ones change.</param>
     /// <param name="symbols">The value of each symbol; may be null where there is none.</param>
-    /// <param name="roundFloats">Round stored and cast floats to their type, as kernels do. Without it they keep double precision.</param>
+    /// <param name="roundFloats">Round stored floats to their type, as kernels do. Without it only casts round, as in the graph's interpreter.</param>
     /// <exception cref="KernelException">The program is not well formed, or it did what the remarks list.</exception>
     public static void Run(TileProgram program, IReadOnlyDictionary<TileBuffer, double[]> buffers, Func<Symbol, long>? symbols = null, bool roundFloats = false)
     {
@@ -248,7 +248,6 @@ sealed class Interpretation(Func<Symbol, long>? symbols, bool roundFloats)
             Op.Index => slot.Counter!.Value,
             Op.Load => Load(slot),
             Op.Bound => Bound(slot),
-            Op.Cast when node.DType.IsFloat => Round(Evaluate(slot.Inputs[0]), node.DType),
             Op.Cast => Conversion.Cast(Evaluate(slot.Inputs[0]), slot.Inputs[0].Node.DType, node.DType),
             Op.BitCast => Conversion.BitCast(Evaluate(slot.Inputs[0]), slot.Inputs[0].Node.DType, node.DType),
             _ => Element(slot),
@@ -301,7 +300,9 @@ sealed class Interpretation(Func<Symbol, long>? symbols, bool roundFloats)
         var indices = Indices(nodes);
         long at = Offset(elements, indices, "written");
         if (elements.Writes(at, grid.Iteration) is var (other, wrote)) throw Conflict(elements, indices, "writes", other, wrote ? "writes it too" : "reads");
-        elements.Data[at] = memory.DType.IsFloat ? Round(value, memory.DType) : Conversion.Wrap((long)value, memory.DType);
+        elements.Data[at] = !memory.DType.IsFloat ? Conversion.Wrap((long)value, memory.DType)
+            : roundFloats ? Conversion.Round(value, memory.DType)
+            : value;
         now++;
     }
 
@@ -355,8 +356,6 @@ sealed class Interpretation(Func<Symbol, long>? symbols, bool roundFloats)
     static double Add(DType dtype, double a, double b) => dtype.IsFloat ? a + b : Conversion.Wrap(unchecked((long)a + (long)b), dtype);
 
     static double Multiply(DType dtype, double a, double b) => dtype.IsFloat ? a * b : Conversion.Wrap(unchecked((long)a * (long)b), dtype);
-
-    double Round(double value, DType dtype) => roundFloats ? Conversion.Round(value, dtype) : value;
 
     long Value(Symbol symbol) => symbols is null
         ? throw new KernelException("ASH0535", $"the program needs the value of the symbol '{symbol.Name}', but got none.", "pass the values of the symbols.")

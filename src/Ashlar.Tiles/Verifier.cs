@@ -28,7 +28,7 @@ sealed class Verification(TileProgram program)
         {
             if (!buffers.Add(buffer))
                 throw new KernelException("ASH0513", $"'{program.Name}' lists the buffer {buffer} twice.", "list each buffer once; an in-place kernel reads and writes one buffer.");
-            Symbols(buffer.Shape, buffer.ToString());
+            Symbols(buffer.Shape, buffer);
         }
         Body(program.Body, mayBeParallel: true);
     }
@@ -53,7 +53,7 @@ sealed class Verification(TileProgram program)
                 Body(branch.Body, mayBeParallel: false);
                 break;
             case Allocate { Tile: var tile }:
-                Symbols(tile.Shape, tile.ToString());
+                Symbols(tile.Shape, tile);
                 if (!tiles.TryAdd(tile, inGrid))
                     throw Wrong("ASH0512", statement, $"allocates the tile {tile}, which is allocated already.", "allocate each tile once, or make another tile.");
                 break;
@@ -177,7 +177,7 @@ sealed class Verification(TileProgram program)
                 throw Wrong("ASH0517", statement, $"lets '{variable}' run to an extent of {extent.DType.Name}.", "use an i64 scalar.");
             if (Traversal.PostOrder([extent]).Find(node => node.Op == Op.Load) is { } load)
                 throw Wrong("ASH0517", statement, $"reads the extent of '{variable}' from {load.Source()}.", "make extents of sizes, numbers and outer loop variables.");
-            Symbols([variable.Count], $"the variable '{variable}'");
+            Symbols([variable.Count], variable);
             if (!variables.Add(variable))
                 throw Wrong("ASH0511", statement, $"binds the variable '{variable}', which a loop around it has bound.", "use another variable.");
         }
@@ -203,7 +203,7 @@ sealed class Verification(TileProgram program)
                     Load(statement, node);
                     break;
                 case Op.Size:
-                    Symbols([node.Get<SizeAttributes>().Extent], $"'{TileText.Line(statement)}'");
+                    Symbols([node.Get<SizeAttributes>().Extent], statement);
                     break;
                 case Op.Constant or Op.Bound or >= Op.Neg and <= Op.RandomBits:
                     break;
@@ -274,14 +274,14 @@ sealed class Verification(TileProgram program)
                     throw Wrong("ASH0511", statement, $"uses the variable '{axis.Variable}' in {where}, where it has no value.", "use only the variables that the statement documents there.");
     }
 
-    void Symbols(IEnumerable<Extent> extents, string where)
+    void Symbols(IEnumerable<Extent> extents, object where)
     {
         foreach (var extent in extents)
         {
             if (extent.IsConstant) continue;
             foreach (var symbol in extent.Symbols)
                 if (!symbols.TryAdd(symbol.Name, symbol) && symbols[symbol.Name] != symbol)
-                    throw new KernelException("ASH0526", $"'{program.Name}' has two symbols called '{symbol.Name}' with other bounds; one is in {where}.", "use one symbol, or two names.");
+                    throw new KernelException("ASH0526", $"'{program.Name}' has two symbols called '{symbol.Name}' with other bounds; one is in '{(where is Statement statement ? TileText.Line(statement) : where)}'.", "use one symbol, or two names.");
         }
     }
 

@@ -158,14 +158,20 @@ public class TileInterpreterTests
     [InlineData(DType.Float32, false, 0.1)]
     [InlineData(DType.Float32, true, (double)0.1f)]
     [InlineData(DType.BFloat16, true, 0.10009765625)]
-    [InlineData(DType.Int8, false, 0)]
     public void Store_RoundsFloatsOnlyWhenAsked(DType dtype, bool round, double expected)
     {
-        TileBuffer x = new("x", DType.Float64, [], false), y = new("y", dtype, [], true);
-        var program = Program([x, y], new Store(y, [], Nodes.Cast(x.Load([]), dtype), []));
+        TileBuffer x = new("x", dtype, [], false), y = new("y", dtype, [], true);
         double[] result = [0];
-        TileInterpreter.Run(program, new Dictionary<TileBuffer, double[]> { [x] = [0.1], [y] = result }, null, round);
+        TileInterpreter.Run(Program([x, y], new Store(y, [], x.Load([]), [])), new Dictionary<TileBuffer, double[]> { [x] = [0.1], [y] = result }, null, round);
         Assert.Equal(expected, result[0]);
+    }
+
+    [Fact]
+    public void Cast_RoundsAndTruncates()
+    {
+        TileBuffer x = new("x", DType.Float32, [], false), y = new("y", DType.Float32, [2], true);
+        Node narrow = Nodes.Cast(Nodes.Cast(x.Load([]), DType.BFloat16), DType.Float32), whole = Nodes.Cast(Nodes.Cast(x.Load([]), DType.Int8), DType.Float32);
+        Assert.Equal([-1.1015625, -1], Run(Program([x, y], new Store(y, [Number(0)], narrow, []), new Store(y, [Number(1)], whole, [])), [-1.1], [0, 0]));
     }
 
     [Fact]
