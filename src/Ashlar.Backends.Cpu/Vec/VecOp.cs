@@ -116,7 +116,7 @@ internal enum VecOp : byte
     Scalef,
     /// <summary>floor(log2(|a|)) as a float, denormals right.</summary>
     Getexp,
-    /// <summary>The significand of a, in [0.75, 1.5), with the sign of a.</summary>
+    /// <summary>The significand of a, in [0.75, 1.5); NaN where a is negative.</summary>
     Getmant,
 
     // Floats only, one .NET call per lane: right everywhere, slow.

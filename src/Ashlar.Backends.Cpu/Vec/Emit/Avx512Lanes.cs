@@ -131,11 +131,11 @@ internal static unsafe class Avx512Lanes
     [MethodImpl(Inline)] public static Vector256<double> Getexp(Vector256<double> a) => Avx512F.VL.GetExponent(a);
     [MethodImpl(Inline)] public static Vector512<double> Getexp(Vector512<double> a) => Avx512F.GetExponent(a);
 
-    // Immediate 3: interval [0.75, 1.5).
-    [MethodImpl(Inline)] public static Vector128<float> Getmant(Vector128<float> a) => Avx512F.VL.GetMantissa(a, 3);
-    [MethodImpl(Inline)] public static Vector256<float> Getmant(Vector256<float> a) => Avx512F.VL.GetMantissa(a, 3);
-    [MethodImpl(Inline)] public static Vector512<float> Getmant(Vector512<float> a) => Avx512F.GetMantissa(a, 3);
-    [MethodImpl(Inline)] public static Vector128<double> Getmant(Vector128<double> a) => Avx512F.VL.GetMantissa(a, 3);
-    [MethodImpl(Inline)] public static Vector256<double> Getmant(Vector256<double> a) => Avx512F.VL.GetMantissa(a, 3);
-    [MethodImpl(Inline)] public static Vector512<double> Getmant(Vector512<double> a) => Avx512F.GetMantissa(a, 3);
+    // Immediate 11: interval [0.75, 1.5), NaN for negative numbers.
+    [MethodImpl(Inline)] public static Vector128<float> Getmant(Vector128<float> a) => Avx512F.VL.GetMantissa(a, 11);
+    [MethodImpl(Inline)] public static Vector256<float> Getmant(Vector256<float> a) => Avx512F.VL.GetMantissa(a, 11);
+    [MethodImpl(Inline)] public static Vector512<float> Getmant(Vector512<float> a) => Avx512F.GetMantissa(a, 11);
+    [MethodImpl(Inline)] public static Vector128<double> Getmant(Vector128<double> a) => Avx512F.VL.GetMantissa(a, 11);
+    [MethodImpl(Inline)] public static Vector256<double> Getmant(Vector256<double> a) => Avx512F.VL.GetMantissa(a, 11);
+    [MethodImpl(Inline)] public static Vector512<double> Getmant(Vector512<double> a) => Avx512F.GetMantissa(a, 11);
 }
