@@ -1,0 +1,116 @@
+namespace Ashlar;
+
+/// <summary>Functions over tensors that are recorded once and replayed as one program.</summary>
+/// <remarks>
+/// The first call runs the function on placeholders and records what it computes; later calls replay the program without running
+/// the function, without building graphs, and without allocating but for the tensors returned. So the function must do the same
+/// each time: <c>if</c> on host values and loops are recorded as they went, and reading a tensor's value is an error.
+/// <para>
+/// Tensors that it uses besides its arguments are captured by value. What changes between calls is an argument or a <see cref="State"/>.
+/// </para>
+/// <para>
+/// It is recorded again for other element types and, unless shapes are declared, for other shapes. Declared shapes may have
+/// <see cref="Symbol"/>s: <c>Compiled.Step(f, [batch, 784], [batch])</c> is recorded once for every batch size.
+/// A compiled function called while another one is recorded becomes a part of that.
+/// </para>
+/// </remarks>
+public static class Compiled
+{
+    /// <summary>A compiled function without arguments; it may assign states: their old values are overwritten in place.</summary>
+    public static Func<TResult> Step<TResult>(Func<TResult> f) =>
+        new Recording<TResult>(Name(f), true, _ => f(), 0, []).Invoke0;
+
+    /// <summary>A compiled function of one tensor; it may assign states: their old values are overwritten in place.</summary>
+    /// <param name="f">What to record. It returns a tensor, a tuple of two to four, or an array.</param>
+    /// <param name="shapes">One shape per argument, which may be symbolic; none takes the shapes of each call as they are.</param>
+    public static Func<Tensor, TResult> Step<TResult>(Func<Tensor, TResult> f, params ReadOnlySpan<Shape> shapes) =>
+        new Recording<TResult>(Name(f), true, x => f(x[0]), 1, shapes.ToArray()).Invoke1;
+
+    /// <summary>A compiled function of two tensors; it may assign states: their old values are overwritten in place.</summary>
+    /// <param name="f">What to record. It returns a tensor, a tuple of two to four, or an array.</param>
+    /// <param name="shapes">One shape per argument, which may be symbolic; none takes the shapes of each call as they are.</param>
+    public static Func<Tensor, Tensor, TResult> Step<TResult>(Func<Tensor, Tensor, TResult> f, params ReadOnlySpan<Shape> shapes) =>
+        new Recording<TResult>(Name(f), true, x => f(x[0], x[1]), 2, shapes.ToArray()).Invoke2;
+
+    /// <summary>A compiled function of three tensors; it may assign states: their old values are overwritten in place.</summary>
+    /// <param name="f">What to record. It returns a tensor, a tuple of two to four, or an array.</param>
+    /// <param name="shapes">One shape per argument, which may be symbolic; none takes the shapes of each call as they are.</param>
+    public static Func<Tensor, Tensor, Tensor, TResult> Step<TResult>(Func<Tensor, Tensor, Tensor, TResult> f, params ReadOnlySpan<Shape> shapes) =>
+        new Recording<TResult>(Name(f), true, x => f(x[0], x[1], x[2]), 3, shapes.ToArray()).Invoke3;
+
+    /// <summary>A compiled function of four tensors; it may assign states: their old values are overwritten in place.</summary>
+    /// <param name="f">What to record. It returns a tensor, a tuple of two to four, or an array.</param>
+    /// <param name="shapes">One shape per argument, which may be symbolic; none takes the shapes of each call as they are.</param>
+    public static Func<Tensor, Tensor, Tensor, Tensor, TResult> Step<TResult>(Func<Tensor, Tensor, Tensor, Tensor, TResult> f, params ReadOnlySpan<Shape> shapes) =>
+        new Recording<TResult>(Name(f), true, x => f(x[0], x[1], x[2], x[3]), 4, shapes.ToArray()).Invoke4;
+
+    /// <summary>A compiled function without arguments; it must not assign states.</summary>
+    public static Func<TResult> Function<TResult>(Func<TResult> f) =>
+        new Recording<TResult>(Name(f), false, _ => f(), 0, []).Invoke0;
+
+    /// <summary>A compiled function of one tensor; it must not assign states.</summary>
+    /// <param name="f">What to record. It returns a tensor, a tuple of two to four, or an array.</param>
+    /// <param name="shapes">One shape per argument, which may be symbolic; none takes the shapes of each call as they are.</param>
+    public static Func<Tensor, TResult> Function<TResult>(Func<Tensor, TResult> f, params ReadOnlySpan<Shape> shapes) =>
+        new Recording<TResult>(Name(f), false, x => f(x[0]), 1, shapes.ToArray()).Invoke1;
+
+    /// <summary>A compiled function of two tensors; it must not assign states.</summary>
+    /// <param name="f">What to record. It returns a tensor, a tuple of two to four, or an array.</param>
+    /// <param name="shapes">One shape per argument, which may be symbolic; none takes the shapes of each call as they are.</param>
+    public static Func<Tensor, Tensor, TResult> Function<TResult>(Func<Tensor, Tensor, TResult> f, params ReadOnlySpan<Shape> shapes) =>
+        new Recording<TResult>(Name(f), false, x => f(x[0], x[1]), 2, shapes.ToArray()).Invoke2;
+
+    /// <summary>A compiled function of three tensors; it must not assign states.</summary>
+    /// <param name="f">What to record. It returns a tensor, a tuple of two to four, or an array.</param>
+    /// <param name="shapes">One shape per argument, which may be symbolic; none takes the shapes of each call as they are.</param>
+    public static Func<Tensor, Tensor, Tensor, TResult> Function<TResult>(Func<Tensor, Tensor, Tensor, TResult> f, params ReadOnlySpan<Shape> shapes) =>
+        new Recording<TResult>(Name(f), false, x => f(x[0], x[1], x[2]), 3, shapes.ToArray()).Invoke3;
+
+    /// <summary>A compiled function of four tensors; it must not assign states.</summary>
+    /// <param name="f">What to record. It returns a tensor, a tuple of two to four, or an array.</param>
+    /// <param name="shapes">One shape per argument, which may be symbolic; none takes the shapes of each call as they are.</param>
+    public static Func<Tensor, Tensor, Tensor, Tensor, TResult> Function<TResult>(Func<Tensor, Tensor, Tensor, Tensor, TResult> f, params ReadOnlySpan<Shape> shapes) =>
+        new Recording<TResult>(Name(f), false, x => f(x[0], x[1], x[2], x[3]), 4, shapes.ToArray()).Invoke4;
+
+    /// <summary>A compiled function without arguments that only assigns states.</summary>
+    public static Action Step(Action f) =>
+        new Recording<ValueTuple>(Name(f), true, _ => Done(f), 0, []).Run0;
+
+    /// <summary>A compiled function of one tensor that only assigns states.</summary>
+    public static Action<Tensor> Step(Action<Tensor> f, params ReadOnlySpan<Shape> shapes) =>
+        new Recording<ValueTuple>(Name(f), true, x => Done(() => f(x[0])), 1, shapes.ToArray()).Run1;
+
+    /// <summary>A compiled function of two tensors that only assigns states.</summary>
+    public static Action<Tensor, Tensor> Step(Action<Tensor, Tensor> f, params ReadOnlySpan<Shape> shapes) =>
+        new Recording<ValueTuple>(Name(f), true, x => Done(() => f(x[0], x[1])), 2, shapes.ToArray()).Run2;
+
+    /// <summary>A compiled function of three tensors that only assigns states.</summary>
+    public static Action<Tensor, Tensor, Tensor> Step(Action<Tensor, Tensor, Tensor> f, params ReadOnlySpan<Shape> shapes) =>
+        new Recording<ValueTuple>(Name(f), true, x => Done(() => f(x[0], x[1], x[2])), 3, shapes.ToArray()).Run3;
+
+    /// <summary>A compiled function of four tensors that only assigns states.</summary>
+    public static Action<Tensor, Tensor, Tensor, Tensor> Step(Action<Tensor, Tensor, Tensor, Tensor> f, params ReadOnlySpan<Shape> shapes) =>
+        new Recording<ValueTuple>(Name(f), true, x => Done(() => f(x[0], x[1], x[2], x[3])), 4, shapes.ToArray()).Run4;
+
+    /// <summary>What was made of a compiled function so far: kernels and memory plan of each of its programs.</summary>
+    /// <param name="compiled">What <c>Step</c> or <c>Function</c> returned.</param>
+    public static string Describe(Delegate compiled) => compiled.Target?.ToString() ?? "not a compiled function";
+
+    static ValueTuple Done(Action f)
+    {
+        f();
+        return default;
+    }
+
+    // Lambdas have names like <Main>b__0; what they lie in tells the reader more.
+    static string Name(Delegate f)
+    {
+        string name = f.Method.Name;
+        int end = name.IndexOf('>', StringComparison.Ordinal);
+        if (!name.StartsWith('<') || end < 2) return name;
+        string outer = name[1..end];
+        int local = name.IndexOf("g__", StringComparison.Ordinal);
+        if (local >= 0 && name.IndexOf('|', StringComparison.Ordinal) is > 0 and var bar) return name[(local + 3)..bar];
+        return outer == "<Main>$" || outer == "<Main" ? "the function in Main" : $"the function in {outer}";
+    }
+}

@@ -1,0 +1,182 @@
+using System.Text;
+
+namespace Ashlar;
+
+/// <summary>A function to be recorded, and what was recorded: one program for each shape class of its arguments.</summary>
+/// <remarks>
+/// The function is run once for each combination of element types (and of shapes, where none are declared). Its graph is then
+/// specialised by substitution for each class of the symbols' values: 1, small, general, and general in multiples of 16.
+/// </remarks>
+sealed class Recording<TResult>(string name, bool assigns, Func<Tensor[], TResult> f, int arity, Shape[] declared)
+{
+    readonly Lock gate = new();
+    readonly List<Traced> traces = [];
+    readonly SymbolBinding? binding = declared.Length == 0 ? null : Binding(name, arity, declared);
+    readonly Symbol[] symbols = Symbols(declared);
+
+    public TResult Invoke0() => Invoke([]);
+
+    public TResult Invoke1(Tensor a) => Invoke([a]);
+
+    public TResult Invoke2(Tensor a, Tensor b) => Invoke([a, b]);
+
+    public TResult Invoke3(Tensor a, Tensor b, Tensor c) => Invoke([a, b, c]);
+
+    public TResult Invoke4(Tensor a, Tensor b, Tensor c, Tensor d) => Invoke([a, b, c, d]);
+
+    public void Run0() => Invoke([]);
+
+    public void Run1(Tensor a) => Invoke([a]);
+
+    public void Run2(Tensor a, Tensor b) => Invoke([a, b]);
+
+    public void Run3(Tensor a, Tensor b, Tensor c) => Invoke([a, b, c]);
+
+    public void Run4(Tensor a, Tensor b, Tensor c, Tensor d) => Invoke([a, b, c, d]);
+
+    public override string ToString()
+    {
+        var text = new StringBuilder(name);
+        lock (gate)
+            foreach (var trace in traces)
+                foreach (var replay in trace.Replays) text.Append('\n').Append(replay);
+        return text.ToString();
+    }
+
+    /// <summary>How many times the function was run to record it, and how many programs were made of that.</summary>
+    public (int Traces, int Programs) Count
+    {
+        get
+        {
+            lock (gate) return (traces.Count, traces.Sum(trace => trace.Replays.Count));
+        }
+    }
+
+    TResult Invoke(ReadOnlySpan<Tensor> arguments)
+    {
+        foreach (var argument in arguments) ArgumentNullException.ThrowIfNull(argument);
+        if (Trace.Current is not null) return f(arguments.ToArray());   // a step within a step is a part of it
+        foreach (var argument in arguments)
+            if (!argument.IsRealized)
+            {
+                State.RealizeWith(arguments);
+                break;
+            }
+        var device = Device.Default;
+        lock (gate)
+        {
+            if (binding is not null) Bind(arguments);
+            foreach (var trace in traces)
+                if (trace.Fits(device, arguments))
+                    foreach (var replay in trace.Replays)
+                        if (Fits(replay.Classes)) return Results.Build<TResult>(replay.Run(arguments));
+            var made = Specialise(device, arguments);
+            return Results.Build<TResult>(made.Run(arguments));
+        }
+    }
+
+    void Bind(ReadOnlySpan<Tensor> arguments)
+    {
+        shapes ??= new Shape[arity];
+        for (int i = 0; i < shapes.Length; i++) shapes[i] = arguments[i].Shape;
+        binding!.Bind(shapes);
+    }
+
+    Shape[]? shapes;
+
+    bool Fits(ShapeClass[] classes)
+    {
+        for (int i = 0; i < classes.Length; i++)
+            if (classes[i] != ShapeClasses.Of(symbols[i], binding!.Values[i])) return false;
+        return true;
+    }
+
+    Replay Specialise(Device device, ReadOnlySpan<Tensor> arguments)
+    {
+        Traced? traced = null;
+        foreach (var trace in traces)
+            if (trace.Fits(device, arguments)) traced = trace;
+        if (traced is null)
+        {
+            traced = Record(device, arguments);
+            traces.Add(traced);
+        }
+        ShapeClass[] classes = [.. symbols.Select((symbol, i) => ShapeClasses.Of(symbol, binding!.Values[i]))];
+        var function = traced.Function;
+        if (classes.Length > 0) function = function.Substitute(symbol => ShapeClasses.Extent(symbol, Array.IndexOf(symbols, symbol) is >= 0 and var i ? classes[i] : ShapeClass.General));
+        var replay = new Replay(device, function, traced, classes);
+        traced.Replays.Add(replay);
+        return replay;
+    }
+
+    Traced Record(Device device, ReadOnlySpan<Tensor> arguments)
+    {
+        var placeholders = new Node[arity];
+        for (int i = 0; i < arity; i++)
+            placeholders[i] = Regions.Placeholder(arguments[i].DType, declared.Length == 0 ? arguments[i].Shape : declared[i]);
+        long start = Regions.Placeholder(DType.Bool, Shape.Scalar).Id;   // nodes with lesser ids were made before
+
+        var (result, trace) = Trace.Record(name, assigns, f, [.. placeholders.Select(node => new Tensor(node))]);
+        Node[] returned = [.. Results.Flatten(result).Select(tensor => tensor.Node)];
+        var read = trace.States.Where(touched => touched.Parameter is not null).ToArray();
+        var assigned = trace.States.Where(touched => touched.IsAssigned && touched.Value!.Node != touched.Parameter).ToArray();
+        Node[] results = [.. returned, .. assigned.Select(touched => touched.Value!.Node)];
+        Realizer.Realize(Hoisted(results, start), device);
+        var capture = Capture.Of(results, [.. placeholders, .. read.Select(touched => touched.Parameter!)], Leaf.Find);
+        return new(device, capture, [.. placeholders], returned.Length, [.. read.Select(touched => touched.State)], [.. assigned.Select(touched => touched.State)]);
+    }
+
+    // What was built before the recording began is the same in every call: it is computed once, now, and becomes an input.
+    static List<Node> Hoisted(Node[] results, long start)
+    {
+        var dependent = new HashSet<Node>();
+        foreach (var node in Traversal.PostOrder(results))
+            if (node.Op == Op.Parameter || node.Inputs.Any(dependent.Contains)) dependent.Add(node);
+        var (found, seen, stack) = (new List<Node>(), new HashSet<Node>(results), new Stack<Node>(results));
+        while (stack.TryPop(out var node))
+            if (!dependent.Contains(node) && node.Id < start)
+            {
+                if (node.Op is not (Op.Constant or Op.Iota or Op.Size) && node.Shape.IsConstant) found.Add(node);
+            }
+            else
+                foreach (var input in node.Inputs)
+                    if (seen.Add(input)) stack.Push(input);
+        return found;
+    }
+
+    static Symbol[] Symbols(Shape[] shapes) => [.. shapes.SelectMany(shape => shape).SelectMany(extent => extent.Symbols).Distinct().Order()];
+
+    static SymbolBinding Binding(string name, int arity, Shape[] shapes)
+    {
+        if (shapes.Length != arity)
+            throw new ShapeException("ASH0164", $"'{name}' takes {arity} tensors, but {shapes.Length} shapes were declared.", "declare one shape per tensor, or none.");
+        return new([.. shapes.Select(shape => Nodes.Parameter(0, DType.Float32, shape))], Symbols(shapes));
+    }
+}
+
+/// <summary>One recorded run of a function: its graph, closed over what it captured.</summary>
+sealed class Traced(Device device, Capture capture, Node[] placeholders, int returned, State[] read, State[] assigned)
+{
+    public Function Function => capture.Function;
+
+    /// <summary>The buffers that the function captured, after its arguments and states.</summary>
+    public IReadOnlyList<Node> Captured => capture.Buffers;
+
+    /// <summary>How many of the results are returned; the others go to <see cref="Assigned"/>.</summary>
+    public int Returned => returned;
+
+    public State[] Read => read;
+
+    public State[] Assigned => assigned;
+
+    public List<Replay> Replays { get; } = [];
+
+    /// <summary>True where the arguments have the element types, and without symbols the shapes, that were recorded.</summary>
+    public bool Fits(Device other, ReadOnlySpan<Tensor> arguments)
+    {
+        if (!ReferenceEquals(other, device)) return false;
+        for (int i = 0; i < placeholders.Length; i++)
+            if (arguments[i].DType != placeholders[i].DType || placeholders[i].Shape.IsConstant && arguments[i].Shape != placeholders[i].Shape) return false;
+        return true;
+    }
+}

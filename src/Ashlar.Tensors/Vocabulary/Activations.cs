@@ -1,0 +1,121 @@
+namespace Ashlar;
+
+/// <summary>What layers are made of. Each is one composite node, so that gradients and kernels know it whole.</summary>
+/// <remarks>B batch, T and S tokens, H query heads, K key-value heads, D head width, V vocabulary.</remarks>
+public static class Activations
+{
+    extension(Tensor x)
+    {
+        /// <summary>max(x, 0); the gradient at 0 is 0.</summary>
+        public Tensor Relu() => Tensor.Where(x <= 0, x.ZerosLike(), x);
+
+        /// <summary>x where positive, slope * x elsewhere</summary>
+        public Tensor LeakyRelu(double slope = 0.01) => Tensor.Where(x <= 0, x * slope, x);
+
+        /// <summary>x where positive, exp(x) - 1 elsewhere</summary>
+        public Tensor Elu(double alpha = 1) => Tensor.Where(x <= 0, x.Minimum(0).ExpM1() * alpha, x);
+
+        /// <summary>log(1 + exp(x)), without overflow</summary>
+        public Tensor Softplus() => x.Maximum(0) + (-x.Abs()).Exp().Log1P();
+
+        /// <summary>1 / (1 + exp(-x))</summary>
+        public Tensor Sigmoid() => Composite(Op.Sigmoid, null, x);
+
+        /// <summary>log(sigmoid(x)), without overflow</summary>
+        public Tensor LogSigmoid() => -(-x).Softplus();
+
+        /// <summary>x * sigmoid(x)</summary>
+        /// <remarks>Source: Elfwing et al. 2017, arXiv:1702.03118; also called swish.</remarks>
+        public Tensor Silu() => Composite(Op.Silu, null, x);
+
+        /// <summary>x times the normal distribution's share below x.</summary>
+        /// <param name="approximate">By tanh, as GPT-2 does; else exact, through erf.</param>
+        /// <remarks>Source: Hendrycks and Gimpel 2016, arXiv:1606.08415.</remarks>
+        public Tensor Gelu(bool approximate = true) => Composite(Op.Gelu, new GeluAttributes(approximate), x);
+
+        /// <summary>exp(x) / sum(exp(x)) along an axis</summary>
+        public Tensor Softmax(int axis = -1) => Composite(Op.Softmax, new AxisAttributes(x.Shape.Axis(axis)), x);
+
+        /// <summary>log(softmax(x)) along an axis</summary>
+        public Tensor LogSoftmax(int axis = -1) => Composite(Op.LogSoftmax, new AxisAttributes(x.Shape.Axis(axis)), x);
+
+        /// <summary>x / sqrt(mean(x²) + epsilon) * weight over the last axis</summary>
+        /// <param name="weight">[width]; null: ones.</param>
+        /// <param name="epsilon">Keeps the root from 0.</param>
+        /// <remarks>The mean is kept in float32 for 16-bit inputs. Source: Zhang and Sennrich 2019, arXiv:1910.07467.</remarks>
+        public Tensor RmsNorm(Tensor? weight = null, double epsilon = 1e-6) => Composite(Op.RmsNorm, new NormAttributes(epsilon), x, weight ?? Width("RmsNorm", x, 1));
+
+        /// <summary>(x - mean) / sqrt(variance + epsilon) * weight + bias over the last axis</summary>
+        /// <param name="weight">[width]; null: ones.</param>
+        /// <param name="bias">[width]; null: zeros.</param>
+        /// <param name="epsilon">Keeps the root from 0.</param>
+        /// <remarks>Source: Ba et al. 2016, arXiv:1607.06450.</remarks>
+        public Tensor LayerNorm(Tensor? weight = null, Tensor? bias = null, double epsilon = 1e-5) =>
+            Composite(Op.LayerNorm, new NormAttributes(epsilon), x, weight ?? Width("LayerNorm", x, 1), bias ?? Width("LayerNorm", x, 0));
+
+        /// <summary>silu(x) * up</summary>
+        /// <remarks>Source: Shazeer 2020, arXiv:2002.05202.</remarks>
+        public Tensor SwiGlu(Tensor up) => Composite(Op.SwiGlu, null, x, up);
+
+        /// <summary>The loss of each row: the negative logarithm of the probability that softmax gives to the target.</summary>
+        /// <param name="targets">[...], integers below V.</param>
+        /// <returns>[...] for logits [..., V]</returns>
+        public Tensor CrossEntropyRows(Tensor targets) =>
+            Composite(Op.CrossEntropy, null, x, targets.DType is DType.UInt8 or DType.Int8 or DType.Int16 ? targets.Cast(DType.Int32) : targets);
+
+        /// <summary>The mean loss of all rows: the negative logarithm of the probability that softmax gives to the target.</summary>
+        /// <param name="targets">[...], integers below V.</param>
+        /// <param name="ignore">Rows of this target do not count.</param>
+        /// <returns>A scalar, for logits [..., V].</returns>
+        public Tensor CrossEntropy(Tensor targets, long? ignore = null)
+        {
+            if (ignore is not { } ignored) return x.CrossEntropyRows(targets).Mean();
+            var counts = targets.NotEqualTo(ignored);
+            var rows = x.CrossEntropyRows(Tensor.Where(counts, targets, targets.ZerosLike()));
+            return Tensor.Where(counts, rows, rows.ZerosLike()).Sum() / counts.Cast(rows.DType).Sum().Maximum(1);
+        }
+
+        /// <summary>Rotates pairs of the last axis by angles that depend on the token.</summary>
+        /// <param name="cos">[T, D / 2]</param>
+        /// <param name="sin">[T, D / 2]</param>
+        /// <param name="interleaved">Pairs are neighbours; else the two halves of the axis.</param>
+        /// <returns>[..., T, H, D], as this tensor.</returns>
+        /// <remarks>Source: Su et al. 2021, arXiv:2104.09864.</remarks>
+        public Tensor Rope(Tensor cos, Tensor sin, bool interleaved = false) => Composite(Op.Rope, new RopeAttributes(interleaved), x, cos, sin);
+
+        /// <summary>softmax(q k^T * scale) v for every head: this tensor holds the queries, [B, T, H, D].</summary>
+        /// <param name="keys">[B, S, K, D]; each key-value head serves H / K query heads.</param>
+        /// <param name="values">[B, S, K, E]</param>
+        /// <param name="causal">A query sees keys up to its own place, counted from the end where S is greater than T.</param>
+        /// <param name="scale">Null: 1 / sqrt(D).</param>
+        /// <returns>[B, T, H, E]</returns>
+        public Tensor Attention(Tensor keys, Tensor values, bool causal = false, double? scale = null)
+        {
+            if (x.Rank != 4)
+                throw new ShapeException("ASH0105", $"Attention needs queries [B, T, H, D], but got {x.Type}.", "split the heads first: x.Unflatten(-1, heads, -1).");
+            return Composite(Op.Attention, new AttentionAttributes(scale ?? 1 / Math.Sqrt(x.Shape[3].Value), causal), x, keys, values);
+        }
+
+        /// <summary>Sets elements to 0 at random and scales the others so that the mean stays.</summary>
+        /// <param name="rate">The share that is dropped, from 0 to below 1.</param>
+        /// <param name="seed">Which random numbers.</param>
+        /// <param name="key">A scalar that chooses among them, such as the number of the step: with it a compiled step draws anew each time.</param>
+        public Tensor Dropout(double rate, long seed, Tensor? key = null)
+        {
+            if (rate is < 0 or >= 1) throw new ArgumentOutOfRangeException(nameof(rate), rate, "the share that is dropped must be from 0 to below 1.");
+            return rate == 0 ? x : Tensor.Where(Tensor.Bernoulli(seed, 1 - rate, x.Shape, key), x * (1 / (1 - rate)), x.ZerosLike());
+        }
+    }
+
+    static Tensor Width(string what, Tensor x, double value) => x.Rank > 0
+        ? new(Nodes.Constant(value, Promotion.Float(x.DType), [x.Shape[^1]]))
+        : throw new ShapeException("ASH0105", $"{what} needs at least one axis, but got {x.Type}.", "normalise over the last axis of a tensor.");
+
+    static Tensor Composite(Op op, Attributes? attributes, Tensor x, params ReadOnlySpan<Tensor> others)
+    {
+        var inputs = new Node[others.Length + 1];
+        inputs[0] = Nodes.Cast(x.Node, Promotion.Float(x.DType));
+        for (int i = 0; i < others.Length; i++) inputs[i + 1] = others[i].Node;
+        return new(Node.Of(op, inputs, attributes));
+    }
+}

@@ -1,0 +1,179 @@
+namespace Ashlar;
+
+/// <summary>Sums, extremes and statistics over axes, and running ones along an axis.</summary>
+/// <remarks>
+/// Without axes everything is reduced to a scalar. <c>keepAxis</c> leaves reduced axes with the extent 1. Sums of bools and
+/// integers are int64; sums of 16-bit floats are kept in float32 and rounded once.
+/// </remarks>
+public static class Reductions
+{
+    extension(Tensor x)
+    {
+        /// <summary>The sum.</summary>
+        public Tensor Sum(int axis, bool keepAxis = false) => x.Sum([axis], keepAxis);
+
+        /// <summary>The sum over several axes; none names all.</summary>
+        public Tensor Sum(ReadOnlySpan<int> axes = default, bool keepAxis = false) => Reduce(Op.ReduceSum, x.Cast(Promotion.Sum(x.DType)), axes, keepAxis);
+
+        /// <summary>The product.</summary>
+        public Tensor Prod(int axis, bool keepAxis = false) => x.Prod([axis], keepAxis);
+
+        /// <summary>The product over several axes; none names all.</summary>
+        public Tensor Prod(ReadOnlySpan<int> axes = default, bool keepAxis = false) => Reduce(Op.ReduceProd, x.Cast(Promotion.Sum(x.DType)), axes, keepAxis);
+
+        /// <summary>The greatest element; NaN wins.</summary>
+        public Tensor Max(int axis, bool keepAxis = false) => x.Max([axis], keepAxis);
+
+        /// <summary>The greatest element over several axes; none names all.</summary>
+        public Tensor Max(ReadOnlySpan<int> axes = default, bool keepAxis = false) => Extreme(Op.ReduceMax, "Max", x, axes, keepAxis);
+
+        /// <summary>The least element; NaN wins.</summary>
+        public Tensor Min(int axis, bool keepAxis = false) => x.Min([axis], keepAxis);
+
+        /// <summary>The least element over several axes; none names all.</summary>
+        public Tensor Min(ReadOnlySpan<int> axes = default, bool keepAxis = false) => Extreme(Op.ReduceMin, "Min", x, axes, keepAxis);
+
+        /// <summary>The arithmetic mean; integers give float32.</summary>
+        public Tensor Mean(int axis, bool keepAxis = false) => x.Mean([axis], keepAxis);
+
+        /// <summary>The arithmetic mean over several axes; none names all.</summary>
+        public Tensor Mean(ReadOnlySpan<int> axes = default, bool keepAxis = false)
+        {
+            var sum = x.Cast(Promotion.Float(x.DType)).Sum(axes, keepAxis).Node;
+            return new(sum / Nodes.SizeLike(Count(x, axes), sum));
+        }
+
+        /// <summary>The mean square deviation from the mean.</summary>
+        public Tensor Variance(int axis, bool keepAxis = false, int correction = 0) => x.Variance([axis], keepAxis, correction);
+
+        /// <summary>The mean square deviation from the mean over several axes; none names all.</summary>
+        /// <param name="axes">The axes.</param>
+        /// <param name="keepAxis">Leaves the axes with the extent 1.</param>
+        /// <param name="correction">0 divides by the count, as NumPy does; 1 by one less, as PyTorch does.</param>
+        public Tensor Variance(ReadOnlySpan<int> axes = default, bool keepAxis = false, int correction = 0)
+        {
+            var wide = x.Cast(Promotion.Float(x.DType));
+            var squares = (wide - wide.Mean(axes, keepAxis: true)).Square().Sum(axes, keepAxis).Node;
+            return new(squares / Nodes.SizeLike(Count(x, axes) - correction, squares));
+        }
+
+        /// <summary>The square root of the variance.</summary>
+        public Tensor StandardDeviation(int axis, bool keepAxis = false, int correction = 0) => x.Variance([axis], keepAxis, correction).Sqrt();
+
+        /// <summary>The square root of the variance over several axes; none names all.</summary>
+        public Tensor StandardDeviation(ReadOnlySpan<int> axes = default, bool keepAxis = false, int correction = 0) => x.Variance(axes, keepAxis, correction).Sqrt();
+
+        /// <summary>The length of the vector along an axis.</summary>
+        /// <param name="axis">The axis.</param>
+        /// <param name="keepAxis">Leaves the axis with the extent 1.</param>
+        /// <param name="order">2 is the Euclidean one, 1 the sum of magnitudes, infinity the greatest magnitude.</param>
+        public Tensor Norm(int axis, bool keepAxis = false, double order = 2) => x.Norm([axis], keepAxis, order);
+
+        /// <summary>The length of the vector over several axes; none names all.</summary>
+        public Tensor Norm(ReadOnlySpan<int> axes = default, bool keepAxis = false, double order = 2) => order switch
+        {
+            1 => x.Abs().Sum(axes, keepAxis),
+            2 => x.Cast(Promotion.Float(x.DType)).Square().Sum(axes, keepAxis).Sqrt(),
+            double.PositiveInfinity => x.Abs().Max(axes, keepAxis),
+            _ => x.Cast(Promotion.Float(x.DType)).Abs().Pow(order).Sum(axes, keepAxis).Pow(1 / order),
+        };
+
+        /// <summary>log(sum(exp(x))), without overflow.</summary>
+        public Tensor LogSumExp(int axis, bool keepAxis = false) => x.LogSumExp([axis], keepAxis);
+
+        /// <summary>log(sum(exp(x))) over several axes, without overflow; none names all.</summary>
+        public Tensor LogSumExp(ReadOnlySpan<int> axes = default, bool keepAxis = false)
+        {
+            var wide = x.Cast(Promotion.Float(x.DType));
+            var greatest = wide.Max(axes, keepAxis: true);
+            var shift = Tensor.Where(greatest.IsFinite(), greatest, 0.0).StopGradient();   // infinities would make NaN of themselves
+            var sum = (wide - shift).Exp().Sum(axes, keepAxis: true).Log() + shift;
+            return keepAxis ? sum : sum.Reshape(Without(x, axes));
+        }
+
+        /// <summary>True where any element is true.</summary>
+        public Tensor Any(int axis, bool keepAxis = false) => x.Any([axis], keepAxis);
+
+        /// <summary>True where any element over several axes is true; none names all.</summary>
+        public Tensor Any(ReadOnlySpan<int> axes = default, bool keepAxis = false) => Reduce(Op.ReduceMax, x.Cast(DType.Bool).Cast(DType.UInt8), axes, keepAxis).Cast(DType.Bool);
+
+        /// <summary>True where all elements are true.</summary>
+        public Tensor All(int axis, bool keepAxis = false) => x.All([axis], keepAxis);
+
+        /// <summary>True where all elements over several axes are true; none names all.</summary>
+        public Tensor All(ReadOnlySpan<int> axes = default, bool keepAxis = false) => Reduce(Op.ReduceMin, x.Cast(DType.Bool).Cast(DType.UInt8), axes, keepAxis).Cast(DType.Bool);
+
+        /// <summary>How many elements are not 0.</summary>
+        /// <returns>int64</returns>
+        public Tensor CountNonZero(ReadOnlySpan<int> axes = default, bool keepAxis = false) => x.Cast(DType.Bool).Sum(axes, keepAxis);
+
+        /// <summary>The index of the greatest element, the first of equals; NaN wins.</summary>
+        /// <param name="axis">Null searches all elements in row-major order.</param>
+        /// <param name="keepAxis">Leaves the axis with the extent 1.</param>
+        /// <returns>int32</returns>
+        public Tensor ArgMax(int? axis = null, bool keepAxis = false) => Arg(Op.ArgMax, x, axis, keepAxis);
+
+        /// <summary>The index of the least element, the first of equals; NaN wins.</summary>
+        /// <param name="axis">Null searches all elements in row-major order.</param>
+        /// <param name="keepAxis">Leaves the axis with the extent 1.</param>
+        /// <returns>int32</returns>
+        public Tensor ArgMin(int? axis = null, bool keepAxis = false) => Arg(Op.ArgMin, x, axis, keepAxis);
+
+        /// <summary>The sum of the elements so far along an axis.</summary>
+        /// <param name="axis">The axis.</param>
+        /// <param name="reverse">Starts at the end.</param>
+        public Tensor CumSum(int axis, bool reverse = false) => new(Nodes.Scan(Op.CumSum, Nodes.Cast(x.Node, Promotion.Sum(x.DType)), x.Shape.Axis(axis), reverse));
+
+        /// <summary>The product of the elements so far along an axis.</summary>
+        /// <param name="axis">The axis.</param>
+        /// <param name="reverse">Starts at the end.</param>
+        public Tensor CumProd(int axis, bool reverse = false) => new(Nodes.Scan(Op.CumProd, Nodes.Cast(x.Node, Promotion.Sum(x.DType)), x.Shape.Axis(axis), reverse));
+
+        /// <summary>The greatest element so far along an axis.</summary>
+        /// <param name="axis">The axis.</param>
+        /// <param name="reverse">Starts at the end.</param>
+        public Tensor CumMax(int axis, bool reverse = false) => new(Nodes.Scan(Op.CumMax, Nodes.Cast(x.Node, Promotion.Number(x.DType)), x.Shape.Axis(axis), reverse));
+
+        /// <summary>The least element so far along an axis.</summary>
+        /// <param name="axis">The axis.</param>
+        /// <param name="reverse">Starts at the end.</param>
+        public Tensor CumMin(int axis, bool reverse = false) => -(-x).CumMax(axis, reverse);
+
+        /// <summary>The sum of the main diagonal of the last two axes.</summary>
+        public Tensor Trace() => x.Diagonal().Sum(-1);
+    }
+
+    static Tensor Reduce(Op op, Tensor x, ReadOnlySpan<int> axes, bool keepAxis)
+    {
+        int[] named = Promotion.Axes(x, axes);
+        var reduced = Nodes.Reduce(op, x.Node, named);
+        return new(keepAxis ? Nodes.Reshape(reduced, Shape.Of(x.Shape.Select((extent, axis) => named.Contains(axis) ? 1 : extent))) : reduced);
+    }
+
+    static Tensor Extreme(Op op, string what, Tensor x, ReadOnlySpan<int> axes, bool keepAxis)
+    {
+        if (Count(x, axes).Min < 1)
+            throw new ShapeException("ASH0120", $"{what} of {x.Type} over [{string.Join(", ", axes.ToArray())}] may have no element, and then no value.", "give the axes a least extent of 1.");
+        return x.DType == DType.Bool ? Reduce(op, x.Cast(DType.UInt8), axes, keepAxis).Cast(DType.Bool) : Reduce(op, x, axes, keepAxis);
+    }
+
+    static Tensor Arg(Op op, Tensor x, int? axis, bool keepAxis)
+    {
+        if (axis is not { } named)
+        {
+            var index = Arg(op, x.Reshape(x.Shape.Elements), 0, false);
+            return keepAxis ? index.Reshape([.. Enumerable.Repeat((Extent)1, x.Rank)]) : index;
+        }
+        int at = x.Shape.Axis(named);
+        var found = new Tensor(Nodes.Arg(op, x.Node, at));
+        return keepAxis ? found.Unsqueeze(at) : found;
+    }
+
+    static Extent Count(Tensor x, ReadOnlySpan<int> axes) => Extent.Product(Promotion.Axes(x, axes).Select(axis => x.Shape[axis]));
+
+    static Shape Without(Tensor x, ReadOnlySpan<int> axes)
+    {
+        int[] named = Promotion.Axes(x, axes);
+        return Shape.Of(x.Shape.Where((_, axis) => !named.Contains(axis)));
+    }
+}
