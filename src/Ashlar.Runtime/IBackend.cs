@@ -2,17 +2,6 @@ using Ashlar.Graph;
 
 namespace Ashlar.Runtime;
 
-/// <summary>How hard the compiler works on a program.</summary>
-public enum OptimizationLevel
-{
-    /// <summary>One kernel per op, no rewriting: to find out whether a pass is at fault.</summary>
-    O0,
-    /// <summary>Simplification and fusion.</summary>
-    O1,
-    /// <summary>The whole graph: composites, merged products, fused prologues and epilogues, tuned kernels.</summary>
-    O2,
-}
-
 /// <summary>What the compiler is told besides the function.</summary>
 /// <param name="Level">How hard to work.</param>
 /// <param name="Donations">Pairs (result, parameter): the result may be written over the parameter's memory, and the caller passes one buffer for both.</param>

@@ -8,7 +8,7 @@ namespace Ashlar.Backends.Cpu;
 /// The contents are what the last owner left. Whoever uses <see cref="Pointer"/> must keep the object alive meanwhile
 /// (<see cref="GC.KeepAlive"/> after the last use): the collector does not see pointers.
 /// </remarks>
-sealed unsafe class NativeBuffer
+sealed unsafe class NativeBuffer : Runtime.Buffer
 {
     readonly NativePool pool;
     readonly int sizeClass;
@@ -28,8 +28,11 @@ sealed unsafe class NativeBuffer
     /// <summary>The first byte; null once released.</summary>
     public void* Pointer => (void*)address;
 
+    /// <summary>The first byte; 0 once released.</summary>
+    public override nint Address => address;
+
     /// <summary>How many bytes were asked for.</summary>
-    public long Bytes { get; }
+    public override long Bytes { get; }
 
     /// <summary>How many there are: <see cref="Bytes"/> rounded up to a size class.</summary>
     public long CapacityBytes => SizeClasses.BytesOf(sizeClass);

@@ -22,6 +22,7 @@ sealed class Partition
     readonly bool epilogues;
     readonly Dictionary<Node, List<Node>> users;
     readonly HashSet<Node> results;
+    readonly HashSet<Node> copied;
     readonly Dictionary<Node, Kernel> owner = [];
     readonly List<Kernel> kernels = [];
 
@@ -32,7 +33,11 @@ sealed class Partition
         this.epilogues = epilogues;
         users = Traversal.Users(function.Results);
         results = [.. function.Results];
+        copied = [.. function.Results.Where(IsCopy).Select(result => result.Inputs[0]).Where(node => !IsStored(node))];
     }
+
+    // A result that is a barrier is copied from what it guards, by a kernel of its own that nothing joins.
+    static bool IsCopy(Node result) => result.Op == Op.Barrier;
 
     /// <summary>The kernels of a function, in an order in which they can run.</summary>
     /// <param name="function">Primitive ops only.</param>
@@ -57,7 +62,7 @@ sealed class Partition
         foreach (var node in Traversal.PostOrder(function.Results))
         {
             if (IsStored(node)) continue;
-            if (IsAnchor(node) || results.Contains(node) || !fuse && Estimate.Cost(node.Op) > 0 || fuse && IsShared(node) || FeedsAnchorUnreadably(node))
+            if (IsAnchor(node) || results.Contains(node) || copied.Contains(node) || !fuse && Estimate.Cost(node.Op) > 0 || fuse && IsShared(node) || FeedsAnchorUnreadably(node))
                 Add(node);
         }
     }
@@ -154,6 +159,7 @@ sealed class Partition
     Kernel? TryJoin(Kernel producer, Kernel consumer)
     {
         if (consumer.Kind is KernelKind.Contraction or KernelKind.Single || producer.Kind == KernelKind.Single) return null;
+        if (consumer.Roots.Exists(root => results.Contains(root) && IsCopy(root))) return null;
         if (producer.Kind == KernelKind.Contraction && (!epilogues || consumer.Kind != KernelKind.Map || consumer.Rows != producer.Rows)) return null;
         if (Space(producer, consumer) is not var (rows, columns)) return null;
         if (ReachesAround(producer, consumer)) return null;
