@@ -9,7 +9,7 @@ static class Levels
         null or "O2" => OptimizationLevel.O2,
         "O1" => OptimizationLevel.O1,
         "O0" => OptimizationLevel.O0,
-        _ => throw new DeviceException("ASH0603", $"{AshlarEnvironment.Level.Name} is '{value}', which is no optimisation level.",
+        _ => throw new DeviceException("ASH0611", $"{AshlarEnvironment.Level.Name} is '{value}', which is no optimisation level.",
             $"set it to {AshlarEnvironment.Level.Values}, or unset it to take {AshlarEnvironment.Level.Default}."),
     };
 }
