@@ -30,5 +30,5 @@ public partial class DiagnosticsTests
     }
 
     [GeneratedRegex(@"ASH\d{4}")]
-    private static partial Regex Code();
+    internal static partial Regex Code();
 }

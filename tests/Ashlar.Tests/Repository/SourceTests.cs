@@ -43,8 +43,8 @@ public partial class SourceTests
     }
 
     [GeneratedRegex(@"\b(TO" + @"DO|FIX" + @"ME|HA" + @"CK|XX" + @"X)\b")]
-    private static partial Regex LaterWords();
+    internal static partial Regex LaterWords();
 
     [GeneratedRegex(@"\]\(([^)\s]+)\)")]
-    private static partial Regex Links();
+    internal static partial Regex Links();
 }

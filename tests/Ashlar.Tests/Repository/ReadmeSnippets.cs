@@ -1,0 +1,33 @@
+namespace Ashlar.Tests.Repository;
+
+/// <summary>The README's C#, compiled and run. What lies between "readme" and "end" is in the README word for word.</summary>
+static class ReadmeSnippets
+{
+    public static void Gradient()
+    {
+        // readme
+        Tensor x = Tensor.Random(seed: 1, 4, 3), w = Tensor.Random(seed: 2, 3, 2);
+        Tensor loss = (x.MatMul(w) - 1).Square().Mean();
+        Tensor slope = loss.Gradient(w);                 // f32[3, 2], more of the same graph
+        Console.WriteLine(slope);
+        // end
+        Assert.Equal([3, 2], slope.Shape);
+    }
+
+    public static void TrainingStep()
+    {
+        // readme
+        var weight = new State("weight", Tensor.Zeros(3));
+        var step = Compiled.Step((Tensor inputs, Tensor targets) =>
+        {
+            Tensor loss = (inputs.MatMul(weight.Value) - targets).Square().Mean();
+            weight.Value -= 0.1f * loss.Gradient(weight.Value);
+            return loss;
+        });
+        // end
+        Tensor inputs = Tensor.Random(seed: 3, 16, 3), targets = inputs.Sum(1);
+        float first = step(inputs, targets).Item<float>();
+        for (int i = 0; i < 20; i++) step(inputs, targets);
+        Assert.True(step(inputs, targets).Item<float>() < first / 2);
+    }
+}
