@@ -1,5 +1,15 @@
 namespace Ashlar.Tests.Tensors;
 
+// Every subject on the reference interpreter; other backends have a file like this one.
 public sealed class ReferenceCreationTests() : CreationTests(Devices.Reference);
 public sealed class ReferenceArithmeticTests() : ArithmeticTests(Devices.Reference);
 public sealed class ReferenceComparisonTests() : ComparisonTests(Devices.Reference);
+public sealed class ReferenceMovementTests() : MovementTests(Devices.Reference);
+public sealed class ReferenceIndexingTests() : IndexingTests(Devices.Reference);
+public sealed class ReferenceReductionTests() : ReductionTests(Devices.Reference);
+public sealed class ReferenceProductTests() : ProductTests(Devices.Reference);
+public sealed class ReferenceRandomTests() : RandomTests(Devices.Reference);
+public sealed class ReferenceActivationTests() : ActivationTests(Devices.Reference);
+public sealed class ReferenceDifferentiationTests() : DifferentiationTests(Devices.Reference);
+public sealed class ReferencePrintingTests() : PrintingTests(Devices.Reference);
+public sealed class ReferenceReadingTests() : ReadingTests(Devices.Reference);
