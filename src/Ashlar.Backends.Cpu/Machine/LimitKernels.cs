@@ -63,15 +63,15 @@ unsafe struct LimitWork
 
 /// <summary>The bodies that measure a limit: nothing but the work itself. Signature as <see cref="Workers"/> takes it.</summary>
 /// <remarks>
-/// Each worker goes through one contiguous range of memory, but in four strands at once, 16 KiB apart: the hardware prefetches
-/// each 4 KiB page by itself, and one page at a time leaves it idle. Against a single strand this reads 1.4 times, copies
-/// with streaming stores 1.3 times as fast on a Sapphire Rapids machine; software prefetch adds nothing to it there.
+/// Each worker goes through one contiguous range of memory, but through eight pages of 4 KiB side by side: the hardware
+/// prefetches each page by itself, and one page at a time leaves it half idle. Against a single front, a Sapphire Rapids
+/// machine reads 1.7 times and copies with streaming stores 1.4 times as fast; software prefetch adds nothing to it there.
 /// </remarks>
 static unsafe class LimitKernels<TWidth, TVector>
     where TWidth : struct, IVectorWidth<TVector>
     where TVector : unmanaged
 {
-    const int StepBytes = 256, StrandBytes = 16 << 10, Strands = 4;
+    const int StepBytes = 256, PageBytes = 4096, Pages = 8, BlockBytes = Pages * PageBytes;
 
     /// <summary>Vectors that one iteration of <see cref="Fma"/> multiplies and adds.</summary>
     public const int FmaVectors = 12;
@@ -133,22 +133,27 @@ static unsafe class LimitKernels<TWidth, TVector>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Walk<TStep>(LimitWork* work, int worker, int workers) where TStep : struct, IStep
     {
-        var (start, end) = EvenRange.Of(work->Bytes, worker, workers, Strands * StrandBytes);
+        var (start, end) = EvenRange.Of(work->Bytes, worker, workers, BlockBytes);
         long toB = (byte*)work->B - (byte*)work->A;
-        TVector s0 = TWidth.Fill(1), s1 = s0, s2 = s0, s3 = s0;
-        for (long block = start; block < end; block += Strands * StrandBytes)
+        TVector s0 = TWidth.Fill(1), s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0;
+        for (long block = start; block < end; block += BlockBytes)
         {
             byte* a = (byte*)work->A + block;
-            for (int i = 0; i < StrandBytes; i += StepBytes)
+            for (int i = 0; i < PageBytes; i += StepBytes)
             {
                 s0 = TStep.At(a + i, toB, s0);
-                s1 = TStep.At(a + i + StrandBytes, toB, s1);
-                s2 = TStep.At(a + i + 2 * StrandBytes, toB, s2);
-                s3 = TStep.At(a + i + 3 * StrandBytes, toB, s3);
+                s1 = TStep.At(a + i + PageBytes, toB, s1);
+                s2 = TStep.At(a + i + 2 * PageBytes, toB, s2);
+                s3 = TStep.At(a + i + 3 * PageBytes, toB, s3);
+                s4 = TStep.At(a + i + 4 * PageBytes, toB, s4);
+                s5 = TStep.At(a + i + 5 * PageBytes, toB, s5);
+                s6 = TStep.At(a + i + 6 * PageBytes, toB, s6);
+                s7 = TStep.At(a + i + 7 * PageBytes, toB, s7);
             }
         }
         if (Sse.IsSupported) Sse.StoreFence();                        // streaming stores end before the clock is read
-        work->Sums[16 * worker + 1] = TWidth.Sum(TWidth.Xor(TWidth.Xor(s0, s1), TWidth.Xor(s2, s3)));
+        s0 = TWidth.Xor(TWidth.Xor(TWidth.Xor(s0, s1), TWidth.Xor(s2, s3)), TWidth.Xor(TWidth.Xor(s4, s5), TWidth.Xor(s6, s7)));
+        work->Sums[16 * worker + 1] = TWidth.Sum(s0);
     }
 
     readonly struct ReadStep : IStep

@@ -164,7 +164,12 @@ public sealed unsafe class Limits
 
     internal static Bodies BodiesOf(Isa isa) => isa switch
     {
-        Isa.Avx512 => BodiesOf<Width512, Vector512<float>>(),
+        // Ordinary stores to memory are up to a third faster in 256 bits than in 512.
+        Isa.Avx512 => BodiesOf<Width512, Vector512<float>>() with
+        {
+            Write = &LimitKernels<Width256, Vector256<float>>.Write,
+            Copy = &LimitKernels<Width256, Vector256<float>>.Copy,
+        },
         Isa.Avx2 => BodiesOf<Width256, Vector256<float>>(),
         _ => BodiesOf<Width128, Vector128<float>>(),
     };
