@@ -25,7 +25,7 @@ public static class AshlarEnvironment
 
     /// <summary>How far programs are optimised.</summary>
     public static AshlarVariable Level { get; } =
-        new("ASHLAR_LEVEL", "How far programs are optimised.", "O0 (a kernel per op) | O1 (fusion) | O2 (whole graph)", "O2");
+        new("ASHLAR_LEVEL", "How far programs are optimised: per op, fused, whole graph.", "O0 | O1 | O2", "O2");
 
     /// <summary>Prints what each compiler pass made.</summary>
     public static AshlarVariable Dump { get; } =
@@ -33,11 +33,11 @@ public static class AshlarEnvironment
 
     /// <summary>Tests: rewrite the golden files.</summary>
     public static AshlarVariable Accept { get; } =
-        new("ASHLAR_ACCEPT", "Tests only: rewrites the golden files instead of comparing with them.", "1", "compare");
+        new("ASHLAR_ACCEPT", "Tests only: rewrites the golden files.", "1", "compare");
 
     /// <summary>Tests: where large inputs lie.</summary>
     public static AshlarVariable Data { get; } =
-        new("ASHLAR_DATA", "Tests only: the folder of inputs too large for the repository.", "a folder", "those tests are skipped");
+        new("ASHLAR_DATA", "Tests only: where inputs lie that are too large to commit.", "a folder", "those tests are skipped");
 
     /// <summary>Every variable, in the order of printing.</summary>
     public static IReadOnlyList<AshlarVariable> All { get; } = [Isa, Threads, Level, Dump, Accept, Data];

@@ -58,10 +58,19 @@ public sealed unsafe class Limits
     const int Repeats = 7;
     const double SecondsPerSample = 0.008;
 
-    static readonly (string Name, string Unit)[] texts =
+    static readonly (string Name, string Unit, string Meaning)[] texts =
     [
-        ("fma.f32", "GFLOP/s"), ("amx.bf16", "GFLOP/s"), ("read.l1", "GB/s"), ("read.l2", "GB/s"), ("read", "GB/s"), ("write", "GB/s"),
-        ("write.streaming", "GB/s"), ("copy", "GB/s"), ("copy.streaming", "GB/s"), ("in_place", "GB/s"), ("fork_join", "us"),
+        ("fma.f32", "GFLOP/s", "float32 multiply-add, registers only"),
+        ("amx.bf16", "GFLOP/s", "bfloat16 tile products, registers only"),
+        ("read.l1", "GB/s", "half of the first-level cache"),
+        ("read.l2", "GB/s", "half of the second-level cache"),
+        ("read", "GB/s", "512 MB of memory"),
+        ("write", "GB/s", "512 MB, ordinary stores"),
+        ("write.streaming", "GB/s", "512 MB, streaming stores"),
+        ("copy", "GB/s", "256 MB to 256 MB, ordinary stores; read + written"),
+        ("copy.streaming", "GB/s", "256 MB to 256 MB, streaming stores; read + written"),
+        ("in_place", "GB/s", "512 MB changed in place; read + written"),
+        ("fork_join", "us", "start all threads and wait for them, while they spin"),
     ];
 
     readonly Workers workers;
@@ -99,6 +108,9 @@ public sealed unsafe class Limits
 
     /// <summary>The unit of a limit: GFLOP/s (10^9), GB/s (10^9) or us.</summary>
     public static string UnitOf(Limit limit) => texts[(int)limit].Unit;
+
+    /// <summary>What a limit measures, for tables.</summary>
+    public static string MeaningOf(Limit limit) => texts[(int)limit].Meaning;
 
     /// <summary>Why a limit cannot be measured on this many threads; null where it can.</summary>
     public string? WhyNot(Limit limit, int threads) => limit switch

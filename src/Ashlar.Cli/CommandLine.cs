@@ -1,0 +1,90 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
+
+namespace Ashlar.Cli;
+
+/// <summary>What all verbs share: help with examples, errors without stack traces, Ctrl+C, and exit codes.</summary>
+/// <remarks>Exit codes: 0 done, 1 failed or cancelled, 2 the command line was wrong.</remarks>
+static class CommandLine
+{
+    const int Done = 0, Failed = 1, Wrong = 2;
+
+    /// <summary>Runs the verb that the arguments name.</summary>
+    /// <param name="verbs">The verbs, in the order of the help.</param>
+    /// <param name="args">What the user typed.</param>
+    /// <param name="output">Where results go; the console where null.</param>
+    /// <param name="error">Where problems go; the console where null.</param>
+    public static async Task<int> Run(IReadOnlyList<Command> verbs, string[] args, TextWriter? output = null, TextWriter? error = null)
+    {
+        output ??= Console.Out;
+        error ??= Console.Error;
+        var root = new RootCommand("Ashlar: tensors, gradients, kernels and models, wholly in C#.");
+        foreach (var verb in verbs) root.Add(verb);
+        foreach (var help in root.Options.OfType<HelpOption>()) help.Action = new HelpWithExamples((HelpAction)help.Action!);
+
+        var parsed = root.Parse(args.Length == 0 ? ["--help"] : args);
+        if (parsed.Action is ParseErrorAction wrong) wrong.ShowHelp = false;
+        using var interrupt = new CancellationTokenSource();
+        void OnInterrupt(object? sender, ConsoleCancelEventArgs e)
+        {
+            e.Cancel = !interrupt.IsCancellationRequested;           // a second Ctrl+C ends the process at once
+            interrupt.Cancel();
+        }
+        Console.CancelKeyPress += OnInterrupt;
+        try
+        {
+            var configuration = new InvocationConfiguration
+            {
+                Output = output,
+                Error = error,
+                EnableDefaultExceptionHandler = false,
+                ProcessTerminationTimeout = null,
+            };
+            int code = await parsed.InvokeAsync(configuration, interrupt.Token);
+            if (parsed.Errors.Count == 0) return code;
+            string verb = parsed.CommandResult.Command is RootCommand ? "" : $" {parsed.CommandResult.Command.Name}";
+            error.WriteLine($"Try: ashlar{verb} --help");
+            return Wrong;
+        }
+        catch (AshlarException problem)
+        {
+            error.WriteLine(problem.Message);
+            return Failed;
+        }
+        catch (OperationCanceledException) when (interrupt.IsCancellationRequested)
+        {
+            error.WriteLine("Cancelled.");
+            return Failed;
+        }
+        finally { Console.CancelKeyPress -= OnInterrupt; }
+    }
+
+    /// <summary>The usual help, and below it what the verb's <see cref="Verb.Examples"/> teach.</summary>
+    sealed class HelpWithExamples(HelpAction usual) : SynchronousCommandLineAction
+    {
+        public override int Invoke(ParseResult parseResult)
+        {
+            usual.Invoke(parseResult);
+            var output = parseResult.InvocationConfiguration.Output;
+            if (parseResult.CommandResult.Command is Verb { Examples: { Count: > 0 } examples })
+            {
+                output.WriteLine("Examples:");
+                int width = examples.Max(example => example.Line.Length);
+                foreach (var (line, meaning) in examples) output.WriteLine($"  {line.PadRight(width)}  {meaning}");
+                output.WriteLine();
+            }
+            return Done;
+        }
+    }
+}
+
+/// <summary>A command of the command line, with examples for its help.</summary>
+/// <param name="name">What the user types.</param>
+/// <param name="description">One sentence for the help.</param>
+sealed class Verb(string name, string description) : Command(name, description)
+{
+    /// <summary>Command lines worth knowing, and what each does.</summary>
+    public IReadOnlyList<(string Line, string Meaning)> Examples { get; init; } = [];
+}
