@@ -71,8 +71,10 @@ internal sealed record Store(Address At, DType Storage, Reg Value, Reg? Mask = n
 /// <summary>Lane i goes to element <c>Index[i]</c> counted from <c>At</c>, lane 0 first; lanes unset in the mask go nowhere.</summary>
 internal sealed record Scatter(Address At, DType Storage, Reg Value, Reg Index, Reg? Mask = null) : Instruction;
 
-/// <summary>Asks for the cache line at an address, which need not be valid, into all cache levels.</summary>
-internal sealed record Prefetch(Address At) : Instruction;
+/// <summary>Asks for the cache line at an address, which need not be valid.</summary>
+/// <param name="At">Where.</param>
+/// <param name="Near">Into all cache levels; false leaves out the first, for what is used later.</param>
+internal sealed record Prefetch(Address At, bool Near = true) : Instruction;
 
 /// <summary>Makes streamed stores visible to other threads before later stores.</summary>
 internal sealed record Fence : Instruction;

@@ -191,7 +191,7 @@ internal sealed partial class VecBuilder
         Emit(new Scatter(at, storage, value, index, mask));
 
     /// <inheritdoc cref="Vec.Prefetch"/>
-    public void Prefetch(Address at) => Emit(new Prefetch(at));
+    public void Prefetch(Address at, bool near = true) => Emit(new Prefetch(at, near));
 
     /// <inheritdoc cref="Vec.Fence"/>
     public void Fence() => Emit(new Fence());

@@ -51,7 +51,7 @@ internal static class VecText
         Set set => $"{set.Target}: {set.Target.Type} = {Value(set.Value)}",
         Store s => $"store.{s.Storage.Name}{(s.Stream ? ".stream" : "")} {s.At}, {s.Value}{Masked(s.Mask)}",
         Scatter s => $"scatter.{s.Storage.Name} {s.At}, {s.Index}, {s.Value}{Masked(s.Mask)}",
-        Prefetch p => $"prefetch {p.At}",
+        Prefetch p => $"prefetch{(p.Near ? "" : " far")} {p.At}",
         Fence => "fence",
         Call call => $"{(call.Result is null ? "" : call.Result + " = ")}call {call.Method.DeclaringType?.Name}.{call.Method.Name}"
             + $"({string.Join(", ", call.Arguments)})",

@@ -92,5 +92,6 @@ internal static unsafe class Avx2Lanes
     [MethodImpl(Inline)] public static Vector512<long> GatherI64(nint p, Vector512<long> i) => Vector512.Create(GatherI64(p, i.GetLower()), GatherI64(p, i.GetUpper()));
 
     [MethodImpl(Inline)] public static void Prefetch(nint p) => Sse.Prefetch0((void*)p);
+    [MethodImpl(Inline)] public static void PrefetchFar(nint p) => Sse.Prefetch1((void*)p);
     [MethodImpl(Inline)] public static void Fence() => Sse.StoreFence();
 }

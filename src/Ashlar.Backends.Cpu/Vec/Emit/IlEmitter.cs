@@ -162,7 +162,7 @@ internal sealed class IlEmitter
                 break;
             case Prefetch p:
                 PushAddress(p.At);
-                CallMethod(Intrinsics.Find(function.Isa, nameof(Lanes.Prefetch), typeof(void), typeof(nint)));
+                CallMethod(Intrinsics.Find(function.Isa, p.Near ? nameof(Lanes.Prefetch) : nameof(Lanes.PrefetchFar), typeof(void), typeof(nint)));
                 break;
             case Fence:
                 CallMethod(Intrinsics.Find(function.Isa, nameof(Lanes.Fence), typeof(void)));

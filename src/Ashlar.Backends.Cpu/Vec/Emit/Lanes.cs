@@ -147,5 +147,6 @@ internal static unsafe class Lanes
 
     // An asking for a cache line is only advice; the portable vocabulary has no word for it.
     [MethodImpl(Inline)] public static void Prefetch(nint p) => _ = p;
+    [MethodImpl(Inline)] public static void PrefetchFar(nint p) => _ = p;
     [MethodImpl(Inline)] public static void Fence() => Interlocked.MemoryBarrier();
 }

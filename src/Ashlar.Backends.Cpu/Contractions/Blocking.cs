@@ -1,0 +1,113 @@
+namespace Ashlar.Backends.Cpu.Contractions;
+
+/// <summary>What the blocking of a contraction depends on besides its extents.</summary>
+/// <param name="Isa">The path.</param>
+/// <param name="ElementBytes">Bytes of an element in the compute type.</param>
+/// <param name="Threads">How many may share the work.</param>
+/// <param name="RightIsInPlace">The right operand's columns are contiguous and in the compute type: no separate packing.</param>
+/// <param name="RightStrideBytes">From one inner index to the next of such an operand.</param>
+/// <param name="LeftIsInPlace">The left operand's inner index is contiguous and in the compute type.</param>
+/// <param name="LeftStrideBytes">From row to row of such an operand.</param>
+/// <param name="ResultIsScratch">Sums go through scratch memory, not straight to the result.</param>
+readonly record struct BlockingCase(Isa Isa, int ElementBytes, int Threads, bool RightIsInPlace, long RightStrideBytes,
+    bool LeftIsInPlace, long LeftStrideBytes, bool ResultIsScratch);
+
+/// <summary>How a contraction is cut: items that workers take, and inner blocks of each item.</summary>
+/// <param name="RowBlocks">Items along the rows.</param>
+/// <param name="ColumnBlocks">Items along the columns.</param>
+/// <param name="Inner">Inner indices per inner block; the last block may have fewer.</param>
+/// <param name="InnerBlocks">How many inner blocks, at least 1.</param>
+/// <param name="Workers">How many workers take part.</param>
+/// <param name="ReadsLeftInPlace">The left operand is read where it lies; otherwise each item packs its part.</param>
+/// <param name="Streams">The right operand is read once from afar: short inner blocks, prefetched one panel ahead.</param>
+readonly record struct Blocking(long RowBlocks, long ColumnBlocks, long Inner, long InnerBlocks, int Workers, bool ReadsLeftInPlace, bool Streams)
+{
+    /// <summary>Inner indices per block: a panel of the right operand of twice the first cache still streams well, and the result moves less.</summary>
+    public const long MostInner = 640, UsualInner = 512;
+
+    /// <summary>Bytes of sums that an item keeps in scratch memory.</summary>
+    public const long SumBytes = 2 << 20;
+
+    /// <summary>Most rows of an item, however short the inner axis.</summary>
+    public const long MostItemRows = 1024;
+
+    /// <summary>Most row panels of a product whose right operand is streamed.</summary>
+    public const long MostStreamedPanels = 8;
+
+    const double WorthAnotherThread = 1.5e5;           // multiply-adds of one vector: about 5 us
+
+    /// <summary>Rows of an item: its packed left operand fills that.</summary>
+    public static long MostRows(long inner, int elementBytes, RegisterTile tile) =>
+        Math.Clamp(LeftBytes / (Math.Max(inner, 1) * elementBytes) / tile.Rows * tile.Rows, tile.Rows * 4, MostItemRows);
+
+    /// <summary>Bytes of packed left operand that an item keeps: a little more than half of the second cache, so that 512 x 512 fits.</summary>
+    public static long LeftBytes { get; } = Processor.Current.L2Bytes * 9 / 16;
+
+    /// <summary>Chooses the blocking of a batch of products.</summary>
+    public static Blocking Choose(in BlockingCase facts, long batch, long rows, long columns, long inner)
+    {
+        var tile = RegisterTile.Of(facts.Isa);
+        long lanes = facts.Isa.VectorBytes / facts.ElementBytes, width = tile.Vectors * lanes;
+        long panels = Over(rows, tile.Rows);
+        bool streams = facts.RightIsInPlace && panels <= MostStreamedPanels
+            && (double)inner * columns * facts.ElementBytes > Processor.Current.L2Bytes;
+
+        long innerBlocks = Math.Max(1, inner <= MostInner ? 1 : Over(inner, UsualInner));
+        if (streams) innerBlocks = Math.Max(innerBlocks, Over(inner, StreamedInner(facts.RightStrideBytes)));
+        long innerBlock = Math.Max(1, Math.Min(inner, Over(Over(inner, innerBlocks), 8) * 8));
+        innerBlocks = Math.Max(1, Over(inner, innerBlock));
+
+        long rowBlocks = Over(rows, MostRows(innerBlock, facts.ElementBytes, tile)), columnBlocks = 1;
+        if (innerBlocks > 1 && (facts.ResultIsScratch || streams))
+            columnBlocks = Over(columns, Math.Max(width, SumBytes / (Over(rows, rowBlocks) * facts.ElementBytes) / width * width));
+
+        // A thread is worth its start from some microseconds of work on.
+        double work = (double)batch * rows * columns * Math.Max(1, inner) / lanes;
+        int workers = (int)Math.Clamp(work / WorthAnotherThread, 1, facts.Threads);
+        if (workers > 1)
+            (rowBlocks, columnBlocks) = Spread(batch, rows, columns, rowBlocks, columnBlocks, workers, tile.Rows, width, facts.RightIsInPlace);
+
+        bool inPlace = facts.LeftIsInPlace && !streams && columns / columnBlocks <= 1024 && innerBlocks == 1
+            && (facts.LeftStrideBytes % 4096 != 0 || rows / rowBlocks <= tile.Rows);
+        return new(rowBlocks, columnBlocks, innerBlock, innerBlocks, (int)Math.Min(workers, batch * rowBlocks * columnBlocks), inPlace, streams);
+    }
+
+    /// <summary>Inner indices of a streamed panel so short that this and the next one do not evict each other from the second cache.</summary>
+    /// <remarks>
+    /// Rows a large power of two apart fall into few sets. The cache is taken to have 16 ways, of which these rows may use 12.
+    /// </remarks>
+    public static long StreamedInner(long strideBytes)
+    {
+        const long ways = 16;
+        long way = Processor.Current.L2Bytes / ways, stride = Math.Max(64, Math.Abs(strideBytes));
+        long groups = way / GreatestCommonDivisor(way, stride);
+        return Math.Clamp(ways * 3 / 8 * groups, 16, 256);
+    }
+
+    // More items, so that every worker gets an equal share: of the candidates the one with the least estimated time.
+    static (long Rows, long Columns) Spread(long batch, long rows, long columns, long rowBlocks, long columnBlocks, int workers,
+        long tileRows, long tileColumns, bool rightIsInPlace)
+    {
+        long panels = Over(rows, tileRows), columnPanels = Over(columns, tileColumns);
+        double best = double.PositiveInfinity;
+        var chosen = (rowBlocks, columnBlocks);
+        for (long c = columnBlocks; c <= Math.Min(columnBlocks * workers, columnPanels); c++)
+            for (long r = rowBlocks; r <= Math.Min(rowBlocks * workers, panels); r++)
+            {
+                double itemRows = Over(panels, r) * tileRows, itemColumns = Over(columnPanels, c) * tileColumns;
+                // Cycles per inner index: the products, packing the left operand, reading or packing the right one.
+                double item = itemRows * itemColumns / 32 + itemRows * 0.35 + itemColumns * (rightIsInPlace ? 0.15 : 0.4);
+                double time = Over(batch * r * c, workers) * item;
+                if (time < best * 0.995) (best, chosen) = (time, (r, c));
+            }
+        return chosen;
+    }
+
+    static long Over(long count, long by) => (count + by - 1) / by;
+
+    static long GreatestCommonDivisor(long a, long b)
+    {
+        while (b != 0) (a, b) = (b, a % b);
+        return a;
+    }
+}

@@ -1,0 +1,131 @@
+using System.Diagnostics;
+using Ashlar.Backends.Cpu.Vec;
+
+namespace Ashlar.Backends.Cpu.Contractions;
+
+/// <summary>The matrix product of the CPU: batched, of any strides, with elementwise work on its operands and its result.</summary>
+/// <remarks>
+/// How this works. The result is cut into items, blocks of rows and columns of one product of the batch, which workers take
+/// until none is left; no worker waits for another before the end. An item goes through blocks of the inner axis. For each it
+/// packs its part of the left operand (unless reading in place is cheaper), then goes through column panels as wide as the
+/// register tile; for each panel it runs the micro-kernel down all row panels. The first of them reads the panel of the right
+/// operand from the matrix itself and leaves it packed for the others, so packing costs nothing and the matrix is read once;
+/// meanwhile all of them prefetch the next panel and the result, a few lines at a time: bursts would fill the line buffers.
+/// Sums go straight to the result where that is f32 rows and there is no epilogue, else through scratch memory; an epilogue
+/// takes them while they are in the nearest caches. It knows nothing of graphs or tile programs.
+/// One call at a time; calls allocate nothing once their micro-kernels are compiled.
+/// </remarks>
+sealed unsafe class Contraction
+{
+    readonly Action<int, int> work;
+
+    ContractionCall call;
+    Blocking blocking;
+    ChunkedRange items;
+    byte* scratch;
+
+    /// <param name="isa">The path.</param>
+    /// <param name="compute">What is multiplied and added: f32, f64, i32 or i64. 16-bit floats compute in f32, small integers in i32.</param>
+    /// <param name="left">Fills blocks of the left operand, [rows, inner]; null reads <see cref="ContractionCall.Left"/>.</param>
+    /// <param name="right">Fills blocks of the right operand, [columns, inner]; null reads <see cref="ContractionCall.Right"/>.</param>
+    /// <param name="epilogue">Takes finished sums; null stores them to <see cref="ContractionCall.Result"/>.</param>
+    /// <param name="blockScratchBytes">What each of these functions needs of <see cref="BlockPlace.Scratch"/>.</param>
+    /// <exception cref="DTypeException">No micro-kernel multiplies the compute type.</exception>
+    public Contraction(Isa isa, DType compute, BlockFunction? left = null, BlockFunction? right = null, BlockFunction? epilogue = null, long blockScratchBytes = 0)
+    {
+        if (compute is not (DType.Float32 or DType.Float64 or DType.Int32 or DType.Int64))
+            throw new DTypeException("ASH0610", $"a contraction cannot compute in {compute.Name}; it computes in f32, f64, i32 or i64.",
+                "cast the operands to one of these; 16-bit floats and small integers are widened by themselves.");
+        (Isa, Compute, Left, Right, Epilogue) = (isa, compute, left, right, epilogue);
+        Memory = new(isa, compute.Bytes, blockScratchBytes);
+        work = Work;
+    }
+
+    /// <summary>The instruction path.</summary>
+    public Isa Isa { get; }
+
+    /// <summary>The type products are computed in.</summary>
+    public DType Compute { get; }
+
+    /// <summary>Fills blocks of the left operand, where it is more than a strided array.</summary>
+    public BlockFunction? Left { get; }
+
+    /// <summary>Fills blocks of the right operand, where it is more than a strided array.</summary>
+    public BlockFunction? Right { get; }
+
+    /// <summary>Takes finished sums.</summary>
+    public BlockFunction? Epilogue { get; }
+
+    /// <summary>Scratch memory that each worker needs, whatever the extents; a multiple of 64.</summary>
+    public long ScratchBytes => Memory.Bytes;
+
+    internal ScratchPlan Memory { get; }
+
+    internal Elem Elem => VecType.ElemOf(Compute);
+
+    /// <summary>Computes the product.</summary>
+    /// <param name="product">Extents, operands and result.</param>
+    /// <param name="workers">Who may help.</param>
+    /// <param name="memory"><see cref="ScratchBytes"/> for each of the workers, aligned to 64 bytes.</param>
+    public void Run(in ContractionCall product, Workers workers, byte* memory)
+    {
+        long batch = 1;
+        for (int axis = 0; axis < product.BatchRank; axis++) batch *= product.Batch[axis].Count;
+        if (batch == 0 || product.Rows == 0 || product.Columns == 0) return;
+        Debug.Assert(!product.Accumulate || Epilogue is null, "an epilogue sees finished sums only");
+
+        call = product;
+        scratch = memory;
+        blocking = Blocking.Choose(CaseOf(product, workers.Count), batch, product.Rows, product.Columns, product.Inner);
+        items = new(batch * blocking.RowBlocks * blocking.ColumnBlocks, 1);
+        workers.Run(blocking.Workers, work);
+    }
+
+    /// <summary>What the blocking of a call depends on.</summary>
+    internal BlockingCase CaseOf(in ContractionCall product, int threads) => new(Isa, Compute.Bytes, threads,
+        Right is null && product.Right.DType == Compute && product.Right.ColumnStride == 1, product.Right.RowStride * Compute.Bytes,
+        Left is null && product.Left.DType == Compute && product.Left.ColumnStride == 1, product.Left.RowStride * Compute.Bytes,
+        Epilogue is not null || product.Result.ColumnStride != 1);
+
+    void Work(int worker, int workers)
+    {
+        long* batch = stackalloc long[BatchAxes.Most];
+        var item = new ContractionItem(this, in call, in blocking, scratch + worker * ScratchBytes, batch, worker);
+        while (items.Take(out long index, out long end))
+            for (; index < end; index++) item.Run(index);
+    }
+}
+
+/// <summary>Where the parts of a worker's scratch memory lie.</summary>
+readonly record struct ScratchPlan
+{
+    public ScratchPlan(Isa isa, int elementBytes, long blockScratchBytes)
+    {
+        var tile = RegisterTile.Of(isa);
+        long panel = Aligned((Blocking.MostInner + 8) * tile.Vectors * isa.VectorBytes + Packing.SlackBytes);
+        long left = Math.Max(Blocking.LeftBytes, 4L * tile.Rows * (Blocking.MostInner + 8) * elementBytes) + Packing.SlackBytes;
+        long sums = Math.Max(Blocking.SumBytes, Blocking.MostItemRows * tile.Vectors * isa.VectorBytes);
+        Right = Aligned(left);
+        Wide = Right + panel;
+        Sums = Wide + panel;
+        Block = Sums + Aligned(sums + Packing.SlackBytes);
+        Bytes = Block + Aligned(blockScratchBytes);
+    }
+
+    /// <summary>Packed left operand: at 0. The packed panel of the right operand begins here.</summary>
+    public long Right { get; }
+
+    /// <summary>Rows of an operand on their way into a panel.</summary>
+    public long Wide { get; }
+
+    /// <summary>Sums that do not go straight to the result.</summary>
+    public long Sums { get; }
+
+    /// <summary>What block functions use.</summary>
+    public long Block { get; }
+
+    /// <summary>All of it.</summary>
+    public long Bytes { get; }
+
+    static long Aligned(long bytes) => (bytes + 63) & ~63L;
+}

@@ -1,0 +1,201 @@
+using Ashlar.Backends.Cpu;
+using Ashlar.Backends.Cpu.Contractions;
+
+namespace Ashlar.Tests.Cpu;
+
+/// <summary>How a matrix of the test lies in memory.</summary>
+public enum Order
+{
+    /// <summary>Row-major.</summary>
+    Rows,
+    /// <summary>Column-major.</summary>
+    Columns,
+    /// <summary>Row-major with three elements between rows.</summary>
+    SparseRows,
+    /// <summary>Two elements between columns as well.</summary>
+    Sparse,
+}
+
+/// <summary>One product to check.</summary>
+sealed record Product(long Rows, long Columns, long Inner)
+{
+    public Order LeftOrder { get; init; }
+    public Order RightOrder { get; init; }
+    public Order ResultOrder { get; init; }
+    public DType LeftType { get; init; } = DType.Float32;
+    public DType RightType { get; init; } = DType.Float32;
+    public long Batch { get; init; } = 1;
+    public bool SharesRight { get; init; }
+    public bool Accumulate { get; init; }
+    public bool HasEpilogue { get; init; }
+    public bool HasFunctions { get; init; }
+}
+
+/// <summary>Runs products on matrices that end at a page no one may touch, and compares every element of memory.</summary>
+sealed unsafe class ContractionRun(string path, int threads = 1) : IDisposable
+{
+    const double Untouched = 77;
+
+    readonly Isa isa = VecRun.Parse(path);
+    readonly Workers workers = new(threads);
+
+    public void Dispose() => workers.Dispose();
+
+    public void Check(Product product)
+    {
+        using var matrices = new Matrices(product);
+        Run(product, matrices, times: 1);
+        var (left, right, result) = (matrices.Left.Values, matrices.Right.Values, matrices.Result.Values);
+        var expected = new double[result.Length];
+        Array.Fill(expected, Untouched);
+        for (long b = 0; b < product.Batch; b++)
+            for (long m = 0; m < product.Rows; m++)
+                for (long n = 0; n < product.Columns; n++)
+                {
+                    double sum = product.Accumulate ? Untouched : 0;
+                    long i = matrices.Left.At(b, m, 0), j = matrices.Right.At(product.SharesRight ? 0 : b, 0, n);
+                    for (long k = 0; k < product.Inner; k++, i += matrices.Left.ColumnStride, j += matrices.Right.RowStride) sum += left[i] * right[j];
+                    expected[matrices.Result.At(b, m, n)] = product.HasEpilogue ? 2 * sum + m - n : sum;
+                }
+        for (long i = 0; i < expected.Length; i++)
+            if (expected[i] != result[i]) Assert.Fail($"{isa.Name}, {workers.Count} threads, {product}: element {i} is {result[i]}, not {expected[i]}");
+    }
+
+    /// <summary>Bytes that this thread allocates in ten runs after the first.</summary>
+    public long AllocatedBy(Product product)
+    {
+        using var matrices = new Matrices(product);
+        return Run(product, matrices, times: 10);
+    }
+
+    long Run(Product product, Matrices matrices, int times)
+    {
+        var (left, right, result) = (matrices.Left, matrices.Right, matrices.Result);
+        BlockFunction? fillLeft = null, fillRight = null, epilogue = null;
+        if (product.HasFunctions)
+        {
+            double[] leftValues = left.Values, rightValues = right.Values;
+            fillLeft = place => Fill(place, (i, k) => leftValues[left.At(place->Batch[0], i, k)]);
+            fillRight = place => Fill(place, (j, k) => rightValues[right.At(place->Batch[0], k, j)]);
+        }
+        if (product.HasEpilogue)
+            epilogue = place =>
+            {
+                for (long m = 0; m < place->Rows; m++)
+                    for (long n = 0; n < place->Columns; n++)
+                        ((float*)result.Data)[result.At(place->Batch[0], place->Row + m, place->Column + n)] =
+                            2 * ((float*)place->Data)[m * place->Stride + n] + (place->Row + m) - (place->Column + n);
+            };
+        var contraction = new Contraction(isa, product.LeftType.Compute, fillLeft, fillRight, epilogue, 64);
+        using var scratch = new GuardedMemory(contraction.ScratchBytes * workers.Count);
+        var call = new ContractionCall
+        {
+            Rows = product.Rows, Columns = product.Columns, Inner = product.Inner,
+            Left = left.View, Right = right.View, Result = result.View,
+            Accumulate = product.Accumulate, BatchRank = 1,
+        };
+        call.Batch[0] = new(product.Batch, left.Stride(1), product.SharesRight ? 0 : right.Stride(1), result.Stride(1));
+        contraction.Run(call, workers, (byte*)scratch.Pointer);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 1; i < times; i++) contraction.Run(call, workers, (byte*)scratch.Pointer);
+        return GC.GetAllocatedBytesForCurrentThread() - before;
+    }
+
+    static void Fill(BlockPlace* place, Func<long, long, double> value)
+    {
+        for (long i = 0; i < place->Rows; i++)
+            for (long k = 0; k < place->Columns; k++)
+                ((float*)place->Data)[i * place->Stride + k] = (float)value(place->Row + i, place->Column + k);
+    }
+
+    sealed class Matrices(Product p) : IDisposable
+    {
+        public Matrix Left { get; } = new(p.Batch, p.Rows, p.Inner, p.LeftOrder, p.LeftType, i => (i * 7 + i / 5) % 9 - (p.LeftType == DType.UInt8 ? 0 : 4));
+        public Matrix Right { get; } = new(p.SharesRight ? 1 : p.Batch, p.Inner, p.Columns, p.RightOrder, p.RightType, i => (i * 5 + i / 3) % 7 - (p.RightType == DType.UInt8 ? 0 : 3));
+        public Matrix Result { get; } = new(p.Batch, p.Rows, p.Columns, p.ResultOrder, p.LeftType.Compute, _ => Untouched);
+
+        public void Dispose()
+        {
+            Left.Dispose();
+            Right.Dispose();
+            Result.Dispose();
+        }
+    }
+
+    /// <summary>A batch of matrices whose last element lies against a guard page.</summary>
+    sealed class Matrix : IDisposable
+    {
+        readonly GuardedMemory memory;
+        readonly DType type;
+        readonly long each, count;
+
+        public Matrix(long batch, long rows, long columns, Order order, DType type, Func<long, double> value)
+        {
+            this.type = type;
+            (RowStride, ColumnStride) = order switch
+            {
+                Order.Rows => (columns, 1L),
+                Order.Columns => (1L, rows),
+                Order.SparseRows => (columns + 3, 1L),
+                _ => (columns * 3 + 1, 3L),
+            };
+            each = rows == 0 || columns == 0 ? 0 : (rows - 1) * RowStride + (columns - 1) * ColumnStride + 1;
+            count = batch * each;
+            memory = new(Math.Max(1, count * type.Bytes));
+            for (long i = 0; i < count; i++) Write(i, value(i));
+        }
+
+        public long RowStride { get; }
+
+        public long ColumnStride { get; }
+
+        public void* Data => memory.Pointer;
+
+        public MatrixView View => new((nint)Data, type, RowStride, ColumnStride);
+
+        public long Stride(long batch) => batch * each;
+
+        public long At(long batch, long row, long column) => batch * each + row * RowStride + column * ColumnStride;
+
+        public double[] Values
+        {
+            get
+            {
+                var values = new double[count];
+                for (long i = 0; i < count; i++) values[i] = Read(i);
+                return values;
+            }
+        }
+
+        double Read(long i) => type switch
+        {
+            DType.Float32 => ((float*)Data)[i],
+            DType.Float64 => ((double*)Data)[i],
+            DType.Float16 => (double)((Half*)Data)[i],
+            DType.BFloat16 => ((BFloat16*)Data)[i],
+            DType.Int8 => ((sbyte*)Data)[i],
+            DType.UInt8 => ((byte*)Data)[i],
+            DType.Int16 => ((short*)Data)[i],
+            DType.Int32 => ((int*)Data)[i],
+            _ => ((long*)Data)[i],
+        };
+
+        void Write(long i, double value)
+        {
+            switch (type)
+            {
+                case DType.Float32: ((float*)Data)[i] = (float)value; break;
+                case DType.Float64: ((double*)Data)[i] = value; break;
+                case DType.Float16: ((Half*)Data)[i] = (Half)value; break;
+                case DType.BFloat16: ((BFloat16*)Data)[i] = (BFloat16)value; break;
+                case DType.Int8: ((sbyte*)Data)[i] = (sbyte)value; break;
+                case DType.UInt8: ((byte*)Data)[i] = (byte)value; break;
+                case DType.Int16: ((short*)Data)[i] = (short)value; break;
+                case DType.Int32: ((int*)Data)[i] = (int)value; break;
+                default: ((long*)Data)[i] = (long)value; break;
+            }
+        }
+
+        public void Dispose() => memory.Dispose();
+    }
+}
