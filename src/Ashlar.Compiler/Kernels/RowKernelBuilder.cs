@@ -103,7 +103,8 @@ sealed class RowKernelBuilder
             else grid.Insert(0, (variable, Nodes.Size(variable.Count)));
         }
         var body = new List<Statement>();
-        foreach (var (root, index, value, _) in stores)
+        // Those that read most come first: a later store may then write over an input of an earlier one (AdamW's moments).
+        foreach (var (root, index, value, _) in stores.OrderByDescending(store => ContractionForm.BuffersOf([store.Value]).Count))
         {
             var replaced = Expressions.Substitute([.. index, value], replace);
             body.Add(new Store(scope.Write(root), [.. replaced[..^1]], replaced[^1], inner.ToValueList(), Streaming: IsStreamed(root)));

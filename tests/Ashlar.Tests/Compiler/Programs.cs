@@ -5,6 +5,8 @@ namespace Ashlar.Tests.Compiler;
 /// <summary>Functions that exercise the compiler: each kind of kernel, and the patterns of a model's step.</summary>
 static class Programs
 {
+    public static readonly Symbol Rows = new("R", 1, 4096);
+
     public static readonly SortedDictionary<string, Func<Function>> All = new()
     {
         ["gelu(x*w+b)"] = () =>
@@ -126,8 +128,6 @@ static class Programs
         ["empty"] = () => { var x = P(0, 0, 4); return F([x], [x * 2.0, Nodes.Sum(x, 0), Nodes.Sum(x, 1)]); },
         ["scalar"] = () => { var x = P(0); return F([x], Nodes.Exp(x) * x); },
     };
-
-    public static readonly Symbol Rows = new("R", 1, 4096);
 
     /// <summary>The value that tests give to every symbol.</summary>
     public static long Symbols(Symbol symbol) => 13;
