@@ -45,7 +45,9 @@ public static class Pipelines
             Show("cut kernels", () => string.Join('\n', kernels));
             var built = Planner.Build(kernels);
             var wrong = Planner.UnsafeDonations(separate, built, donations);
-            if (wrong.Count > 0 && wrong.Exists(copied.Add)) continue;   // those results are computed beside and copied
+            int before = copied.Count;
+            copied.UnionWith(wrong);
+            if (copied.Count > before) continue;   // those results are computed beside and copied
 
             var plan = Planner.Plan(separate, built, donations, share: level >= OptimizationLevel.O1);
             Show("plan", () => plan.Describe(MemoryPlan.Of(plan, symbol => Math.Clamp(512, symbol.Min, symbol.Max))));

@@ -1,4 +1,3 @@
-using Ashlar.Backends.Cpu.Threads;
 
 namespace Ashlar.Backends.Cpu.Programs;
 

@@ -1,6 +1,4 @@
 using System.Runtime.InteropServices;
-using Ashlar.Backends.Cpu.Memory;
-using Ashlar.Backends.Cpu.Threads;
 using Ashlar.Compiler.Planning;
 using Ashlar.Runtime;
 using Buffer = Ashlar.Runtime.Buffer;

@@ -46,7 +46,7 @@ static class ContractionBuilder
         var form = new ContractionForm(
             domain.Variables[0].ToValueList(), domain.Variables[1].ToValueList(), domain.Variables[2].ToValueList(), domain.Variables[3].ToValueList(),
             leftValue, rightValue, result,
-            stores.Select(store => new ContractionStore(scope.Write(store.Root), store.Indices.ToValueList(), store.Value)).ToValueList());
+            stores.OrderByDescending(store => ContractionForm.BuffersOf([store.Value]).Count).Select(store => new ContractionStore(scope.Write(store.Root), store.Indices.ToValueList(), store.Value)).ToValueList());
         return scope.Finish(kernel.Roots is [var only] && only == contract ? "contract" : $"contract_{kernel.Roots[^1].Meaning.Name}", form.ToProgram()) with { Form = form };
     }
 

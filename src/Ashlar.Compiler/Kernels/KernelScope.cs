@@ -72,12 +72,13 @@ sealed class Domain(KernelScope scope, IReadOnlyList<Extent> runs)
     /// <returns>False when nothing had to be split: the values are final.</returns>
     public bool Split(IEnumerable<Node> values)
     {
+        var own = Variables.SelectMany(run => run).ToHashSet();
         var divisors = new Dictionary<LoopVariable, long>();
         foreach (var node in Traversal.PostOrder(values))
         {
             if (node is not (Op.Div or Op.Mod, [{ Op: Op.Index } index, { Attributes: ConstantAttributes divisor }]) || node.DType != DType.Int64) continue;
             var variable = index.Variable();
-            if (divisor.Integer < 2 || !variable.Count.TryDivide(divisor.Integer, out var outer) || outer == 1) continue;
+            if (!own.Contains(variable) || divisor.Integer < 2 || !variable.Count.TryDivide(divisor.Integer, out var outer) || outer == 1) continue;
             // The greatest divisor first: the smaller ones then split the inner part.
             divisors[variable] = Math.Max(divisors.GetValueOrDefault(variable), divisor.Integer);
         }

@@ -98,16 +98,15 @@ sealed class SingleKernelBuilder
         var attributes = node.Get<ScatterAttributes>();
         int axis = attributes.Axis;
         Extent before = Extent.Product(node.Shape.Take(axis)), after = Extent.Product(node.Shape.Skip(axis + 1));
-        var domain = new Domain(scope, [before, after]);
-        var (row, update) = (scope.Variable(node.Shape[axis], "r"), scope.Variable(indices.Shape[axis], "u"));
+        var domain = new Domain(scope, [before, after, node.Shape[axis], indices.Shape[axis]]);   // the last two: rows kept, updates
         var to = scope.Write(node);
         Node[] kept, target;
         Node old, added;
         do
         {
-            Affine[] At(LoopVariable along, Shape shape) =>
-                IndexEvaluator.Unflatten((domain.Positions[0] * shape[axis] + Affine.Of(along)) * after + domain.Positions[1], shape);
-            Affine[] at = At(row, node.Shape), from = At(update, indices.Shape), moved = (Affine[])from.Clone();
+            Affine[] At(Affine along, Shape shape) =>
+                IndexEvaluator.Unflatten((domain.Positions[0] * shape[axis] + along) * after + domain.Positions[1], shape);
+            Affine[] at = At(domain.Positions[2], node.Shape), from = At(domain.Positions[3], indices.Shape), moved = (Affine[])from.Clone();
             var chosen = Nodes.Cast(evaluator.Value(indices, from), DType.Int64);
             moved[axis] = Affine.Of(TileNodes.Bound(chosen, Nodes.Size(node.Shape[axis]), $"scatter along axis {axis} of {node.DType.Name}{node.Shape}"));
             kept = [.. at.Select(i => i.ToNode())];
@@ -122,8 +121,8 @@ sealed class SingleKernelBuilder
         var mode = attributes.Mode switch { ScatterMode.Add => StoreMode.Add, ScatterMode.Max => StoreMode.Max, _ => StoreMode.Set };
         return scope.Finish("scatter", Expressions.Grid(grid,
         [
-            new Store(to, [.. replaced[..rank]], replaced[^2], [DomainAxis.Whole(row), .. columns]),
-            new Store(to, [.. replaced[rank..(2 * rank)]], replaced[^1], [DomainAxis.Whole(update), .. columns], mode),
+            new Store(to, [.. replaced[..rank]], replaced[^2], [.. domain.Variables[2].Select(DomainAxis.Whole), .. columns]),
+            new Store(to, [.. replaced[rank..(2 * rank)]], replaced[^1], [.. domain.Variables[3].Select(DomainAxis.Whole), .. columns], mode),
         ]));
     }
 
