@@ -1,3 +1,4 @@
+using System.Collections;
 using Ashlar.Compiler.Kernels;
 using Ashlar.Graph;
 using Ashlar.Tiles;
@@ -68,37 +69,47 @@ static class Planner
     /// <summary>The results that cannot be written straight over their parameters: a kernel would read what is overwritten already.</summary>
     public static List<int> UnsafeDonations(Function function, List<BuiltKernel> kernels, IReadOnlyList<(int Result, int Parameter)> donations)
     {
-        var writer = kernels.SelectMany(kernel => kernel.Outputs, (kernel, root) => (kernel, root)).ToDictionary(pair => pair.root, pair => pair.kernel);
-        var overwritten = new Dictionary<BuiltKernel, List<Node>>();
+        var writer = new Dictionary<Node, int>();
+        for (int i = 0; i < kernels.Count; i++)
+            foreach (var root in kernels[i].Outputs) writer[root] = i;
+        var needs = Reachable(kernels, writer);
+        var readers = new Dictionary<Node, List<int>>();
+        for (int i = 0; i < kernels.Count; i++)
+            foreach (var input in kernels[i].Inputs) (readers.TryGetValue(input, out var list) ? list : readers[input] = []).Add(i);
+
+        var overwritten = new Dictionary<int, List<Node>>();
         var wrong = new List<int>();
         foreach (var (result, parameter) in donations)
         {
             var (root, target) = (function.Results[result], function.Parameters[parameter]);
-            var kernel = writer[root];
-            var later = Followers(kernel);
-            bool readLater = kernels.Exists(reader => reader != kernel && later.Contains(reader) && reader.Inputs.Contains(target));
+            int at = writer[root];
+            var kernel = kernels[at];
+            bool readLater = readers.GetValueOrDefault(target, []).Exists(reader => reader != at && needs[reader][at]);
             bool readElsewhere = kernel.Inputs.IndexOf(target) is >= 0 and var place
                 && !InPlace.IsSafe(kernel, kernel.Program.Buffers[place], kernel.Program.Buffers[kernel.Inputs.Count + kernel.Outputs.IndexOf(root)]);
             // Two kernels that each overwrite what the other reads cannot be ordered.
-            bool circular = overwritten.Any(entry => entry.Key != kernel && entry.Key.Inputs.Contains(target) && entry.Value.Exists(kernel.Inputs.Contains));
+            bool circular = readers.GetValueOrDefault(target, []).Exists(reader => reader != at && overwritten.GetValueOrDefault(reader, []).Exists(kernel.Inputs.Contains));
             if (readLater || readElsewhere || circular || target.Shape != root.Shape || target.DType != root.DType) wrong.Add(result);
-            else (overwritten.TryGetValue(kernel, out var list) ? list : overwritten[kernel] = []).Add(target);
+            else (overwritten.TryGetValue(at, out var list) ? list : overwritten[at] = []).Add(target);
         }
         return wrong;
+    }
 
-        HashSet<BuiltKernel> Followers(BuiltKernel start)
+    // needs[i][j]: kernel i cannot run before kernel j. The kernels are in an order in which they can run.
+    static BitArray[] Reachable(List<BuiltKernel> kernels, Dictionary<Node, int> writer)
+    {
+        var needs = new BitArray[kernels.Count];
+        for (int i = 0; i < kernels.Count; i++)
         {
-            var found = new HashSet<BuiltKernel>(ReferenceEqualityComparer.Instance);
-            var made = new HashSet<Node>(start.Outputs);
-            bool grew = true;
-            while (grew)
+            needs[i] = new(kernels.Count);
+            foreach (var input in kernels[i].Inputs)
             {
-                grew = false;
-                foreach (var kernel in kernels)
-                    if (!found.Contains(kernel) && kernel.Inputs.Any(made.Contains)) { found.Add(kernel); made.UnionWith(kernel.Outputs); grew = true; }
+                if (!writer.TryGetValue(input, out int needed)) continue;
+                needs[i].Or(needs[needed]);
+                needs[i][needed] = true;
             }
-            return found;
         }
+        return needs;
     }
 
     /// <summary>The programs of kernels.</summary>
