@@ -36,7 +36,7 @@ sealed class CpuProgram : IProgram
     {
         lock (gate)
         {
-            Bound(symbols).Run(inputs, outputs, workers);
+            Bound(symbols).Run(inputs, outputs);
         }
     }
 
@@ -58,7 +58,7 @@ sealed class CpuProgram : IProgram
             bindings[^1].Dispose();
             bindings.RemoveAt(bindings.Count - 1);
         }
-        bindings.Insert(0, new(plan, kernels, symbols.ToArray(), workers.Count));
+        bindings.Insert(0, new(plan, kernels, symbols.ToArray(), workers));
         return bindings[0];
     }
 
@@ -75,7 +75,7 @@ sealed class CpuProgram : IProgram
         readonly NativeBuffer scratch;
         readonly nint* addresses;
 
-        public Binding(Plan plan, CpuKernel[] kernels, long[] symbols, int workers)
+        public Binding(Plan plan, CpuKernel[] kernels, long[] symbols, Workers workers)
         {
             Symbols = symbols;
             long ValueOf(Symbol symbol) => symbols[plan.Symbols.IndexOf(symbol)];
@@ -89,8 +89,8 @@ sealed class CpuProgram : IProgram
             long mostScratch = 1;
             for (int i = 0; i < launches.Length; i++)
             {
-                launches[i] = kernels[i].Bind(ValueOf, addresses + place);
-                mostScratch = Math.Max(mostScratch, launches[i].ScratchBytes(workers));
+                launches[i] = kernels[i].Bind(ValueOf, addresses + place, workers);
+                mostScratch = Math.Max(mostScratch, launches[i].ScratchBytes);
                 foreach (int value in plan.Launches[i].Values)
                 {
                     var home = plan.Home(plan.Values[value]);
@@ -108,12 +108,12 @@ sealed class CpuProgram : IProgram
 
         public long[] Symbols { get; }
 
-        public void Run(ReadOnlySpan<Buffer> inputs, ReadOnlySpan<Buffer> outputs, Workers workers)
+        public void Run(ReadOnlySpan<Buffer> inputs, ReadOnlySpan<Buffer> outputs)
         {
             foreach (var patch in parameters) addresses[patch.Place] = inputs[patch.Slot].Address;
             foreach (var patch in results) addresses[patch.Place] = outputs[patch.Slot].Address;
             var memory = (byte*)scratch.Address;
-            foreach (var launch in launches) launch.Run(workers, memory);
+            foreach (var launch in launches) launch.Run(memory);
             GC.KeepAlive(this);
         }
 

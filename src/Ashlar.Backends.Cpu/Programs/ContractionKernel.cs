@@ -1,0 +1,89 @@
+using Ashlar.Backends.Cpu.Contractions;
+using Ashlar.Compiler.Kernels;
+using Ashlar.Graph;
+using Ashlar.Tiles;
+
+namespace Ashlar.Backends.Cpu.Programs;
+
+/// <summary>A contraction run by the matrix engine, with its prologues and epilogue as block programs.</summary>
+/// <remarks>An operand that is a strided array goes to the engine as it is; anything more is computed a block at a time.</remarks>
+sealed class ContractionKernel : CpuKernel
+{
+    readonly ContractionForm form;
+    readonly IReadOnlyList<TileBuffer> buffers;
+    readonly Isa isa;
+    readonly StridedOperand? left;
+    readonly StridedOperand? right;
+    readonly StridedOperand? result;
+    readonly BlockProgram? leftBlock;
+    readonly BlockProgram? rightBlock;
+    readonly BlockProgram? epilogue;
+
+    public ContractionKernel(BuiltKernel kernel, Isa isa)
+    {
+        form = kernel.Form!;
+        buffers = kernel.Program.Buffers;
+        this.isa = isa;
+        left = StridedOperand.Of(form.Left, form.Batch, form.Rows, form.Inner);
+        right = StridedOperand.Of(form.Right, form.Batch, form.Inner, form.Columns);
+        if (form.Stores is [var store] && ReferenceEquals(store.Value, form.Result.Load([]))) result = StridedOperand.Of(store.Target, store.Indices, form.Batch, form.Rows, form.Columns);
+        if (left is null) leftBlock = new(form.OperandBlock(left: true), form.Batch, buffers, blockFirst: false, isa);
+        if (right is null) rightBlock = new(form.OperandBlock(left: false), form.Batch, buffers, blockFirst: false, isa);
+        if (result is null) epilogue = new(form.EpilogueBlock(), form.Batch, buffers, blockFirst: true, isa);
+    }
+
+    public override unsafe CpuLaunch Bind(Func<Symbol, long> symbols, nint* addresses, Workers workers) => new ContractionLaunch(this, symbols, addresses, workers);
+
+    sealed unsafe class ContractionLaunch : CpuLaunch
+    {
+        readonly ContractionKernel owner;
+        readonly Contraction engine;
+        readonly Workers workers;
+        readonly nint* addresses;
+        readonly (int Buffer, long Offset) left, right, result;
+        readonly BoundBlock?[] blocks;
+        ContractionCall call;
+
+        public ContractionLaunch(ContractionKernel owner, Func<Symbol, long> symbols, nint* addresses, Workers workers)
+        {
+            (this.owner, this.addresses, this.workers) = (owner, addresses, workers);
+            var form = owner.form;
+            BoundBlock? Block(BlockProgram? program) => program is null ? null : new(program, symbols, addresses, workers.Count);
+            blocks = [Block(owner.leftBlock), Block(owner.rightBlock), Block(owner.epilogue)];
+            engine = new(owner.isa, form.Result.DType, blocks[0]?.Function, blocks[1]?.Function, blocks[2]?.Function, blocks.Max(block => block?.ScratchBytes ?? 0));
+
+            call.Rows = ContractionForm.Count(form.Rows).Evaluate(symbols);
+            call.Columns = ContractionForm.Count(form.Columns).Evaluate(symbols);
+            call.Inner = ContractionForm.Count(form.Inner).Evaluate(symbols);
+            call.BatchRank = form.Batch.Count;
+            if (call.BatchRank > BatchAxes.Most)
+                throw new KernelException("ASH0520", $"a contraction has {call.BatchRank} batch axes that do not merge, but the CPU takes {BatchAxes.Most}.", "reshape neighbouring batch axes into one.");
+            for (int i = 0; i < call.BatchRank; i++)
+                call.Batch[i] = new(form.Batch[i].Count.Evaluate(symbols), Step(owner.left, i), Step(owner.right, i), Step(owner.result, i));
+            (call.Left, left) = View(owner.left);
+            (call.Right, right) = View(owner.right);
+            (call.Result, result) = View(owner.result);
+
+            long Step(StridedOperand? operand, int axis) => operand?.Batch[axis].Evaluate(symbols) ?? 0;
+
+            (MatrixView, (int, long)) View(StridedOperand? operand)
+            {
+                if (operand is null) return (new(0, form.Result.DType, 0, 0), (-1, 0));
+                int place = owner.buffers.ToList().IndexOf(operand.Buffer);
+                return (new(0, operand.Buffer.DType, operand.RowStride.Evaluate(symbols), operand.ColumnStride.Evaluate(symbols)), (place, operand.Offset.Evaluate(symbols) * operand.Buffer.DType.Bytes));
+            }
+        }
+
+        public override long ScratchBytes => engine.ScratchBytes * workers.Count;
+
+        public override void Run(byte* scratch)
+        {
+            if (left.Buffer >= 0) call.Left = call.Left with { Data = addresses[left.Buffer] + (nint)left.Offset };
+            if (right.Buffer >= 0) call.Right = call.Right with { Data = addresses[right.Buffer] + (nint)right.Offset };
+            if (result.Buffer >= 0) call.Result = call.Result with { Data = addresses[result.Buffer] + (nint)result.Offset };
+            foreach (var block in blocks) block?.Clear();
+            engine.Run(in call, workers, scratch);
+            foreach (var block in blocks) block?.ThrowIfFailed();
+        }
+    }
+}
