@@ -260,7 +260,10 @@ sealed class Interpretation(Func<Symbol, long>? symbols, bool roundFloats)
     {
         var node = slot.Node;
         if (!node.DType.IsFloat && node.Meaning.Integer is { } integer)
-            return Conversion.Wrap(integer(Array.ConvertAll(slot.Inputs, input => (long)Evaluate(input))), node.DType);
+        {
+            long exact = integer(Array.ConvertAll(slot.Inputs, input => (long)Evaluate(input)));
+            return node.DType == DType.Bool ? exact & 1 : Conversion.Wrap(exact, node.DType);   // logic on bools is bitwise: not 1 is 0
+        }
         double value = node.Meaning.Element!(Array.ConvertAll(slot.Inputs, Evaluate));
         return node.DType.IsFloat ? value : Conversion.Wrap((long)value, node.DType);
     }

@@ -46,7 +46,9 @@ sealed class ContractionKernel : CpuKernel
 
         public ContractionLaunch(ContractionKernel owner, Func<Symbol, long> symbols, nint* addresses, Workers workers)
         {
-            (this.owner, this.addresses, this.workers) = (owner, addresses, workers);
+            this.owner = owner;
+            this.addresses = addresses;
+            this.workers = workers;
             var form = owner.form;
             BoundBlock? Block(BlockProgram? program) => program is null ? null : new(program, symbols, addresses, workers.Count);
             blocks = [Block(owner.leftBlock), Block(owner.rightBlock), Block(owner.epilogue)];

@@ -37,7 +37,9 @@ sealed class VecKernel : CpuKernel
 
         public VecLaunch(VecKernel owner, Func<Symbol, long> symbols, nint* buffers, Workers workers)
         {
-            (this.owner, this.buffers, this.workers) = (owner, buffers, workers);
+            this.owner = owner;
+            this.buffers = buffers;
+            this.workers = workers;
             var kernel = owner.kernel;
             sizes = GC.AllocateArray<long>(kernel.Sizes.Count + 1, pinned: true);
             for (int i = 0; i < kernel.Sizes.Count; i++) sizes[i] = kernel.Sizes[i].Evaluate(symbols);

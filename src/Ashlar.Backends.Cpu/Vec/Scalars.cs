@@ -42,4 +42,17 @@ internal static class Scalars
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static long Max(long a, long b) => a > b ? a : b;
+
+    /// <summary>The power, by repeated squaring; a negative exponent gives the truncated quotient: 0, 1 or -1.</summary>
+    public static long Power(long x, long exponent)
+    {
+        if (exponent < 0) return x switch { 1 => 1, -1 => (exponent & 1) == 0 ? 1 : -1, _ => 0 };
+        long result = 1;
+        for (; exponent > 0; exponent >>= 1)
+        {
+            if ((exponent & 1) != 0) result = unchecked(result * x);
+            x = unchecked(x * x);
+        }
+        return result;
+    }
 }

@@ -3,6 +3,12 @@ using System.Reflection;
 
 namespace Ashlar.Backends.Cpu.Vec;
 
+/// <summary>A body that is being written.</summary>
+internal sealed class VecBlock
+{
+    public List<Instruction> Instructions { get; } = [];
+}
+
 /// <summary>Writes a <see cref="VecFunction"/>, one instruction after the other.</summary>
 /// <remarks>
 /// Every method that gives a register gives a new one, set once; <c>Var</c> makes one that <see cref="Assign"/> may set
@@ -16,7 +22,7 @@ internal sealed partial class VecBuilder
     readonly Dictionary<(VecType, long), Reg> constantRegs = [];
     readonly List<Instruction> head = [];
     readonly Reg[] arguments;
-    List<Instruction> block = [];
+    VecBlock block = new();
     int registers;
 
     /// <param name="name">Shown in dumps, profilers and errors.</param>
@@ -64,7 +70,7 @@ internal sealed partial class VecBuilder
     /// <exception cref="KernelException">The function is not well formed.</exception>
     public VecFunction Build()
     {
-        var function = new VecFunction(name, Isa, parameters, [.. head, .. constants, .. block]);
+        var function = new VecFunction(name, Isa, parameters, [.. head, .. constants, .. block.Instructions]);
         VecVerifier.Verify(function);
         return function;
     }
@@ -116,7 +122,7 @@ internal sealed partial class VecBuilder
         return reg;
     }
 
-    void Emit(Instruction instruction) => block.Add(instruction);
+    void Emit(Instruction instruction) => block.Instructions.Add(instruction);
 
     // Control.
 
@@ -144,11 +150,22 @@ internal sealed partial class VecBuilder
     List<Instruction> Nested(Action body)
     {
         var outer = block;
-        block = [];
+        var inner = block = new();
         body();
+        block = outer;
+        return inner.Instructions;
+    }
+
+    /// <summary>The block that instructions go to now: a body, or the function's own.</summary>
+    public VecBlock Block => block;
+
+    /// <summary>Writes instructions at the end of a block around the present one: before the loop that is being written there.</summary>
+    public void Into(VecBlock outer, Action instructions)
+    {
         var inner = block;
         block = outer;
-        return inner;
+        instructions();
+        block = inner;
     }
 
     /// <summary>Calls a static method of long and nint parameters.</summary>
@@ -235,6 +252,10 @@ internal sealed partial class VecBuilder
 
     /// <summary>The same values in another element type.</summary>
     public Reg Convert(Reg a, Elem elem) => a.Type.Elem == elem ? a : Let(new Compute(VecOp.Convert, a.Type.With(elem), a));
+
+    /// <summary>Between a float32 and the bits of a 16-bit float in an int32: the <c>...Bits</c> operations.</summary>
+    public Reg HalfBits(VecOp op, Reg a) =>
+        Let(new Compute(op, a.Type.With(op is VecOp.ToHalfBits or VecOp.ToBrainBits ? Elem.I32 : Elem.F32), a));
 
     /// <summary>The same bits as another element type.</summary>
     public Reg Bitcast(Reg a, Elem elem) => a.Type.Elem == elem ? a : Let(new Compute(VecOp.Bitcast, a.Type.With(elem), a));

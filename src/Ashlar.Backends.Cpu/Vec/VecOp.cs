@@ -91,6 +91,15 @@ internal enum VecOp : byte
     /// <summary>The same bits as another element type of the same width; a mask becomes 0 or -1.</summary>
     Bitcast,
 
+    /// <summary>The bits of the nearest float16 of a float32, in the low half of an int32.</summary>
+    ToHalfBits,
+    /// <summary>The float32 of a float16's bits.</summary>
+    FromHalfBits,
+    /// <summary>The bits of the nearest bfloat16 of a float32, in the low half of an int32.</summary>
+    ToBrainBits,
+    /// <summary>The float32 of a bfloat16's bits.</summary>
+    FromBrainBits,
+
     // Across lanes.
     /// <summary>The value of a one-lane register in every lane.</summary>
     Broadcast,
@@ -119,9 +128,10 @@ internal enum VecOp : byte
     /// <summary>The significand of a, in [0.75, 1.5); NaN where a is negative.</summary>
     Getmant,
 
-    // Floats only, one .NET call per lane: right everywhere, slow.
+    // One .NET call per lane: right everywhere, slow. Floats only, but for the power.
     SinCall,
     CosCall,
+    /// <summary>Power; of integers by repeated multiplication, which wraps.</summary>
     PowCall,
     ErfCall,
 }

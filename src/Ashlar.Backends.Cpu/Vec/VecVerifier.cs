@@ -139,7 +139,10 @@ internal static class VecVerifier
                 VecOp.Abs => same && !t.IsMask && !t.IsScalar,
                 VecOp.Sqrt or VecOp.Rsqrt or VecOp.Recip or VecOp.Floor or VecOp.Ceil or VecOp.Round or VecOp.Trunc or VecOp.Fma
                     or VecOp.MinFast or VecOp.MaxFast or VecOp.Scalef or VecOp.Getexp or VecOp.Getmant
-                    or VecOp.SinCall or VecOp.CosCall or VecOp.PowCall or VecOp.ErfCall => same && t.IsFloat,
+                    or VecOp.SinCall or VecOp.CosCall or VecOp.ErfCall => same && t.IsFloat,
+                VecOp.PowCall => same && !t.IsMask && !t.IsScalar,
+                VecOp.ToHalfBits or VecOp.ToBrainBits => a.Elem == Elem.F32 && t == a.With(Elem.I32),
+                VecOp.FromHalfBits or VecOp.FromBrainBits => !a.IsScalar && a.Elem == Elem.I32 && t == a.With(Elem.F32),
                 VecOp.Not or VecOp.And or VecOp.Or or VecOp.Xor => same && !t.IsFloat,
                 VecOp.Rem or VecOp.FloorDiv or VecOp.Shl or VecOp.Sar or VecOp.Shr => same && t.IsInteger,
                 VecOp.ShlBy or VecOp.SarBy or VecOp.ShrBy

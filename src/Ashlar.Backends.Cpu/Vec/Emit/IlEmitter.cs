@@ -522,6 +522,15 @@ internal sealed class IlEmitter
             case VecOp.Bitcast:
                 Reinterpret(clrA, clr);
                 break;
+            case VecOp.ToHalfBits or VecOp.ToBrainBits or VecOp.FromHalfBits or VecOp.FromBrainBits:
+                CallMethod(Find(c.Op switch
+                {
+                    VecOp.ToHalfBits => nameof(HalfLanes.SingleToHalf),
+                    VecOp.ToBrainBits => nameof(HalfLanes.SingleToBFloat),
+                    VecOp.FromHalfBits => nameof(HalfLanes.HalfToSingle),
+                    _ => nameof(HalfLanes.BFloatToSingle),
+                }, clr, clrA));
+                break;
             case VecOp.Broadcast:
                 CallMethod(Find(type.Bits == 128 ? "Broadcast" : $"Broadcast{type.Bits}", clr, clrA));
                 break;

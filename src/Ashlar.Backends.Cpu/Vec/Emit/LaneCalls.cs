@@ -94,6 +94,8 @@ internal static unsafe class LaneCalls
         (VecOp.CosCall, Elem.F64) => typeof(CosF64),
         (VecOp.PowCall, Elem.F32) => typeof(PowF32),
         (VecOp.PowCall, Elem.F64) => typeof(PowF64),
+        (VecOp.PowCall, Elem.I32) => typeof(PowI32),
+        (VecOp.PowCall, Elem.I64) => typeof(PowI64),
         (VecOp.ErfCall, Elem.F32) => typeof(ErfF32),
         (VecOp.ErfCall, Elem.F64) => typeof(ErfF64),
         _ => null,
@@ -119,6 +121,8 @@ internal static unsafe class LaneCalls
     readonly struct CosF64 : ILane<double> { public static double Apply(double a, double b) => Math.Cos(a); }
     readonly struct PowF32 : ILane<float> { public static float Apply(float a, float b) => (float)Math.Pow(a, b); }
     readonly struct PowF64 : ILane<double> { public static double Apply(double a, double b) => Math.Pow(a, b); }
+    readonly struct PowI32 : ILane<int> { public static int Apply(int a, int b) => (int)Scalars.Power(a, b); }
+    readonly struct PowI64 : ILane<long> { public static long Apply(long a, long b) => Scalars.Power(a, b); }
     readonly struct ErfF32 : ILane<float> { public static float Apply(float a, float b) => (float)Functions.Erf(a); }
     readonly struct ErfF64 : ILane<double> { public static double Apply(double a, double b) => Functions.Erf(a); }
 

@@ -1,0 +1,222 @@
+using Ashlar.Backends.Cpu.Vec;
+using Ashlar.Graph;
+using Ashlar.Tiles;
+using Store = Ashlar.Tiles.Store;
+
+namespace Ashlar.Backends.Cpu.Lowering;
+
+// Loops over the domain of stores and reductions.
+internal sealed partial class TileLowering
+{
+    /// <summary>How a group's loops are written.</summary>
+    /// <param name="Axis">Place of the vector axis in the group's axes; -1 for scalar code.</param>
+    /// <param name="Lanes">Of a vector.</param>
+    /// <param name="Unroll">Vectors per iteration.</param>
+    /// <param name="CanMask">The last vector may be partial; otherwise the rest is scalar code.</param>
+    readonly record struct LoopPlan(int Axis, int Lanes, int Unroll, bool CanMask);
+
+    void Group(List<Statement> group)
+    {
+        var axes = LoopGroup.Axes(group[0]);
+        ulong writes = WrittenBy(group);
+        if (axes.Length == 0)
+        {
+            foreach (var statement in group)
+            {
+                if (statement is Store store) StorePoint(store, stream: false);
+                else StoreOne((Reduce)statement, Identity((Reduce)statement));
+                Forget(WrittenBy([statement]));
+            }
+            return;
+        }
+        var plan = PlanOf(group, axes);
+        if (plan.Axis >= 0 && group[0] is Reduce { Over.Count: > 0 } first && plan.Axis < first.Domain.Count)
+        {
+            if (group.Count > 1 && !group.TrueForAll(s => s is Reduce other && other.Domain.Count == first.Domain.Count))
+            {
+                foreach (var statement in group) Group([statement]);
+                return;
+            }
+            Columns(group, axes, plan, writes);
+        }
+        else
+        {
+            // Points of stores are independent: the vector axis may be any, and goes innermost.
+            if (plan.Axis >= 0) axes = [.. axes.Where((_, i) => i != plan.Axis), axes[plan.Axis]];
+            Nest(group, axes, 0, plan, writes, group.ConvertAll(statement => statement is Reduce reduce ? new Accumulator(reduce) : null));
+        }
+        Forget(writes);
+    }
+
+    // Loops from axis `depth` inwards. A reduction starts where its domain ends and is stored when the loops inside are done.
+    void Nest(List<Statement> group, DomainAxis[] axes, int depth, LoopPlan plan, ulong writes, List<Accumulator?> accumulators)
+    {
+        foreach (var accumulator in accumulators)
+            if (accumulator?.Reduce.Domain.Count == depth) Start(accumulator, plan);
+
+        if (depth == axes.Length)
+        {
+            Points(group, accumulators, 0);
+        }
+        else
+        {
+            var (variable, extent) = axes[depth];
+            var count = One(extent);
+            if (depth == axes.Length - 1 && plan.Axis >= 0)
+            {
+                VectorLoop(variable, count, plan, writes, (copy, scalar) => Points(group, accumulators, scalar ? -1 : copy));
+            }
+            else
+            {
+                f.Loop(f.Const(0), count, 1, counter => Within(new(level, f.Block) { Writes = writes }, [(variable, counter)],
+                    () => Nest(group, axes, depth + 1, plan, writes, accumulators)), variable.Name);
+            }
+        }
+
+        foreach (var accumulator in accumulators)
+            if (accumulator?.Reduce.Domain.Count == depth) StoreOne(accumulator.Reduce, Finish(accumulator));
+    }
+
+    void Points(List<Statement> group, List<Accumulator?> accumulators, int copy)
+    {
+        for (int i = 0; i < group.Count; i++)
+        {
+            if (group[i] is not Store store)
+            {
+                Accumulate(accumulators[i]!, copy);
+                continue;
+            }
+            StorePoint(store, store.Streaming);
+            if (store.Mode == StoreMode.Set && store.Guard is null && group.Count > i + 1) Forward(store, group.Skip(i + 1));
+            else ForgetHere(Bit(store.Target));
+        }
+    }
+
+    // What was stored is known: a later statement of the loop need not load it.
+    void Forward(Store store, IEnumerable<Statement> later)
+    {
+        ForgetHere(Bit(store.Target));
+        if (store.Target.DType.Compute != store.Target.DType) return;
+        var load = store.Target.Load([.. store.Indices]);
+        if (!Traversal.PostOrder(later.SelectMany(LoopGroup.Values)).Contains(load)) return;
+        var value = Value(store.Value);
+        if (store.Value.DType == DType.Int64 && level.Axis is not null) value = f.Convert(value, Elem.I64);
+        Home(load).Values[load] = value;
+    }
+
+    void ForgetHere(ulong memories)
+    {
+        foreach (var node in level.Values.Keys.Where(node => (Dependences(node).Memories & memories) != 0).ToList()) level.Values.Remove(node);
+    }
+
+    /// <summary>A loop in vectors, then what is left: one partial vector at a time, or one element at a time.</summary>
+    /// <param name="body">Writes the code of one vector or point, told which of the unrolled copies it is and whether it is scalar.</param>
+    void VectorLoop(LoopVariable variable, Reg count, LoopPlan plan, ulong writes, Action<int, bool> body)
+    {
+        long step = (long)plan.Lanes * plan.Unroll;
+        var whole = count.Known is { } n ? f.Const(n - n % step) : count - f.Binary(VecOp.FloorMod, f.Binary(VecOp.Max, count, f.Const(0)), f.Const(step));
+        if (whole.Known != 0)
+            f.Loop(f.Const(0), whole, step, counter => Copies(variable, counter, plan.Lanes, plan.Unroll, writes, null, copy => body(copy, false)), variable.Name);
+        if (count.Known is { } known && known % step == 0) return;
+
+        if (plan.CanMask)
+        {
+            long left = count.Known is { } all ? all % step : step;
+            if (left % plan.Lanes == 0 && count.Known is not null)
+            {
+                f.Loop(whole, count, plan.Lanes, counter => Copies(variable, counter, plan.Lanes, 1, writes, null, copy => body(copy, false)), variable.Name);
+                return;
+            }
+            f.Loop(whole, count, plan.Lanes, counter => Copies(variable, counter, plan.Lanes, 1, writes, count - counter, copy => body(copy, false)), variable.Name);
+            return;
+        }
+        if (plan.Unroll > 1)
+        {
+            var vectors = count.Known is { } number ? f.Const(number - number % plan.Lanes)
+                : count - f.Binary(VecOp.FloorMod, f.Binary(VecOp.Max, count, f.Const(0)), f.Const(plan.Lanes));
+            f.Loop(whole, vectors, plan.Lanes, counter => Copies(variable, counter, plan.Lanes, 1, writes, null, copy => body(copy, false)), variable.Name);
+            whole = vectors;
+        }
+        f.Loop(whole, count, 1, counter => Within(new(level, f.Block) { Writes = writes }, [(variable, counter)], () => body(0, true)), variable.Name);
+    }
+
+    void Copies(LoopVariable variable, Reg counter, int lanes, int copies, ulong writes, Reg? rest, Action<int> body)
+    {
+        var sums = new Dictionary<(Reg, Reg?, long), Reg>();
+        var outer = level;
+        for (int copy = 0; copy < copies; copy++)
+        {
+            level = new(outer, f.Block, sums) { Axis = new(variable, lanes, rest), Writes = writes, Variables = Bit(variable) };
+            level.Counters[variable] = (counter, (long)copy * lanes);
+            body(copy);
+        }
+        level = outer;
+    }
+
+    // Reductions over outer axes of an array: sums for a block of neighbouring elements in registers, the reduced axes as inner loops.
+    void Columns(List<Statement> group, DomainAxis[] axes, LoopPlan plan, ulong writes)
+    {
+        var reduces = group.ConvertAll(statement => (Reduce)statement);
+        int kept = reduces[0].Domain.Count;
+        var outer = axes.Where((_, i) => i < kept && i != plan.Axis).ToArray();
+        var variable = axes[plan.Axis].Variable;
+        Outer(0);
+
+        void Outer(int depth)
+        {
+            var (next, bound) = depth < outer.Length ? outer[depth] : axes[plan.Axis];
+            var count = One(bound);
+            if (depth < outer.Length)
+            {
+                f.Loop(f.Const(0), count, 1, counter => Within(new(level, f.Block) { Writes = writes }, [(next, counter)], () => Outer(depth + 1)), next.Name);
+                return;
+            }
+            long step = (long)plan.Lanes * plan.Unroll;
+            var whole = count.Known is { } n ? f.Const(n - n % step) : count - f.Binary(VecOp.FloorMod, f.Binary(VecOp.Max, count, f.Const(0)), f.Const(step));
+            if (whole.Known != 0) f.Loop(f.Const(0), whole, step, counter => Block(counter, plan.Unroll, null), variable.Name);
+            if (count.Known is { } known && known % step == 0) return;
+            if (plan.CanMask)
+            {
+                f.Loop(whole, count, plan.Lanes, counter => Block(counter, 1, count - counter), variable.Name);
+                return;
+            }
+            var vectors = count - f.Binary(VecOp.FloorMod, f.Binary(VecOp.Max, count, f.Const(0)), f.Const(plan.Lanes));
+            if (plan.Unroll > 1) f.Loop(whole, vectors, plan.Lanes, counter => Block(counter, 1, null), variable.Name);
+            f.Loop(plan.Unroll > 1 ? vectors : whole, count, 1, counter => Within(new(level, f.Block) { Writes = writes }, [(variable, counter)], () =>
+            {
+                var accumulators = reduces.ConvertAll(reduce => new Accumulator(reduce));
+                foreach (var accumulator in accumulators) Start(accumulator, plan with { Axis = -1 });
+                Inner(kept, () =>
+                {
+                    foreach (var accumulator in accumulators) Accumulate(accumulator, 0);
+                });
+                foreach (var accumulator in accumulators) StoreOne(accumulator.Reduce, Finish(accumulator));
+            }), variable.Name);
+        }
+
+        // One block: the copies of the vector level are opened anew inside the reduced loops, so their levels nest as code does.
+        void Block(Reg counter, int copies, Reg? rest)
+        {
+            var accumulators = reduces.ConvertAll(reduce => Enumerable.Range(0, copies).Select(_ => StartVector(reduce, plan.Lanes)).ToArray());
+            Inner(kept, () => Copies(variable, counter, plan.Lanes, copies, writes, rest, copy =>
+            {
+                for (int i = 0; i < reduces.Count; i++) AccumulateVector(reduces[i], accumulators[i][copy]);
+            }));
+            Copies(variable, counter, plan.Lanes, copies, writes, rest, copy =>
+            {
+                for (int i = 0; i < reduces.Count; i++) StoreVector(reduces[i], accumulators[i][copy]);
+            });
+        }
+
+        void Inner(int depth, Action body)
+        {
+            if (depth == axes.Length)
+            {
+                body();
+                return;
+            }
+            var (next, bound) = axes[depth];
+            f.Loop(f.Const(0), One(bound), 1, counter => Within(new(level, f.Block) { Writes = writes }, [(next, counter)], () => Inner(depth + 1, body)), next.Name);
+        }
+    }
+}
