@@ -3,9 +3,11 @@ namespace Ashlar.Graph;
 /// <summary>Trades time for memory: the inside of a region is computed again for the gradient instead of being kept.</summary>
 public static class Checkpoint
 {
-    /// <summary>The same value as <paramref name="output"/>, whose gradient recomputes everything between it and <paramref name="inputs"/>.</summary>
+    /// <summary>The same value as <paramref name="output"/>, whose gradient recomputes everything between it and
+    /// <paramref name="inputs"/>.</summary>
     /// <param name="output">The result of the region, already built over <paramref name="inputs"/>.</param>
-    /// <param name="inputs">Where the region begins. Other nodes that it reads, such as weights, are kept too and get their gradients.</param>
+    /// <param name="inputs">Where the region begins. Other nodes that it reads, such as weights, are kept too and get their
+    /// gradients.</param>
     /// <param name="name">For text forms.</param>
     public static Node Of(Node output, IReadOnlyList<Node> inputs, string name = "checkpoint")
     {
@@ -31,7 +33,8 @@ public static class Checkpoint
 /// <summary>Makes functions of parts of a graph.</summary>
 public static class Region
 {
-    /// <summary>The function that computes <paramref name="output"/> from <paramref name="inputs"/>, and the nodes to call it with.</summary>
+    /// <summary>The function that computes <paramref name="output"/> from <paramref name="inputs"/>, and the nodes to call it
+    /// with.</summary>
     /// <returns>
     /// The function, and its arguments: first <paramref name="inputs"/>, then every other node that the region reads without it
     /// depending on them. Constants and sizes stay inside.
@@ -42,7 +45,10 @@ public static class Region
         var inside = new HashSet<Node>();
         var order = Traversal.PostOrder([output]);
         foreach (var node in order)
-            if (!given.Contains(node) && (node == output || node.Inputs.Any(input => given.Contains(input) || inside.Contains(input)))) inside.Add(node);
+        {
+            bool depends = node.Inputs.Any(input => given.Contains(input) || inside.Contains(input));
+            if (!given.Contains(node) && (depends || node == output)) inside.Add(node);
+        }
 
         var arguments = inputs.ToList();
         foreach (var node in order.Where(inside.Contains))
@@ -53,7 +59,8 @@ public static class Region
         var parameters = new Node[arguments.Count];
         for (int i = 0; i < parameters.Length; i++)
             map[arguments[i]] = parameters[i] = Nodes.Parameter(i, arguments[i].DType, arguments[i].Shape);
-        foreach (var node in order.Where(inside.Contains)) map[node] = node.With([.. node.Inputs.Select(input => map.GetValueOrDefault(input, input))]);
+        foreach (var node in order.Where(inside.Contains))
+            map[node] = node.With([.. node.Inputs.Select(input => map.GetValueOrDefault(input, input))]);
         return (new([.. parameters], [map.GetValueOrDefault(output, output)]), [.. arguments]);
     }
 

@@ -18,7 +18,8 @@ public sealed record Function(ValueList<Node> Parameters, ValueList<Node> Result
 
     /// <summary>The extents of all parameters and nodes, of nested functions too.</summary>
     public IEnumerable<Extent> Extents =>
-        Traversal.PostOrder(Parameters.Concat(Results)).Where(node => node.Attributes is not null).SelectMany(node => node.Attributes!.Extents);
+        Traversal.PostOrder(Parameters.Concat(Results)).Where(node => node.Attributes is not null)
+            .SelectMany(node => node.Attributes!.Extents);
 
     /// <summary>Every symbol that occurs, once each, by name.</summary>
     public IReadOnlyList<Symbol> Symbols => [.. Extents.SelectMany(extent => extent.Symbols).Distinct().Order()];

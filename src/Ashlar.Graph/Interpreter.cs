@@ -1,6 +1,7 @@
 namespace Ashlar.Graph;
 
-/// <summary>Runs graphs in double precision, one node at a time: slow, obvious, and what everything else is compared with.</summary>
+/// <summary>Runs graphs in double precision, one node at a time: slow, obvious, and what everything else is compared
+/// with.</summary>
 /// <remarks>
 /// Floats of every type are kept as doubles and rounded by Cast and in constants alone, so results differ from a kernel's by
 /// the kernel's rounding. Integers wrap as their type does; they are exact up to 2^53.
@@ -16,13 +17,17 @@ public static class Interpreter
     public static Value[] Run(Function function, IReadOnlyList<Value> arguments, Func<Symbol, long>? symbols = null)
     {
         if (arguments.Count != function.Parameters.Count)
-            throw new GraphException("ASH0305", $"the function takes {function.Parameters.Count} arguments, but got {arguments.Count}.", "pass one array per parameter.");
+            throw new GraphException("ASH0305",
+                $"the function takes {function.Parameters.Count} arguments, but got {arguments.Count}.",
+                "pass one array per parameter.");
         symbols ??= Bind(function.Parameters, arguments);
         var number = function.Symbols.Count == 0 ? function : function.Substitute(symbol => symbols(symbol));
         for (int i = 0; i < arguments.Count; i++)
             if (!number.Parameters[i].Shape.Values.SequenceEqual(arguments[i].Extents))
-                throw new ShapeException("ASH0130", $"argument {i} has the extents [{string.Join(", ", arguments[i].Extents)}], but its parameter is "
-                    + $"{function.Parameters[i].DType.Name}{function.Parameters[i].Shape}.", "pass an array of the parameter's shape.");
+                throw new ShapeException("ASH0130",
+                    $"argument {i} has the extents [{string.Join(", ", arguments[i].Extents)}], but its parameter is "
+                    + $"{function.Parameters[i].DType.Name}{function.Parameters[i].Shape}.",
+                        "pass an array of the parameter's shape.");
         var known = new Dictionary<Node, Value>();
         for (int i = 0; i < arguments.Count; i++) known[number.Parameters[i]] = arguments[i];
         return Evaluate(number.Results, known);
@@ -35,7 +40,8 @@ public static class Interpreter
     public static Value[] Run(IReadOnlyList<Node> nodes, Func<Node, Value> leaf, Func<Symbol, long>? symbols = null)
     {
         var leaves = Traversal.PostOrder(nodes).Where(node => node.Op is Op.Parameter or Op.Buffer).ToArray();
-        Node[] numbers = symbols is null ? [.. nodes, .. leaves] : Substitution.Of([.. nodes, .. leaves], symbol => symbols(symbol));
+        Node[] numbers = symbols is null ? [.. nodes, .. leaves]
+            : Substitution.Of([.. nodes, .. leaves], symbol => symbols(symbol));
         var known = new Dictionary<Node, Value>();
         for (int i = 0; i < leaves.Length; i++) known[numbers[nodes.Count + i]] = leaf(leaves[i]);
         return Evaluate(numbers[..nodes.Count], known);
@@ -130,10 +136,12 @@ public static class Interpreter
         var values = new Dictionary<Symbol, long>();
         for (int i = 0; i < parameters.Count; i++)
             for (int axis = 0; axis < Math.Min(parameters[i].Shape.Rank, arguments[i].Extents.Length); axis++)
-                foreach (var symbol in parameters[i].Shape[axis].Symbols.Where(symbol => Extent.Of(symbol) == parameters[i].Shape[axis]))
+                foreach (var symbol in parameters[i].Shape[axis].Symbols
+                    .Where(symbol => Extent.Of(symbol) == parameters[i].Shape[axis]))
                     values.TryAdd(symbol, arguments[i].Extents[axis]);
         return symbol => values.TryGetValue(symbol, out long value) ? value : throw new GraphException("ASH0306",
-            $"no parameter has the symbol '{symbol}' alone as an extent, so its value is not known.", "pass the values of the symbols.");
+            $"no parameter has the symbol '{symbol}' alone as an extent, so its value is not known.",
+                "pass the values of the symbols.");
     }
 
     static GraphException Foreign(Node node) => new("ASH0307", $"the interpreter met {node}, whose value it was not given.",

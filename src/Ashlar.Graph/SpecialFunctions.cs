@@ -4,7 +4,8 @@ namespace Ashlar.Graph;
 static class SpecialFunctions
 {
     /// <summary>The error function, within 4 units in the last place.</summary>
-    /// <remarks>Abramowitz and Stegun 7.1.6 (a series of positive terms, so nothing cancels) and 7.1.14 (the continued fraction).</remarks>
+    /// <remarks>Abramowitz and Stegun 7.1.6 (a series of positive terms, so nothing cancels) and 7.1.14 (the continued
+    /// fraction).</remarks>
     public static double Erf(double x)
     {
         double size = Math.Abs(x);

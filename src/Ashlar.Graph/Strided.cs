@@ -16,7 +16,8 @@ static class Strided
         return strides;
     }
 
-    /// <summary>The array whose element at (i, j, ...) is that of <paramref name="x"/> at offset + i * strides[0] + j * strides[1] + ...</summary>
+    /// <summary>The array whose element at (i, j, ...) is that of <paramref name="x"/> at offset + i * strides[0] + j *
+    /// strides[1] + ...</summary>
     public static Value Read(Value x, long[] extents, long offset, long[] strides)
     {
         var result = Value.Zeros(extents);

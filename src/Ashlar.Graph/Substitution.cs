@@ -10,14 +10,16 @@ public static class Substitution
         var map = new Dictionary<Node, Node>();
         foreach (var node in Traversal.PostOrder(nodes))
         {
-            var attributes = node.Attributes is { } old && old.Extents.Any(extent => !extent.IsConstant) ? old.Substitute(values) : node.Attributes;
+            var attributes = node.Attributes is { } old && old.Extents.Any(extent => !extent.IsConstant) ? old.Substitute(values)
+                : node.Attributes;
             Node[] inputs = [.. node.Inputs.Select(input => map[input])];
             map[node] = ReferenceEquals(attributes, node.Attributes) ? node.With(inputs) : Node.Of(node.Op, inputs, attributes);
         }
         return [.. nodes.Select(node => map[node])];
     }
 
-    internal static Shape Substitute(this Shape shape, Func<Symbol, Extent> values) => Shape.Of(shape.Select(extent => extent.Substitute(values)));
+    internal static Shape Substitute(this Shape shape, Func<Symbol, Extent> values) =>
+        Shape.Of(shape.Select(extent => extent.Substitute(values)));
 
     internal static ValueList<Extent> Substitute(this ValueList<Extent> extents, Func<Symbol, Extent> values) =>
         extents.Select(extent => extent.Substitute(values)).ToValueList();

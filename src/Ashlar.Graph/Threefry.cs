@@ -3,7 +3,8 @@ using System.Numerics;
 namespace Ashlar.Graph;
 
 /// <summary>Threefry-2x32 with 20 rounds: random words as a pure function of key and counter.</summary>
-/// <remarks>Salmon, Moraes, Dror and Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3". The same function as in JAX.</remarks>
+/// <remarks>Salmon, Moraes, Dror and Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3". The same function as in
+/// JAX.</remarks>
 public static class Threefry
 {
     static readonly int[] rotations = [13, 15, 26, 6, 17, 29, 16, 24];

@@ -46,7 +46,8 @@ static class Composites
         // x, weight [width], bias [width]
         new(Op.LayerNorm, "layer_norm", (x, a) => Norm(Op.LayerNorm, x, a, 3))
         {
-            Decompose = node => Narrow(LayerNormalised(node).Normal * Weight(node.Inputs[1], node) + Weight(node.Inputs[2], node), node),
+            Decompose = node => Narrow(LayerNormalised(node).Normal * Weight(node.Inputs[1], node) + Weight(node.Inputs[2], node),
+                node),
             Gradient = (dy, y, x) =>
             {
                 var (normal, rate) = LayerNormalised(y);
@@ -62,7 +63,9 @@ static class Composites
             Rules.Float(Op.CrossEntropy, x[0]);
             Rules.Index(Op.CrossEntropy, x[1]);
             if (x[0].Shape.Rank == 0 || x[1].Shape != x[0].Shape[..^1])
-                throw new ShapeException("ASH0126", $"CrossEntropy needs logits [..., V] and targets [...], but got {Rules.Types(x)}.", "flatten both to one row per target.");
+                throw new ShapeException("ASH0126",
+                    $"CrossEntropy needs logits [..., V] and targets [...], but got {Rules.Types(x)}.",
+                    "flatten both to one row per target.");
             return new(x[0].DType, x[1].Shape);
         })
         {
@@ -86,7 +89,13 @@ static class Composites
             },
         },
         // gate, up -> silu(gate) * up
-        new(Op.SwiGlu, "swi_glu", (x, _) => { Rules.Arity(Op.SwiGlu, x, 2); Rules.Same(Op.SwiGlu, x); Rules.Float(Op.SwiGlu, x[0]); return new(x[0].DType, x[0].Shape); })
+        new(Op.SwiGlu, "swi_glu", (x, _) =>
+        {
+            Rules.Arity(Op.SwiGlu, x, 2);
+            Rules.Same(Op.SwiGlu, x);
+            Rules.Float(Op.SwiGlu, x[0]);
+            return new(x[0].DType, x[0].Shape);
+        })
         {
             Decompose = node => Narrow(Unary(Op.Silu, Wide(node.Inputs[0])) * Wide(node.Inputs[1]), node),
             Gradient = (dy, y, x) =>
@@ -102,8 +111,11 @@ static class Composites
             Rules.Expect<RopeAttributes>(Op.Rope, a);
             Rules.Float(Op.Rope, x[0]);
             var shape = x[0].Shape;
-            if (shape.Rank < 3 || x[1].Shape != x[2].Shape || x[1].Shape.Rank != 2 || x[1].Shape[0] != shape[^3] || x[1].Shape[1] * 2 != shape[^1] || x[1].DType != x[0].DType || x[2].DType != x[0].DType)
-                throw new ShapeException("ASH0127", $"Rope needs x [..., T, H, D] and cos, sin [T, D/2] of one type, but got {Rules.Types(x)}.", "split the heads first, and cut the tables to the tokens at hand.");
+            if (shape.Rank < 3 || x[1].Shape != x[2].Shape || x[1].Shape.Rank != 2 || x[1].Shape[0] != shape[^3]
+                || x[1].Shape[1] * 2 != shape[^1] || x[1].DType != x[0].DType || x[2].DType != x[0].DType)
+                throw new ShapeException("ASH0127",
+                    $"Rope needs x [..., T, H, D] and cos, sin [T, D/2] of one type, but got {Rules.Types(x)}.",
+                    "split the heads first, and cut the tables to the tokens at hand.");
             return new(x[0].DType, shape);
         })
         {
@@ -118,9 +130,12 @@ static class Composites
             Rules.Float(Op.Attention, x[0]);
             foreach (var input in x) Rules.Rank(Op.Attention, input, 4);
             Shape q = x[0].Shape, k = x[1].Shape, v = x[2].Shape;
-            bool fits = x.All(input => input.DType == x[0].DType) && q[0] == k[0] && k[0] == v[0] && k[1] == v[1] && k[2] == v[2] && q[3] == k[3] && q[2].TryDivide(k[2], out _);
+            bool fits = x.All(input => input.DType == x[0].DType) && q[0] == k[0] && k[0] == v[0] && k[1] == v[1] && k[2] == v[2]
+                && q[3] == k[3] && q[2].TryDivide(k[2], out _);
             if (!fits)
-                throw new ShapeException("ASH0128", $"Attention needs q [B, T, H, D], k [B, S, K, D], v [B, S, K, E] with H a multiple of K, but got {Rules.Types(x)}.", "split the heads, and give keys and values the same length.");
+                throw new ShapeException("ASH0128",
+                    $"Attention needs q [B, T, H, D], k [B, S, K, D], v [B, S, K, E] with H a multiple of K, but got {Rules.Types(x)}.",
+                    "split the heads, and give keys and values the same length.");
             return new(x[0].DType, [q[0], q[1], q[2], v[3]]);
         })
         {
@@ -129,7 +144,8 @@ static class Composites
     ];
 
     // value(x, node) and slope(x, y, node), both wide
-    static Meaning Smooth(Op op, string name, Func<Node, Node, Node> value, Func<Node, Node, Node, Node> slope) => new(op, name, (x, a) =>
+    static Meaning Smooth(Op op, string name, Func<Node, Node, Node> value, Func<Node, Node, Node, Node> slope) =>
+        new(op, name, (x, a) =>
     {
         Rules.Arity(op, x, 1);
         if (op == Op.Gelu) Rules.Expect<GeluAttributes>(op, a);
@@ -142,7 +158,8 @@ static class Composites
     };
 
     // value(x, axis) and gradient(dy, y, axis), both wide
-    static Meaning AlongAxis(Op op, string name, Func<Node, int, Node> value, Func<Node, Node, int, Node> gradient) => new(op, name, (x, a) =>
+    static Meaning AlongAxis(Op op, string name, Func<Node, int, Node> value, Func<Node, Node, int, Node> gradient) =>
+        new(op, name, (x, a) =>
     {
         Rules.Arity(op, x, 1);
         Rules.Float(op, x[0]);
@@ -217,7 +234,7 @@ static class Composites
 
     static Node OverRows(Node x) => Sum(x, [.. Enumerable.Range(0, x.Shape.Rank - 1)]);
 
-    // softmax(q k^T * scale) v; query t sees the keys up to t + S - T, so the last query sees all. A query that sees none gives 0.
+    // softmax(q k^T * scale) v; query t sees the keys up to t + S - T, so the last query sees all. One that sees none gives 0.
     static Node Attend(Node node)
     {
         var (scale, causal) = node.Get<AttentionAttributes>();
@@ -230,7 +247,8 @@ static class Composites
         if (causal)
         {
             var query = Iota(2, DType.Int32, scores.Shape);
-            seen = Binary(Op.LessEqual, Iota(4, DType.Int32, scores.Shape), keys == queries ? query : query + SizeLike(keys - queries, query));
+            seen = Binary(Op.LessEqual, Iota(4, DType.Int32, scores.Shape), 
+                keys == queries ? query : query + SizeLike(keys - queries, query));
             scores = Select(seen, scores, scores.Like(-1e30));   // finite: a row of these is still a row of numbers
         }
         var weights = AlongAxis(Op.Softmax, scores, 4);
@@ -245,8 +263,11 @@ static class Composites
         Rules.Expect<NormAttributes>(op, attributes);
         Rules.Float(op, x[0]);
         foreach (var parameter in x[1..])
-            if (x[0].Shape.Rank == 0 || parameter.Shape.Rank != 1 || parameter.Shape[0] != x[0].Shape[^1] || parameter.DType != x[0].DType)
-                throw new ShapeException("ASH0102", $"{op} needs weights as long as the last axis of its input and of its type, but got {Rules.Types(x)}.", "check the layer's width against the model config.");
+            if (x[0].Shape.Rank == 0 || parameter.Shape.Rank != 1 || parameter.Shape[0] != x[0].Shape[^1]
+                || parameter.DType != x[0].DType)
+                throw new ShapeException("ASH0102",
+                    $"{op} needs weights as long as the last axis of its input and of its type, but got {Rules.Types(x)}.",
+                    "check the layer's width against the model config.");
         return new(x[0].DType, x[0].Shape);
     }
 }

@@ -13,9 +13,11 @@ static class Contraction
             var pairs = Rules.Expect<ContractAttributes>(Op.Contract, a);
             Rules.Number(Op.Contract, x[0]);
             if (x[0].DType != x[1].DType)
-                throw new DTypeException("ASH0202", $"Contract needs inputs of one element type, but got {Rules.Types(x)}.", "cast one input to the other's type.");
+                throw new DTypeException("ASH0202", $"Contract needs inputs of one element type, but got {Rules.Types(x)}.",
+                    "cast one input to the other's type.");
             if (pairs.DType == DType.Bool || pairs.DType.IsInteger && x[0].DType.IsFloat)
-                throw new DTypeException("ASH0209", $"Contract of {Rules.Types(x)} cannot give {pairs.DType.Name}.", "contract to a float type, then cast.");
+                throw new DTypeException("ASH0209", $"Contract of {Rules.Types(x)} cannot give {pairs.DType.Name}.",
+                    "contract to a float type, then cast.");
             Pair(x, pairs.BatchLeft, pairs.BatchRight, "batch");
             Pair(x, pairs.SumLeft, pairs.SumRight, "summed");
             Rules.Distinct(Op.Contract, [.. pairs.BatchLeft, .. pairs.SumLeft]);
@@ -80,26 +82,35 @@ static class Contraction
         int[] rows = [.. Enumerable.Range(batch.Length, freeA.Length)];                     // a's free axes in dy
         int[] columns = [.. Enumerable.Range(batch.Length + rows.Length, freeB.Length)];    // b's free axes in dy
 
-        var da = Contract(d, b, batch, pairs.BatchRight.Span, columns, freeB);              // [batch, free of a, summed as b has them]
-        int[] summedA = [.. pairs.SumRight.Select((axis, i) => (axis, Left: pairs.SumLeft[i])).OrderBy(pair => pair.axis).Select(pair => pair.Left)];
-        var db = Contract(a, d, pairs.BatchLeft.Span, batch, freeA, rows);                  // [batch, summed as a has them, free of b]
-        int[] summedB = [.. pairs.SumLeft.Select((axis, i) => (axis, Right: pairs.SumRight[i])).OrderBy(pair => pair.axis).Select(pair => pair.Right)];
+        // [batch, free of a, summed as b has them]
+        var da = Contract(d, b, batch, pairs.BatchRight.Span, columns, freeB);
+        int[] summedA = [.. pairs.SumRight.Select((axis, i) => (axis, Left: pairs.SumLeft[i])).OrderBy(pair => pair.axis)
+            .Select(pair => pair.Left)];
+        // [batch, summed as a has them, free of b]
+        var db = Contract(a, d, pairs.BatchLeft.Span, batch, freeA, rows);
+        int[] summedB = [.. pairs.SumLeft.Select((axis, i) => (axis, Right: pairs.SumRight[i])).OrderBy(pair => pair.axis)
+            .Select(pair => pair.Right)];
         return [Place(da, [.. pairs.BatchLeft, .. freeA, .. summedA]), Place(db, [.. pairs.BatchRight, .. summedB, .. freeB])];
     }
 
     // Axis i of the gradient is axis axes[i] of the input.
-    static Node Place(Node gradient, int[] axes) => Permute(gradient, [.. Enumerable.Range(0, axes.Length).Select(axis => Array.IndexOf(axes, axis))]);
+    static Node Place(Node gradient, int[] axes) =>
+        Permute(gradient, [.. Enumerable.Range(0, axes.Length).Select(axis => Array.IndexOf(axes, axis))]);
 
     static void Pair(Node[] x, ValueList<int> left, ValueList<int> right, string kind)
     {
         if (left.Count != right.Count)
-            throw new ShapeException("ASH0123", $"Contract pairs {left.Count} {kind} axes of the left input with {right.Count} of the right.", "name as many on each side.");
+            throw new ShapeException("ASH0123",
+                $"Contract pairs {left.Count} {kind} axes of the left input with {right.Count} of the right.",
+                "name as many on each side.");
         for (int i = 0; i < left.Count; i++)
         {
             Rules.Axis(Op.Contract, x[0], left[i]);
             Rules.Axis(Op.Contract, x[1], right[i]);
             if (x[0].Shape[left[i]] != x[1].Shape[right[i]])
-                throw new ShapeException("ASH0124", $"Contract pairs axis {left[i]} of {x[0].Shape} with axis {right[i]} of {x[1].Shape} as a {kind} axis, but {x[0].Shape[left[i]]} is not {x[1].Shape[right[i]]}.",
+                throw new ShapeException("ASH0124",
+                    $"Contract pairs axis {left[i]} of {x[0].Shape} with axis {right[i]} of {x[1].Shape} as a {kind} axis, "
+                    + $"but {x[0].Shape[left[i]]} is not {x[1].Shape[right[i]]}.",
                     "transpose an input, or check the layer's width.");
         }
     }

@@ -2,7 +2,8 @@ using static Ashlar.Graph.Nodes;
 
 namespace Ashlar.Graph;
 
-/// <summary>Rows of the elementwise ops. Inputs have one shape and, but for Select and Cast, one element type; nothing broadcasts.</summary>
+/// <summary>Rows of the elementwise ops. Inputs have one shape and, but for Select and Cast, one element type; nothing
+/// broadcasts.</summary>
 static class Elementwise
 {
     public static readonly Meaning[] Rows =
@@ -28,7 +29,8 @@ static class Elementwise
         Real(Op.Round, "round") with { Element = x => Math.Round(x[0], MidpointRounding.ToEven), Gradient = Flat },
         Real(Op.Trunc, "trunc") with { Element = x => Math.Truncate(x[0]), Gradient = Flat },
         Exact(new(Op.Not, "not", (x, _) => { Rules.Arity(Op.Not, x, 1); Whole(Op.Not, x[0]); return Type(x[0]); }), x => ~x[0]),
-        new(Op.Cast, "cast", (x, a) => { Rules.Arity(Op.Cast, x, 1); return new(Rules.Expect<CastAttributes>(Op.Cast, a).DType, x[0].Shape); })
+        new(Op.Cast, "cast", (x, a) =>
+            { Rules.Arity(Op.Cast, x, 1); return new(Rules.Expect<CastAttributes>(Op.Cast, a).DType, x[0].Shape); })
         {
             Evaluate = (node, x) => Map(x[0], element => Conversion.Cast(element, node.Inputs[0].DType, node.DType)),
             Gradient = (dy, _, x) => [x[0].DType.IsFloat ? Cast(dy, x[0].DType) : null],
@@ -38,7 +40,9 @@ static class Elementwise
             Rules.Arity(Op.BitCast, x, 1);
             var to = Rules.Expect<CastAttributes>(Op.BitCast, a).DType;
             if (to.Bytes != x[0].DType.Bytes || to == DType.Bool || x[0].DType == DType.Bool)
-                throw new DTypeException("ASH0206", $"BitCast cannot turn {x[0].DType.Name} into {to.Name}: the sizes differ or one is bool.", "choose a type of the same size, or Cast.");
+                throw new DTypeException("ASH0206",
+                    $"BitCast cannot turn {x[0].DType.Name} into {to.Name}: the sizes differ or one is bool.",
+                    "choose a type of the same size, or Cast.");
             return new(to, x[0].Shape);
         })
         {
@@ -89,7 +93,9 @@ static class Elementwise
             Rules.Arity(Op.Select, x, 3);
             Rules.Same(Op.Select, x[1..]);
             if (x[0].DType != DType.Bool || x[0].Shape != x[1].Shape)
-                throw new ShapeException("ASH0106", $"Select needs a bool condition of the values' shape, but got {Rules.Types(x)}.", "compare first, and broadcast the condition to the values' shape.");
+                throw new ShapeException("ASH0106",
+                    $"Select needs a bool condition of the values' shape, but got {Rules.Types(x)}.",
+                    "compare first, and broadcast the condition to the values' shape.");
             return Type(x[1]);
         })
         {
@@ -101,27 +107,32 @@ static class Elementwise
             Rules.Arity(Op.RandomBits, x, 3);
             Rules.Same(Op.RandomBits, x);
             if (x[0].DType != DType.Int32)
-                throw new DTypeException("ASH0207", $"RandomBits needs keys and counter of i32, but got {Rules.Types(x)}.", "cast them to i32.");
+                throw new DTypeException("ASH0207", $"RandomBits needs keys and counter of i32, but got {Rules.Types(x)}.",
+                    "cast them to i32.");
             return Type(x[0]);
         }), x => Threefry.Block((uint)x[0], (uint)x[1], (uint)x[2], 0).First),
     ];
 
     static NodeType Type(Node x) => new(x.DType, x.Shape);
 
-    static Meaning Signed(Op op, string name) => new(op, name, (x, _) => { Rules.Arity(op, x, 1); Rules.Number(op, x[0]); return Type(x[0]); });
+    static Meaning Signed(Op op, string name) =>
+        new(op, name, (x, _) => { Rules.Arity(op, x, 1); Rules.Number(op, x[0]); return Type(x[0]); });
 
-    static Meaning Real(Op op, string name) => new(op, name, (x, _) => { Rules.Arity(op, x, 1); Rules.Float(op, x[0]); return Type(x[0]); });
+    static Meaning Real(Op op, string name) =>
+        new(op, name, (x, _) => { Rules.Arity(op, x, 1); Rules.Float(op, x[0]); return Type(x[0]); });
 
     static Meaning Pair(Op op, string name) =>
         new(op, name, (x, _) => { Rules.Arity(op, x, 2); Rules.Same(op, x); Rules.Number(op, x[0]); return Type(x[0]); });
 
-    static Meaning Extreme(Op op, string name) => new(op, name, (x, _) => { Rules.Arity(op, x, 2); Rules.Same(op, x); return Type(x[0]); });
+    static Meaning Extreme(Op op, string name) =>
+        new(op, name, (x, _) => { Rules.Arity(op, x, 2); Rules.Same(op, x); return Type(x[0]); });
 
     static Meaning Bits(Op op, string name) =>
         new(op, name, (x, _) => { Rules.Arity(op, x, 2); Rules.Same(op, x); Whole(op, x[0]); return Type(x[0]); });
 
     static Meaning Shift(Op op, string name) =>
-        new(op, name, (x, _) => { Rules.Arity(op, x, 2); Rules.Same(op, x); Whole(op, x[0]); Rules.Number(op, x[0]); return Type(x[0]); });
+        new(op, name, (x, _) =>
+            { Rules.Arity(op, x, 2); Rules.Same(op, x); Whole(op, x[0]); Rules.Number(op, x[0]); return Type(x[0]); });
 
     static Meaning Compare(Op op, string name) =>
         new(op, name, (x, _) => { Rules.Arity(op, x, 2); Rules.Same(op, x); return new(DType.Bool, x[0].Shape); });
@@ -132,10 +143,12 @@ static class Elementwise
     static void Whole(Op op, Node x)
     {
         if (x.DType.IsFloat)
-            throw new DTypeException("ASH0208", $"{op} needs integers or bool, but got {x.DType.Name}{x.Shape}.", "cast to an integer type, or compare first.");
+            throw new DTypeException("ASH0208", $"{op} needs integers or bool, but got {x.DType.Name}{x.Shape}.",
+                "cast to an integer type, or compare first.");
     }
 
-    static Value Map(Value x, Func<double, double> element) => new(Array.ConvertAll(x.Data, new Converter<double, double>(element)), x.Extents);
+    static Value Map(Value x, Func<double, double> element) =>
+        new(Array.ConvertAll(x.Data, new Converter<double, double>(element)), x.Extents);
 
     // Constant almost everywhere.
     static Node?[] Flat(Node dy, Node y, IReadOnlyList<Node> x) => [null];

@@ -36,7 +36,9 @@ static class Indexing
             if (scatter.Mode == ScatterMode.Add) Rules.Number(Op.Scatter, x[0]);
             Fits(Op.Scatter, x[0], x[1], scatter.Axis);
             if (x[2].Shape != x[1].Shape || x[2].DType != x[0].DType)
-                throw new ShapeException("ASH0121", $"Scatter needs updates of the indices' shape and the base's type, but got {Rules.Types(x)}.", "broadcast the indices or cast the updates.");
+                throw new ShapeException("ASH0121",
+                    $"Scatter needs updates of the indices' shape and the base's type, but got {Rules.Types(x)}.",
+                    "broadcast the indices or cast the updates.");
             return new(x[0].DType, x[0].Shape);
         })
         {
@@ -70,8 +72,10 @@ static class Indexing
         {
             double index = indices.Data[at];
             if (index < 0 || index >= length)
-                throw new KernelException("ASH0510", $"{node.Op} met the index {index}, but axis {axis} of {node.Inputs[0].Shape} has {length} elements. "
-                    + $"It is the node {node} over {Rules.Types(node.Inputs)}.", "clamp or check the indices; they count from 0, negative ones do not count from the end.");
+                throw new KernelException("ASH0510",
+                    $"{node.Op} met the index {index}, but axis {axis} of {node.Inputs[0].Shape} has {length} elements. "
+                    + $"It is the node {node} over {Rules.Types(node.Inputs)}.",
+                        "clamp or check the indices; they count from 0, negative ones do not count from the end.");
             visit(at, (at / (many * inner) * length + (long)index) * inner + at % inner);
         }
     }
@@ -104,7 +108,8 @@ static class Indexing
     static void Fits(Op op, Node data, Node indices, int axis)
     {
         if (indices.Shape.Rank != data.Shape.Rank || indices.Shape.Without(axis) != data.Shape.Without(axis))
-            throw new ShapeException("ASH0122", $"{op} along axis {axis} needs indices like the data but for that axis; got {Rules.Types([data, indices])}.",
+            throw new ShapeException("ASH0122",
+                $"{op} along axis {axis} needs indices like the data but for that axis; got {Rules.Types([data, indices])}.",
                 "broadcast the indices over the other axes.");
     }
 }

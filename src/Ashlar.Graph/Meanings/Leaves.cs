@@ -5,9 +5,12 @@ static class Leaves
 {
     public static readonly Meaning[] Rows =
     [
-        new(Op.Parameter, "parameter", (_, a) => { var p = Rules.Expect<ParameterAttributes>(Op.Parameter, a); return new(p.DType, p.Shape); }),
-        new(Op.Buffer, "buffer", (_, a) => { var b = Rules.Expect<BufferAttributes>(Op.Buffer, a); return new(b.DType, b.Shape); }),
-        new(Op.Constant, "constant", (_, a) => { var c = Rules.Expect<ConstantAttributes>(Op.Constant, a); return new(c.DType, c.Shape); })
+        new(Op.Parameter, "parameter", (_, a) =>
+            { var p = Rules.Expect<ParameterAttributes>(Op.Parameter, a); return new(p.DType, p.Shape); }),
+        new(Op.Buffer, "buffer", (_, a) =>
+            { var b = Rules.Expect<BufferAttributes>(Op.Buffer, a); return new(b.DType, b.Shape); }),
+        new(Op.Constant, "constant", (_, a) =>
+            { var c = Rules.Expect<ConstantAttributes>(Op.Constant, a); return new(c.DType, c.Shape); })
         {
             Evaluate = (node, _) =>
             {
@@ -33,7 +36,8 @@ static class Leaves
                 int axis = node.Get<IotaAttributes>().Axis;
                 var strides = new long[extents.Length];
                 strides[axis] = 1;
-                return new([.. Strided.Offsets(extents, 0, strides).Select(index => Conversion.Round(index, node.DType))], extents);
+                return new([.. Strided.Offsets(extents, 0, strides).Select(index => Conversion.Round(index, node.DType))],
+                    extents);
             },
         },
     ];

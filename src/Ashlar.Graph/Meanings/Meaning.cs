@@ -15,10 +15,12 @@ public sealed record Meaning(Op Op, string Name, Func<Node[], Attributes?, NodeT
     /// <summary>Of an elementwise op: the result's element from the inputs' elements.</summary>
     public Func<double[], double>? Element { get; init; }
 
-    /// <summary>Of an elementwise op on integers or bools whose result is not <see cref="Element"/>'s: exact, before wrapping to the type.</summary>
+    /// <summary>Of an elementwise op on integers or bools whose result is not <see cref="Element"/>'s: exact, before wrapping to
+    /// the type.</summary>
     public Func<long[], long>? Integer { get; init; }
 
-    /// <summary>Of any other primitive: the whole result from the whole inputs. The node has no symbols left; integers are wrapped later.</summary>
+    /// <summary>Of any other primitive: the whole result from the whole inputs. The node has no symbols left; integers are
+    /// wrapped later.</summary>
     public Func<Node, Value[], Value>? Evaluate { get; init; }
 
     /// <summary>Reverse-mode rule; null for ops without one (integers, comparisons) and for those that decompose.</summary>
@@ -45,7 +47,8 @@ public static class Meanings
     static Meaning[] Fill()
     {
         var rows = new Meaning[Enum.GetValues<Op>().Length];
-        foreach (var row in (Meaning[])[.. Leaves.Rows, .. Elementwise.Rows, .. Movement.Rows, .. Reductions.Rows, .. Indexing.Rows,
+        foreach (var row in (Meaning[])[.. Leaves.Rows, .. Elementwise.Rows, .. Movement.Rows, .. Reductions.Rows,
+            .. Indexing.Rows,
                  .. Contraction.Rows, .. Regions.Rows, .. Composites.Rows, .. TileLeaves.Rows])
             rows[(int)row.Op] = row;
         return rows;

@@ -37,7 +37,9 @@ static class Reductions
             Rules.Axis(Op.Fold, x[0], window.Axis);
             Rules.Axis(Op.Fold, x[0], window.Axis + 1);
             if (x[0].Shape[window.Axis] != window.Positions || x[0].Shape[window.Axis + 1] != window.Size)
-                throw new ShapeException("ASH0119", $"Fold needs axes {window.Axis} and {window.Axis + 1} of {window.Positions} positions and {window.Size} members, but got {x[0].Shape}.",
+                throw new ShapeException("ASH0119",
+                    $"Fold needs axes {window.Axis} and {window.Axis + 1} of {window.Positions} positions and {window.Size} members, "
+                    + $"but got {x[0].Shape}.",
                     "pass what Window of the same sizes makes.");
             return new(x[0].DType, x[0].Shape.Without(window.Axis + 1).With(window.Axis, window.Length));
         })
@@ -46,7 +48,8 @@ static class Reductions
             {
                 var result = Value.Zeros(node.Shape.Values);
                 long i = 0;
-                foreach (long at in Strided.Offsets(x[0].Extents, 0, Movement.WindowStrides(result.Extents, node.Get<WindowAttributes>())))
+                foreach (long at in Strided.Offsets(x[0].Extents, 0,
+                    Movement.WindowStrides(result.Extents, node.Get<WindowAttributes>())))
                     result.Data[at] += x[0].Data[i++];
                 return result;
             },
@@ -75,7 +78,8 @@ static class Reductions
                 return AlongAxis(x[0], axis, row =>
                 {
                     var indices = Enumerable.Range(0, row.Length);
-                    var sorted = descending ? indices.OrderByDescending(i => row[i], nanGreatest) : indices.OrderBy(i => row[i], nanGreatest);
+                    var sorted = descending ? indices.OrderByDescending(i => row[i], nanGreatest)
+                        : indices.OrderBy(i => row[i], nanGreatest);
                     return [.. sorted.Select(i => (double)i)];
                 });
             },
@@ -92,7 +96,8 @@ static class Reductions
         var axes = Rules.Expect<AxesAttributes>(op, a).Axes;
         foreach (int axis in axes) Rules.Axis(op, x[0], axis);
         Rules.Distinct(op, axes);
-        return new(x[0].DType, Shape.Of(Enumerable.Range(0, x[0].Shape.Rank).Where(axis => !axes.Contains(axis)).Select(axis => x[0].Shape[axis])));
+        return new(x[0].DType,
+            Shape.Of(Enumerable.Range(0, x[0].Shape.Rank).Where(axis => !axes.Contains(axis)).Select(axis => x[0].Shape[axis])));
     });
 
     static Meaning Arg(Op op, string name, Func<double, double, bool> better) => new(op, name, (x, a) =>
@@ -101,7 +106,9 @@ static class Reductions
         int axis = Rules.Expect<AxisAttributes>(op, a).Axis;
         Rules.Axis(op, x[0], axis);
         if (x[0].Shape[axis].Min < 1)
-            throw new ShapeException("ASH0120", $"{op} needs at least one element along axis {axis}, but {x[0].Shape} may have none.", "give the axis a least extent of 1.");
+            throw new ShapeException("ASH0120",
+                $"{op} needs at least one element along axis {axis}, but {x[0].Shape} may have none.",
+                "give the axis a least extent of 1.");
         return new(DType.Int32, x[0].Shape.Without(axis));
     })
     {
@@ -179,7 +186,8 @@ static class Reductions
         return [Select(won, Spread(share, axes, x[0].Shape), x[0].Like(0))];
     }
 
-    // Each element's gradient is the product of all others: those before it times those after it. No division, so zeros are right.
+    // Each element's gradient is the product of all others: those before it times those after it. No division, so zeros are
+    // right.
     static Node?[] ProductOfOthers(Node dy, Node y, IReadOnlyList<Node> x)
     {
         int[] axes = Axes(y);
@@ -191,9 +199,11 @@ static class Reductions
         Extent[] none = new Extent[last + 1], single = new Extent[last + 1];
         single[last] = 1;
         var before = Nodes.Scan(Op.CumProd, SliceAxis(Pad(rows, single, none, one), last, 0, rows.Shape[last]), last);
-        var after = Nodes.Scan(Op.CumProd, SliceAxis(Pad(rows, none, single, one), last, 1, rows.Shape[last]), last, reverse: true);
+        var after = Nodes.Scan(Op.CumProd, SliceAxis(Pad(rows, none, single, one), last, 1, rows.Shape[last]), last,
+            reverse: true);
         var dx = Spread(dy, [last], rows.Shape) * (before * after);
-        return [Permute(Reshape(dx, moved.Shape), [.. Enumerable.Range(0, order.Length).Select(axis => Array.IndexOf(order, axis))])];
+        return [Permute(Reshape(dx, moved.Shape),
+            [.. Enumerable.Range(0, order.Length).Select(axis => Array.IndexOf(order, axis))])];
     }
 
     // dx[i] = sum over the j that i takes part in of dy[j] * (the product up to j without x[i]). Quadratic in the length of the
@@ -204,7 +214,8 @@ static class Reductions
         var shape = x[0].Shape.Insert(axis, x[0].Shape[axis]);   // i at the axis, j after it
         Node i = Iota(axis, DType.Int32, shape), j = Iota(axis + 1, DType.Int32, shape);
         Node Row(Node row) => Spread(row, [axis], shape);
-        var others = Nodes.Scan(Op.CumProd, Select(Binary(Op.Equal, i, j), Constant(1, y.DType, shape), Row(x[0])), axis + 1, reverse);
+        var others = Nodes.Scan(Op.CumProd, Select(Binary(Op.Equal, i, j), Constant(1, y.DType, shape), Row(x[0])), axis + 1,
+            reverse);
         var takesPart = reverse ? Binary(Op.LessEqual, j, i) : Binary(Op.LessEqual, i, j);
         return [Sum(Select(takesPart, Row(dy) * others, Constant(0, y.DType, shape)), axis + 1)];
     }

@@ -7,7 +7,8 @@ static class Regions
     [
         new(Op.Barrier, "barrier", (x, _) =>
         {
-            if (x.Length == 0) throw new GraphException("ASH0302", "Barrier takes at least one input, but got none.", "pass the value first.");
+            if (x.Length == 0) throw new GraphException("ASH0302", "Barrier takes at least one input, but got none.",
+                "pass the value first.");
             return new(x[0].DType, x[0].Shape);
         })
         {
@@ -20,9 +21,12 @@ static class Regions
             Rules.Arity(Op.Custom, x, custom.Forward.Parameters.Count);
             for (int i = 0; i < x.Length; i++)
                 if (x[i].Shape != custom.Forward.Parameters[i].Shape || x[i].DType != custom.Forward.Parameters[i].DType)
-                    throw new ShapeException("ASH0125", $"'{custom.Name}' takes {Rules.Types(custom.Forward.Parameters)}, but got {Rules.Types(x)}.", "pass what the function was traced with.");
+                    throw new ShapeException("ASH0125",
+                        $"'{custom.Name}' takes {Rules.Types(custom.Forward.Parameters)}, but got {Rules.Types(x)}.",
+                        "pass what the function was traced with.");
             if (custom.Forward.Results.Count != 1)
-                throw new GraphException("ASH0303", $"'{custom.Name}' is a region of {custom.Forward.Results.Count} results.", "make one region per result.");
+                throw new GraphException("ASH0303", $"'{custom.Name}' is a region of {custom.Forward.Results.Count} results.",
+                    "make one region per result.");
             return new(custom.Forward.Results[0].DType, custom.Forward.Results[0].Shape);
         })
         {
@@ -35,8 +39,11 @@ static class Regions
     {
         if (custom.Backward is null) return Gradients.Through(custom.Forward.Inline(x)[0], dy, x);
         if (custom.Backward.Parameters.Count != x.Count + 2 || custom.Backward.Results.Count != x.Count)
-            throw new GraphException("ASH0304", $"the gradient of '{custom.Name}' takes {custom.Backward.Parameters.Count} values and gives {custom.Backward.Results.Count}, "
-                + $"but a region of {x.Count} inputs needs {x.Count + 2} and {x.Count}.", "write it from (gradient of the result, result, inputs...) to one gradient per input.");
+            throw new GraphException("ASH0304",
+                $"the gradient of '{custom.Name}' takes {custom.Backward.Parameters.Count} values "
+                + $"and gives {custom.Backward.Results.Count}, "
+                + $"but a region of {x.Count} inputs needs {x.Count + 2} and {x.Count}.",
+                    "write it from (gradient of the result, result, inputs...) to one gradient per input.");
         return custom.Backward.Inline([dy, y, .. x]);
     }
 }

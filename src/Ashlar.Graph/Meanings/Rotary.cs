@@ -2,7 +2,8 @@ using static Ashlar.Graph.Nodes;
 
 namespace Ashlar.Graph;
 
-/// <summary>Rotary position embedding: each pair of numbers of a head is turned by an angle that grows with the position.</summary>
+/// <summary>Rotary position embedding: each pair of numbers of a head is turned by an angle that grows with the
+/// position.</summary>
 /// <remarks>Su et al. 2021, arXiv:2104.09864. The pair (a, b) becomes (a cos - b sin, a sin + b cos).</remarks>
 static class Rotary
 {

@@ -92,7 +92,8 @@ sealed class GraphParser(string text, IReadOnlyList<object>? buffers)
         {
             throw Wrong(start, $"this {word} breaks a rule: {error.Message}");
         }
-        if (node.DType != dtype || node.Shape != shape) throw Wrong(start, $"this {word} has the type {node.DType.Name}{node.Shape}, but {dtype.Name}{shape} is written");
+        if (node.DType != dtype || node.Shape != shape) throw Wrong(start,
+            $"this {word} has the type {node.DType.Name}{node.Shape}, but {dtype.Name}{shape} is written");
         fields.AllRead();
         Define(values, name, node, defined);
     }
@@ -167,7 +168,8 @@ sealed class GraphParser(string text, IReadOnlyList<object>? buffers)
         Skip();
         int start = position;
         string word = Scan(c => char.IsAsciiDigit(c) || c == '-');
-        return long.TryParse(word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number) ? number : throw ExpectedAt(start, "a whole number");
+        return long.TryParse(word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number) ? number
+            : throw ExpectedAt(start, "a whole number");
     }
 
     double Number()
@@ -175,7 +177,8 @@ sealed class GraphParser(string text, IReadOnlyList<object>? buffers)
         Skip();
         int start = position;
         string word = Scan(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '+' or '.' or '∞');
-        return double.TryParse(word, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) ? number : throw ExpectedAt(start, "a number");
+        return double.TryParse(word, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) ? number
+            : throw ExpectedAt(start, "a number");
     }
 
     string QuotedString()
@@ -184,7 +187,8 @@ sealed class GraphParser(string text, IReadOnlyList<object>? buffers)
         var result = new StringBuilder();
         for (; position < text.Length && text[position] != '"'; position++)
         {
-            if (text[position] == '\\' && position + 1 < text.Length) result.Append(text[++position] is 'n' ? '\n' : text[position]);
+            if (text[position] == '\\' && position + 1 < text.Length) result
+                .Append(text[++position] is 'n' ? '\n' : text[position]);
             else result.Append(text[position]);
         }
         Token("\"");
@@ -292,8 +296,10 @@ sealed class GraphParser(string text, IReadOnlyList<object>? buffers)
                 "forward" or "backward" => Nested(),
                 "name" => parser.QuotedString(),
                 "extent" => parser.Polynomial(),
-                "start" or "before" or "after" or "order" or "axes" or "step" or "batch_left" or "batch_right" or "sum_left" or "sum_right" => parser.ExtentList().ToValueList(),
-                "mode" or "reverse" or "descending" or "approximate" or "interleaved" or "causal" or "bits" => parser.Word("a word"),
+                "start" or "before" or "after" or "order" or "axes" or "step" or "batch_left" or "batch_right"
+                    or "sum_left" or "sum_right" => parser.ExtentList().ToValueList(),
+                "mode" or "reverse" or "descending" or "approximate" or "interleaved" or "causal" or "bits" =>
+                    parser.Word("a word"),
                 "value" => parser.Scan(c => !char.IsWhiteSpace(c) && c != ':'),
                 "epsilon" or "scale" => parser.Number(),
                 "axis" or "index" or "id" or "size" or "stride" or "dilation" => parser.Integer(),
@@ -331,10 +337,13 @@ sealed class GraphParser(string text, IReadOnlyList<object>? buffers)
         /// <summary>The bits of a constant: <c>value=</c> a number, or <c>bits=</c> hexadecimal.</summary>
         public long Bits(DType dtype)
         {
-            if (Has("bits") && long.TryParse(Word("bits").AsSpan(2), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out long bits)) return bits;
+            if (Has("bits") && long.TryParse(Word("bits").AsSpan(2), NumberStyles.HexNumber, CultureInfo.InvariantCulture,
+                out long bits)) return bits;
             string value = Word("value");
-            if (!dtype.IsFloat && long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long whole)) return Conversion.Wrap(whole, dtype);
-            if (dtype.IsFloat && double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out double number)) return AttributeText.FloatBits(number, dtype);
+            if (!dtype.IsFloat && long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture,
+                out long whole)) return Conversion.Wrap(whole, dtype);
+            if (dtype.IsFloat && double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture,
+                out double number)) return AttributeText.FloatBits(number, dtype);
             throw parser.Wrong(fields["value"].Start, $"'{value}' is no {dtype.Name} number");
         }
 

@@ -27,7 +27,8 @@ public static class GraphText
     }
 
     /// <summary>The identities of the buffers that a function reads, in the order of their numbers in the text.</summary>
-    public static IReadOnlyList<object> Buffers(Function function) => [.. Identities(function).Distinct(ReferenceEqualityComparer.Instance)!];
+    public static IReadOnlyList<object> Buffers(Function function) =>
+        [.. Identities(function).Distinct(ReferenceEqualityComparer.Instance)!];
 
     /// <summary>The function that a text says: the same nodes that were printed.</summary>
     /// <param name="text">What <see cref="Print"/> wrote, or a person.</param>
@@ -65,11 +66,13 @@ public static class GraphText
                 if (!names.TryAdd(node, names.Count)) continue;
                 text.Append(indent).Append("  %").Append(names[node]).Append(" = ").Append(node.Meaning.Name);
                 foreach (var input in node.Inputs) text.Append(" %").Append(names[input]);
-                foreach (var (key, value) in AttributeText.Fields(node, buffers)) text.Append(' ').Append(key).Append('=').Append(value);
+                foreach (var (key, value) in AttributeText.Fields(node, buffers)) text.Append(' ').Append(key).Append('=')
+                    .Append(value);
                 if (node.Attributes is CustomAttributes custom) WriteCustom(custom, indent + "  ");
                 text.Append(" : ").Append(Type(node)).Append('\n');
             }
-            text.Append(indent).Append("  return").Append(string.Concat(function.Results.Select(node => $" %{names[node]}"))).Append('\n');
+            text.Append(indent).Append("  return").Append(string.Concat(function.Results.Select(node => $" %{names[node]}")))
+                .Append('\n');
             text.Append(indent).Append('}');
         }
 

@@ -10,7 +10,8 @@ public class CompositeTests
     {
         var y = Run(x => Softmax(x[0], 1), Arrays.Of([2, 3], 1000, 1001, 1002, -1e300, 0, -5));
         Assert.Equal(1, y.Data[..3].Sum(), 12);
-        Arrays.AssertClose(Arrays.Row(0.09003057317038046, 0.24472847105479767, 0.6652409557748219), Arrays.Row(y.Data[..3]), 1e-15);
+        Arrays.AssertClose(Arrays.Row(0.09003057317038046, 0.24472847105479767, 0.6652409557748219), Arrays.Row(y.Data[..3]),
+            1e-15);
         Assert.Equal(0, y.Data[3]);
     }
 
@@ -37,13 +38,15 @@ public class CompositeTests
     {
         Node x = Parameter(0, DType.BFloat16, [2, 4]), w = Parameter(1, DType.BFloat16, [4]);
         var inside = Traversal.PostOrder([RmsNorm(x, w).Meaning.Decompose!(RmsNorm(x, w))]);
-        Assert.All(inside.Where(node => node.Op is Op.ReduceSum or Op.Rsqrt or Op.Mul), node => Assert.Equal(DType.Float32, node.DType));
+        Assert.All(inside.Where(node => node.Op is Op.ReduceSum or Op.Rsqrt or Op.Mul), node =>
+            Assert.Equal(DType.Float32, node.DType));
     }
 
     [Fact]
     public void LayerNorm_MatchesItsFormula()
     {
-        var y = Run(x => LayerNorm(x[0], x[1], x[2], 0.5), Arrays.Of([1, 4], 1, 2, 3, 6), Arrays.Row(1, 1, 2, 1), Arrays.Row(0, 1, 0, 0));
+        var y = Run(x => LayerNorm(x[0], x[1], x[2], 0.5), Arrays.Of([1, 4], 1, 2, 3, 6), Arrays.Row(1, 1, 2, 1),
+            Arrays.Row(0, 1, 0, 0));
         double rate = 1 / Math.Sqrt(3.5 + 0.5);
         Arrays.AssertClose(Arrays.Of([1, 4], -2 * rate, -1 * rate + 1, 0, 3 * rate), y, 1e-14);
     }
@@ -82,10 +85,12 @@ public class CompositeTests
                 {
                     int[] seen = [.. Enumerable.Range(0, keys).Where(s => !causal || s <= t + keys - queries)];
                     double[] weights = [.. seen.Select(s => Math.Exp(0.6 * Enumerable.Range(0, 3)
-                        .Sum(d => x[0].Data[((b * queries + t) * 4 + h) * 3 + d] * x[1].Data[((b * keys + s) * 2 + h / 2) * 3 + d])))];
+                        .Sum(d => x[0].Data[((b * queries + t) * 4 + h) * 3 + d] * x[1].Data[((b * keys + s) * 2 + h / 2) * 3
+                            + d])))];
                     for (int i = 0; i < seen.Length; i++)
                         for (int e = 0; e < 5; e++)
-                            expected.Data[((b * queries + t) * 4 + h) * 5 + e] += weights[i] / weights.Sum() * x[2].Data[((b * keys + seen[i]) * 2 + h / 2) * 5 + e];
+                            expected.Data[((b * queries + t) * 4 + h) * 5 + e] += weights[i] / weights
+                                .Sum() * x[2].Data[((b * keys + seen[i]) * 2 + h / 2) * 5 + e];
                 }
         Arrays.AssertClose(expected, y, 1e-12);
     }

@@ -23,11 +23,13 @@ public class ConversionTests
     [InlineData(1.0, DType.Bool, DType.Float16, 1)]
     [InlineData(1 + 1 / 256.0, DType.Float32, DType.BFloat16, 1)]             // a tie goes to even
     [InlineData(1 + 3 / 256.0, DType.Float32, DType.BFloat16, 1 + 1 / 64.0)]
-    [InlineData(1 + 1 / 256.0 + 1 / 1099511627776.0, DType.Float64, DType.BFloat16, 1 + 1 / 128.0)]   // rounding to f32 first would make it a tie
+    // rounding to f32 first would make it a tie
+    [InlineData(1 + 1 / 256.0 + 1 / 1099511627776.0, DType.Float64, DType.BFloat16, 1 + 1 / 128.0)]
     [InlineData(1 + 1 / 2048.0 + 1 / 1099511627776.0, DType.Float64, DType.Float16, 1 + 1 / 1024.0)]
     [InlineData(65520.0, DType.Float32, DType.Float16, double.PositiveInfinity)]
     [InlineData(16777217.0, DType.Int32, DType.Float32, 16777216)]
-    public void Cast_ConvertsByValue(double value, DType from, DType to, double expected) => Assert.Equal(expected, Conversion.Cast(value, from, to));
+    public void Cast_ConvertsByValue(double value, DType from, DType to, double expected) =>
+        Assert.Equal(expected, Conversion.Cast(value, from, to));
 
     [Theory]
     [InlineData(1.0, DType.Float32, DType.Int32, 0x3f800000)]
@@ -35,7 +37,8 @@ public class ConversionTests
     [InlineData(255.0, DType.UInt8, DType.Int8, -1)]
     [InlineData(0x3c00, DType.Int16, DType.Float16, 1)]
     [InlineData(2.0, DType.Float64, DType.Int64, 0x4000000000000000)]
-    public void BitCast_KeepsTheBits(double value, DType from, DType to, double expected) => Assert.Equal(expected, Conversion.BitCast(value, from, to));
+    public void BitCast_KeepsTheBits(double value, DType from, DType to, double expected) =>
+        Assert.Equal(expected, Conversion.BitCast(value, from, to));
 
     // Random123's kat_vectors and JAX's random_test: counter, key, result.
     [Theory]
@@ -61,6 +64,7 @@ public class ConversionTests
     public void Erf_IsExactToAFewUnits(double x, double expected)
     {
         double found = SpecialFunctions.Erf(x);
-        Assert.True(found.Equals(expected) || Math.Abs(found - expected) <= 4 * (Math.BitIncrement(Math.Abs(expected)) - Math.Abs(expected)), $"{found:R}");
+        Assert.True(found.Equals(expected)
+            || Math.Abs(found - expected) <= 4 * (Math.BitIncrement(Math.Abs(expected)) - Math.Abs(expected)), $"{found:R}");
     }
 }

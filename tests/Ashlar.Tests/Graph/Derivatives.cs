@@ -30,7 +30,8 @@ static class Derivatives
         Near(slope, Arrays.Dot([change], [inputs[^1]]), 1e-10, "forward mode");
 
         if (!second) return;
-        var product = gradient.Zip(along, (g, v) => Nodes.Sum(g * v, [.. Enumerable.Range(0, g.Shape.Rank)])).Aggregate((a, b) => a + b);
+        var product = gradient.Zip(along, (g, v) => Nodes.Sum(g * v, [.. Enumerable.Range(0, g.Shape.Rank)]))
+            .Aggregate((a, b) => a + b);
         var curvature = Gradients.Of(product, x);
         var all = new Function([.. x, weights, .. along], curvature.ToValueList());
         Value[] other = [.. at.Select(value => Arrays.Random(random, value.Extents))];
@@ -42,10 +43,12 @@ static class Derivatives
     static double Difference(Function scalar, Value[] at, Value[] direction)
     {
         double Run(double step) => Interpreter.Run(scalar, [.. at.Select((value, i) =>
-            i < direction.Length ? new Value([.. value.Data.Zip(direction[i].Data, (a, d) => a + step * d)], value.Extents) : value)])[0].Data[0];
+            i < direction.Length ? new Value([.. value.Data.Zip(direction[i].Data, (a, d) => a + step * d)], value.Extents)
+                : value)])[0].Data[0];
         return (Run(Step) - Run(-Step)) / (2 * Step);
     }
 
     static void Near(double expected, double actual, double tolerance, string what) =>
-        Xunit.Assert.True(Math.Abs(expected - actual) <= tolerance * Math.Max(1, Math.Abs(expected)), $"{what}: {expected:R} expected, but {actual:R} found");
+        Xunit.Assert.True(Math.Abs(expected - actual) <= tolerance * Math.Max(1, Math.Abs(expected)),
+            $"{what}: {expected:R} expected, but {actual:R} found");
 }

@@ -10,52 +10,73 @@ public class GradientTests
     static readonly Dictionary<string, Case> cases = new()
     {
         ["neg"] = Of1(x => -x), ["abs"] = Of1(x => Unary(Op.Abs, x)), ["sign"] = Of1(x => Unary(Op.Sign, x) * x),
-        ["exp"] = Of1(Exp), ["log"] = Of1(Log, 0.5, 2), ["sin"] = Of1(x => Unary(Op.Sin, x)), ["cos"] = Of1(x => Unary(Op.Cos, x)),
-        ["tanh"] = Of1(x => Unary(Op.Tanh, x)), ["erf"] = Of1(x => Unary(Op.Erf, x)), ["sqrt"] = Of1(x => Unary(Op.Sqrt, x), 0.5, 2),
+        ["exp"] = Of1(Exp), ["log"] = Of1(Log, 0.5, 2), ["sin"] = Of1(x => Unary(Op.Sin, x)),
+            ["cos"] = Of1(x => Unary(Op.Cos, x)),
+        ["tanh"] = Of1(x => Unary(Op.Tanh, x)), ["erf"] = Of1(x => Unary(Op.Erf, x)),
+            ["sqrt"] = Of1(x => Unary(Op.Sqrt, x), 0.5, 2),
         ["rsqrt"] = Of1(Rsqrt, 0.5, 2), ["recip"] = Of1(x => Unary(Op.Recip, x), 0.5, 2),
         ["floor"] = Of1(x => Unary(Op.Floor, x) * x, 0.1, 0.9), ["round"] = Of1(x => Unary(Op.Round, x) * x, 0.6, 0.9),
         ["barrier"] = Of1(x => Barrier(x * x, Exp(x))),
         ["sigmoid"] = Of1(Sigmoid, -4, 4), ["silu"] = Of1(Silu, -4, 4),
         ["gelu"] = Of1(x => Gelu(x), -3, 3), ["gelu tanh"] = Of1(x => Gelu(x, approximate: true), -3, 3),
-        ["add"] = Of2((a, b) => a + b), ["add itself"] = Of1(x => x + x * x), ["sub"] = Of2((a, b) => a - b), ["mul"] = Of2((a, b) => a * b),
-        ["mul itself"] = Of1(x => x * x), ["div"] = Of2((a, b) => a / b, 0.5, 2), ["pow"] = Of2((a, b) => Binary(Op.Pow, a, b), 0.5, 2),
+        ["add"] = Of2((a, b) => a + b), ["add itself"] = Of1(x => x + x * x), ["sub"] = Of2((a, b) => a - b),
+            ["mul"] = Of2((a, b) => a * b),
+        ["mul itself"] = Of1(x => x * x), ["div"] = Of2((a, b) => a / b, 0.5, 2),
+            ["pow"] = Of2((a, b) => Binary(Op.Pow, a, b), 0.5, 2),
         ["pow 2"] = Of1(x => Binary(Op.Pow, x, x.Like(2))), ["pow 3"] = Of1(x => Binary(Op.Pow, x, x.Like(3))),
         ["pow 1"] = Of1(x => Binary(Op.Pow, x, x.Like(1))), ["pow 0"] = Of1(x => Binary(Op.Pow, x, x.Like(0)) + x),
         ["mod"] = Of2((a, b) => Binary(Op.Mod, a + 3, b + 2)), ["max"] = Of2(Max), ["min"] = Of2(Min),
         ["select"] = Of2((a, b) => Select(Binary(Op.Less, a, b), a * a, b * a)),
         ["swiglu"] = Of2(SwiGlu, -3, 3), ["swiglu of one"] = Of1(x => SwiGlu(x, Exp(x))),
-        ["reshape"] = new(x => Reshape(x[0] * x[0], [3, 4]), [[2, 6]]), ["permute"] = new(x => Permute(x[0] * x[0], 2, 0, 1), [[2, 3, 4]]),
-        ["broadcast"] = new(x => Broadcast(x[0] * x[0], [2, 3, 4]), [[2, 1, 4]]), ["broadcast 1"] = new(x => Broadcast(x[0] * x[0], [1, 3]), [[1, 1]]),
+        ["reshape"] = new(x => Reshape(x[0] * x[0], [3, 4]), [[2, 6]]),
+            ["permute"] = new(x => Permute(x[0] * x[0], 2, 0, 1), [[2, 3, 4]]),
+        ["broadcast"] = new(x => Broadcast(x[0] * x[0], [2, 3, 4]), [[2, 1, 4]]),
+            ["broadcast 1"] = new(x => Broadcast(x[0] * x[0], [1, 3]), [[1, 1]]),
         ["slice"] = new(x => Slice(x[0] * x[0], [1, 0], [2, 3]), [[4, 3]]),
         ["slice in steps"] = new(x => Slice(x[0] * x[0], [1, 0], [3, 2], [2, 3]), [[7, 5]]),
         ["slice in steps to the end"] = new(x => SliceAxis(x[0] * x[0], 0, 0, 3, 3), [[7, 2]]),
-        ["slice one"] = new(x => SliceAxis(x[0] * x[0], 0, 4, 1, 2), [[7]]), ["slice none"] = new(x => SliceAxis(x[0] * x[0], 0, 4, 0), [[7, 2]]),
-        ["pad"] = new(x => Pad(x[0] * x[0], [1, 0], [2, 1], Reshape(x[1], [])), [[2, 3], [1]]), ["flip"] = new(x => Flip(x[0] * x[0], 0, 2), [[2, 3, 2]]),
+        ["slice one"] = new(x => SliceAxis(x[0] * x[0], 0, 4, 1, 2), [[7]]),
+            ["slice none"] = new(x => SliceAxis(x[0] * x[0], 0, 4, 0), [[7, 2]]),
+        ["pad"] = new(x => Pad(x[0] * x[0], [1, 0], [2, 1], Reshape(x[1], [])), [[2, 3], [1]]),
+            ["flip"] = new(x => Flip(x[0] * x[0], 0, 2), [[2, 3, 2]]),
         ["concat"] = new(x => Concat(1, x[0] * x[0], x[1], x[0]), [[2, 3], [2, 1]]),
-        ["window"] = new(x => Window(x[0] * x[0], 1, 3, 2), [[2, 9]]), ["window dilated"] = new(x => Window(x[0] * x[0], 0, 3, 1, 2), [[8, 2]]),
-        ["fold"] = new(x => Fold(x[0] * x[0], 0, 8, 2), [[3, 4, 2]]), ["fold dilated"] = new(x => Fold(x[0] * x[0], 1, 7, 1, 2), [[2, 3, 3]]),
+        ["window"] = new(x => Window(x[0] * x[0], 1, 3, 2), [[2, 9]]),
+            ["window dilated"] = new(x => Window(x[0] * x[0], 0, 3, 1, 2), [[8, 2]]),
+        ["fold"] = new(x => Fold(x[0] * x[0], 0, 8, 2), [[3, 4, 2]]),
+            ["fold dilated"] = new(x => Fold(x[0] * x[0], 1, 7, 1, 2), [[2, 3, 3]]),
         ["sum"] = new(x => Sum(x[0] * x[0], 0, 2), [[2, 3, 4]]), ["sum of none"] = new(x => Sum(x[0] * x[0], 0), [[0, 3]]),
-        ["prod"] = new(x => Reduce(Op.ReduceProd, x[0], 0, 2), [[2, 3, 4]]), ["prod 1"] = new(x => Reduce(Op.ReduceProd, x[0], 1), [[3, 1]]),
-        ["reduce max"] = new(x => Reduce(Op.ReduceMax, x[0] * x[0], 0, 2), [[2, 3, 4]]), ["reduce min"] = new(x => Reduce(Op.ReduceMin, x[0] * x[0], 1), [[2, 3, 4]]),
-        ["cumsum"] = new(x => Scan(Op.CumSum, x[0] * x[0], 1), [[2, 5, 2]]), ["cumsum back"] = new(x => Scan(Op.CumSum, x[0] * x[0], 0, true), [[5, 2]]),
-        ["cumprod"] = new(x => Scan(Op.CumProd, x[0], 1), [[2, 5, 2]]), ["cumprod back"] = new(x => Scan(Op.CumProd, x[0], 0, true), [[5, 2]]),
-        ["cummax"] = new(x => Scan(Op.CumMax, x[0] * x[0], 1), [[2, 7, 2]]), ["cummax back"] = new(x => Scan(Op.CumMax, x[0] * x[0], 0, true), [[7, 2]]),
+        ["prod"] = new(x => Reduce(Op.ReduceProd, x[0], 0, 2), [[2, 3, 4]]),
+            ["prod 1"] = new(x => Reduce(Op.ReduceProd, x[0], 1), [[3, 1]]),
+        ["reduce max"] = new(x => Reduce(Op.ReduceMax, x[0] * x[0], 0, 2), [[2, 3, 4]]),
+            ["reduce min"] = new(x => Reduce(Op.ReduceMin, x[0] * x[0], 1), [[2, 3, 4]]),
+        ["cumsum"] = new(x => Scan(Op.CumSum, x[0] * x[0], 1), [[2, 5, 2]]),
+            ["cumsum back"] = new(x => Scan(Op.CumSum, x[0] * x[0], 0, true), [[5, 2]]),
+        ["cumprod"] = new(x => Scan(Op.CumProd, x[0], 1), [[2, 5, 2]]),
+            ["cumprod back"] = new(x => Scan(Op.CumProd, x[0], 0, true), [[5, 2]]),
+        ["cummax"] = new(x => Scan(Op.CumMax, x[0] * x[0], 1), [[2, 7, 2]]),
+            ["cummax back"] = new(x => Scan(Op.CumMax, x[0] * x[0], 0, true), [[7, 2]]),
         ["gather"] = new(x => Gather(x[0] * x[0], Indices(x[0], [2, 6, 2], 4, 1), 1), [[2, 4, 2]]),
-        ["scatter set"] = new(x => Scattered(x, ScatterMode.Set), [[4, 3], [6, 3]]), ["scatter add"] = new(x => Scattered(x, ScatterMode.Add), [[4, 3], [6, 3]]),
+        ["scatter set"] = new(x => Scattered(x, ScatterMode.Set), [[4, 3], [6, 3]]),
+            ["scatter add"] = new(x => Scattered(x, ScatterMode.Add), [[4, 3], [6, 3]]),
         ["scatter max"] = new(x => Scattered(x, ScatterMode.Max), [[4, 3], [6, 3]]),
         ["sorted"] = new(x => Gather(x[0] * x[0], ArgSort(x[0], 0), 0), [[6, 2]]),
-        ["matmul"] = new(x => MatMul(x[0], x[1]), [[2, 3, 4], [2, 4, 5]]), ["dot"] = new(x => Contract(x[0], x[1], [], [], [0], [0]), [[5], [5]]),
-        ["outer"] = new(x => Contract(x[0], x[1], [], [], [], []), [[3], [2]]), ["matmul of none"] = new(x => MatMul(x[0], x[1]), [[3, 0], [0, 5]]),
+        ["matmul"] = new(x => MatMul(x[0], x[1]), [[2, 3, 4], [2, 4, 5]]),
+            ["dot"] = new(x => Contract(x[0], x[1], [], [], [0], [0]), [[5], [5]]),
+        ["outer"] = new(x => Contract(x[0], x[1], [], [], [], []), [[3], [2]]),
+            ["matmul of none"] = new(x => MatMul(x[0], x[1]), [[3, 0], [0, 5]]),
         ["contract"] = new(x => Contract(x[0], x[1], [2, 0], [1, 3], [1, 4], [4, 0]), [[2, 3, 4, 5, 2], [2, 4, 3, 2, 3]]),
         ["contract itself"] = new(x => Contract(x[0], x[0], [], [], [1], [1]), [[3, 4]]),
         ["softmax"] = new(x => Softmax(x[0], 1), [[2, 5, 3]], -3, 3), ["softmax 1"] = new(x => Softmax(x[0], 0) * x[0], [[1, 3]]),
         ["log softmax"] = new(x => LogSoftmax(x[0], 0), [[5, 3]], -3, 3),
-        ["rms norm"] = new(x => RmsNorm(x[0], x[1], 1e-3), [[2, 3, 5], [5]]), ["layer norm"] = new(x => LayerNorm(x[0], x[1], x[2], 1e-3), [[2, 3, 5], [5], [5]]),
+        ["rms norm"] = new(x => RmsNorm(x[0], x[1], 1e-3), [[2, 3, 5], [5]]),
+            ["layer norm"] = new(x => LayerNorm(x[0], x[1], x[2], 1e-3), [[2, 3, 5], [5], [5]]),
         ["cross entropy"] = new(x => CrossEntropy(x[0], Reshape(Indices(x[0], [2, 3], 5, 0), [2, 3])), [[2, 3, 5]], -3, 3),
-        ["rope"] = new(x => Rope(x[0], x[1], x[2]), [[2, 3, 2, 4], [3, 2], [3, 2]]), ["rope pairs"] = new(x => Rope(x[0], x[1], x[2], interleaved: true), [[3, 2, 4], [3, 2], [3, 2]]),
+        ["rope"] = new(x => Rope(x[0], x[1], x[2]), [[2, 3, 2, 4], [3, 2], [3, 2]]),
+            ["rope pairs"] = new(x => Rope(x[0], x[1], x[2], interleaved: true), [[3, 2, 4], [3, 2], [3, 2]]),
         ["attention"] = new(x => Attention(x[0], x[1], x[2], 0.7, false), [[1, 3, 4, 2], [1, 5, 2, 2], [1, 5, 2, 3]]),
         ["causal attention"] = new(x => Attention(x[0], x[1], x[2], 0.7, true), [[2, 3, 2, 2], [2, 3, 2, 2], [2, 3, 2, 3]]),
-        ["attention with fewer keys"] = new(x => Attention(x[0], x[1], x[2], 0.7, true), [[1, 4, 2, 2], [1, 2, 1, 2], [1, 2, 1, 3]]),
+        ["attention with fewer keys"] = new(x =>
+            Attention(x[0], x[1], x[2], 0.7, true), [[1, 4, 2, 2], [1, 2, 1, 2], [1, 2, 1, 3]]),
         ["checkpoint"] = new(x => Checkpoint.Of(Exp(x[0] * x[1]) * x[1], [x[0]]), [[3, 2], [3, 2]]),
     };
 
@@ -72,10 +93,12 @@ public class GradientTests
     [Fact]
     public void Gradient_IsTestedForEveryDifferentiableOp()
     {
-        var tested = cases.Values.SelectMany(one => Traversal.PostOrder([one.Build([.. one.Shapes.Select((shape, i) => Parameter(i, DType.Float64, shape))])]))
+        var tested = cases.Values.SelectMany(one =>
+            Traversal.PostOrder([one.Build([.. one.Shapes.Select((shape, i) => Parameter(i, DType.Float64, shape))])]))
             .Select(node => node.Op).ToHashSet();
         Op[] flat = [Op.Ceil, Op.Trunc, Op.Cast];   // the next test
-        Assert.Empty(Meanings.All.Where(row => (row.Gradient ?? (object?)row.Decompose) is not null && !tested.Contains(row.Op)).Select(row => row.Op).Except(flat));
+        Assert.Empty(Meanings.All.Where(row => (row.Gradient ?? (object?)row.Decompose) is not null && !tested.Contains(row.Op))
+            .Select(row => row.Op).Except(flat));
     }
 
     [Theory, InlineData(Op.Ceil, 0), InlineData(Op.Trunc, 0), InlineData(Op.Cast, 1)]
@@ -195,15 +218,18 @@ public class GradientTests
 
     static Case Of1(Func<Node, Node> f, double low = -1, double high = 1) => new(x => f(x[0]), [[3, 2]], low, high);
 
-    static Case Of2(Func<Node, Node, Node> f, double low = -1, double high = 1) => new(x => f(x[0], x[1]), [[3, 2], [3, 2]], low, high);
+    static Case Of2(Func<Node, Node, Node> f, double low = -1, double high = 1) =>
+        new(x => f(x[0], x[1]), [[3, 2], [3, 2]], low, high);
 
-    static Value Run(Node[] parameters, Node result, params Value[] at) => Interpreter.Run(new Function([.. parameters], [result]), at)[0];
+    static Value Run(Node[] parameters, Node result, params Value[] at) =>
+        Interpreter.Run(new Function([.. parameters], [result]), at)[0];
 
     // Indices below a limit that repeat, and differ along every axis.
     static Node Indices(Node x, long[] shape, int limit, int axis)
     {
         Assert.True(x.DType.IsFloat);
-        var sum = Enumerable.Range(0, shape.Length).Select(i => Iota(i, DType.Int32, shape) * (i == axis ? 3 : 1)).Aggregate((a, b) => a + b);
+        var sum = Enumerable.Range(0, shape.Length).Select(i => Iota(i, DType.Int32, shape) * (i == axis ? 3 : 1))
+            .Aggregate((a, b) => a + b);
         return Binary(Op.Mod, sum * sum, sum.Like(limit));
     }
 

@@ -30,7 +30,8 @@ public class GraphTextTests
         var seen = new HashSet<Op>();
         for (int seed = 0; seed < 300; seed++)
         {
-            var function = new RandomGraphs(20, seed % 2 == 0 ? DType.Float32 : DType.BFloat16, Symbolic: seed % 3 == 0).Make(seed);
+            var function = new RandomGraphs(20, seed % 2 == 0 ? DType.Float32 : DType.BFloat16, Symbolic: seed % 3 == 0)
+                .Make(seed);
             string text = GraphText.Print(function);
             Assert.True(function == GraphText.Parse(text), text);
             seen.UnionWith(function.Order().Select(node => node.Op));
@@ -53,9 +54,12 @@ public class GraphTextTests
         var checkpoint = Checkpoint.Of(Unary(Op.Tanh, Exp(custom)) * again, [custom]);
         var nan = Node.Of(Op.Constant, [], new ConstantAttributes(0x7ff8_0000_0000_1234, DType.Float32, x.Shape));
         Node[] odd = [.. new[] { double.NaN, double.PositiveInfinity, double.NegativeInfinity, -0.0, 1e-310, 0.1, 1 / 3.0 }
-            .SelectMany(value => new[] { x.Like(value), Constant(value, DType.Float64, x.Shape), Constant(value, DType.Float16, x.Shape) })];
-        Node[] results = [checkpoint, foreign, buffer, Barrier(x, custom), BitCast(x, DType.Int32), Cast(x, DType.Bool), Size((Extent)b * t + 3), nan, .. odd,
-            Constant(long.MinValue, DType.Int64, []), Constant(1, DType.Bool, []), Fold(Window(Parameter(8, DType.Float32, [8]), 0, 2, 3, 1), 0, 8, 3, 1)];
+            .SelectMany(value =>
+                new[] { x.Like(value), Constant(value, DType.Float64, x.Shape), Constant(value, DType.Float16, x.Shape) })];
+        Node[] results = [checkpoint, foreign, buffer, Barrier(x, custom), BitCast(x, DType.Int32), Cast(x, DType.Bool),
+            Size((Extent)b * t + 3), nan, .. odd,
+            Constant(long.MinValue, DType.Int64, []), Constant(1, DType.Bool, []),
+                Fold(Window(Parameter(8, DType.Float32, [8]), 0, 2, 3, 1), 0, 8, 3, 1)];
         var function = new Function([x], [.. results]);
         string text = GraphText.Print(function);
         Assert.Equal(function, GraphText.Parse(text, GraphText.Buffers(function)));
@@ -79,7 +83,8 @@ public class GraphTextTests
     {
         var error = Assert.Throws<GraphException>(() => GraphText.Parse(text));
         Assert.Equal("ASH0320", error.Code);
-        Assert.Contains(string.Create(CultureInfo.InvariantCulture, $"line {line}, column {column}: "), error.Message, StringComparison.Ordinal);
+        Assert.Contains(string.Create(CultureInfo.InvariantCulture, $"line {line}, column {column}: "), error.Message,
+            StringComparison.Ordinal);
         Assert.Contains(problem, error.Message, StringComparison.Ordinal);
     }
 
@@ -91,7 +96,8 @@ public class GraphTextTests
         for (int i = 0; i < 2000; i++)
         {
             int at = random.Next(text.Length);
-            string changed = random.Next(2) == 0 ? text[..at] : text.Remove(at, 1).Insert(at, ((char)random.Next(32, 127)).ToString());
+            string changed = random.Next(2) == 0 ? text[..at]
+                : text.Remove(at, 1).Insert(at, ((char)random.Next(32, 127)).ToString());
             try
             {
                 GraphText.Parse(changed);

@@ -11,7 +11,8 @@ public class InterpreterTests
     public void Meanings_SayAValueForEveryOp()
     {
         foreach (var row in Meanings.All)
-            Assert.True(row.Op is Op.Parameter or Op.Buffer or Op.Index or Op.Load or Op.Bound || (row.Element ?? (object?)row.Evaluate ?? row.Decompose) is not null, row.Name);
+            Assert.True(row.Op is Op.Parameter or Op.Buffer or Op.Index or Op.Load or Op.Bound
+                || (row.Element ?? (object?)row.Evaluate ?? row.Decompose) is not null, row.Name);
         Assert.Equal(Meanings.All.Count, Meanings.All.Select(row => row.Name).Distinct().Count());
     }
 
@@ -92,7 +93,8 @@ public class InterpreterTests
 
     [Fact]
     public void Fold_SumsWhatWindowsShare() =>
-        Assert.Equal([1, 2, 1 + 3, 2 + 4, 3, 4], Run(x => Fold(x[0], 0, 6, 2), DType.Float32, Arrays.Of([2, 4], 1, 2, 1, 2, 3, 4, 3, 4)));
+        Assert.Equal([1, 2, 1 + 3, 2 + 4, 3, 4],
+            Run(x => Fold(x[0], 0, 6, 2), DType.Float32, Arrays.Of([2, 4], 1, 2, 1, 2, 3, 4, 3, 4)));
 
     [Fact]
     public void Reductions_OfNothing_GiveTheNeutralElement()
@@ -115,7 +117,8 @@ public class InterpreterTests
     }
 
     [Fact]
-    public void Arg_TakesTheFirstOfEquals() => Assert.Equal([1], Run(x => Arg(Op.ArgMax, x[0], 0), DType.Int32, Arrays.Row(1, 4, 4, 2)));
+    public void Arg_TakesTheFirstOfEquals() =>
+        Assert.Equal([1], Run(x => Arg(Op.ArgMax, x[0], 0), DType.Int32, Arrays.Row(1, 4, 4, 2)));
 
     [Fact]
     public void ArgSort_IsStable_AndNaNIsGreatest()
@@ -127,14 +130,16 @@ public class InterpreterTests
 
     [Fact]
     public void Products_OfIntegersWrapExactly() =>
-        Assert.Equal([unchecked(123456789 * 987654321 * 5)], Run(x => Reduce(Op.ReduceProd, x[0], 0), DType.Int32, Arrays.Row(123456789, 987654321, 5)));
+        Assert.Equal([unchecked(123456789 * 987654321 * 5)],
+            Run(x => Reduce(Op.ReduceProd, x[0], 0), DType.Int32, Arrays.Row(123456789, 987654321, 5)));
 
     [Theory]
     [InlineData(ScatterMode.Set, new double[] { 7, 1, 9 })]
     [InlineData(ScatterMode.Add, new double[] { 7, 1, 2 + 8 + 9 })]
     [InlineData(ScatterMode.Max, new double[] { 7, 1, 9 })]
     public void Scatter_TakesTheModeInTurn(ScatterMode mode, double[] expected) => Assert.Equal(expected,
-        Run(x => Scatter(x[0], Cast(x[1], DType.Int32), x[2], 0, mode), DType.Float32, Arrays.Row(mode == ScatterMode.Add ? 0 : 7, 1, 2), Arrays.Row(2, 0, 2), Arrays.Row(8, 7, 9)));
+        Run(x => Scatter(x[0], Cast(x[1], DType.Int32), x[2], 0, mode), DType.Float32,
+            Arrays.Row(mode == ScatterMode.Add ? 0 : 7, 1, 2), Arrays.Row(2, 0, 2), Arrays.Row(8, 7, 9)));
 
     [Theory]
     [InlineData(-1, false)]
@@ -167,7 +172,8 @@ public class InterpreterTests
     public void Interpreter_RejectsArgumentsThatDoNotFit()
     {
         var x = Parameter(0, DType.Float32, [2]);
-        Assert.Equal("ASH0130", Assert.Throws<ShapeException>(() => Interpreter.Run(new Function([x], [x]), [Arrays.Row(1, 2, 3)])).Code);
+        Assert.Equal("ASH0130",
+            Assert.Throws<ShapeException>(() => Interpreter.Run(new Function([x], [x]), [Arrays.Row(1, 2, 3)])).Code);
         Assert.Equal("ASH0305", Assert.Throws<GraphException>(() => Interpreter.Run(new Function([x], [x]), [])).Code);
     }
 

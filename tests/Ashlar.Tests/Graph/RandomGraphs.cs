@@ -9,7 +9,8 @@ namespace Ashlar.Tests.Graph;
 /// <param name="Composites">Whether softmax, norms, attention and their kin occur.</param>
 /// <param name="Smooth">True leaves out what jumps (floor, comparisons of floats, arg-max), where rounding decides.</param>
 /// <param name="Symbolic">Whether some axes have the symbolic extent B.</param>
-sealed record RandomGraphs(int Nodes = 15, DType Float = DType.Float64, bool Composites = true, bool Smooth = false, bool Symbolic = false)
+sealed record RandomGraphs(int Nodes = 15, DType Float = DType.Float64, bool Composites = true, bool Smooth = false,
+    bool Symbolic = false)
 {
     static readonly Symbol batch = new("B", 1, 64);
 
@@ -37,7 +38,8 @@ sealed record RandomGraphs(int Nodes = 15, DType Float = DType.Float64, bool Com
             {
                 try
                 {
-                    if (Step() is { } node && node.Shape.Elements.Max is var size && (size <= 500 || options.Symbolic && size <= 500 * 64)) pool.Add(node);
+                    if (Step() is { } node && node.Shape.Elements.Max is var size
+                        && (size <= 500 || options.Symbolic && size <= 500 * 64)) pool.Add(node);
                 }
                 catch (Exception error) when (error is ShapeException or DTypeException)
                 {
@@ -55,15 +57,17 @@ sealed record RandomGraphs(int Nodes = 15, DType Float = DType.Float64, bool Com
             return random.Next(20) switch
             {
                 0 or 1 => x.DType.IsFloat ? Smooth1(x) : Integer1(x),
-                2 or 3 or 4 => x.DType == DType.Bool ? Binary(Choose(Op.And, Op.Or, Op.Xor), x, Like(x)) : x.DType.IsFloat ? Float2(x, Like(x)) : Integer2(x, Like(x)),
+                2 or 3 or 4 => x.DType == DType.Bool ? Binary(Choose(Op.And, Op.Or, Op.Xor), x, Like(x)) : x.DType.IsFloat
+                    ? Float2(x, Like(x)) : Integer2(x, Like(x)),
                 5 => Compared(x),
                 6 => Select(Like(Constant(1, DType.Bool, x.Shape)), x, Like(x)),
-                7 => Cast(x, Choose(options.Float, options.Float, DType.Int32, DType.Bool, DType.Int64)) is var cast && Allowed(x, cast) ? cast : null,
+                7 => Cast(x, Choose(options.Float, options.Float, DType.Int32, DType.Bool, DType.Int64)) is var cast
+                    && Allowed(x, cast) ? cast : null,
                 8 or 9 => Moved(x),
                 10 => Windowed(x),
                 11 or 12 => Reduced(x),
                 13 => Scanned(x),
-                14 => Gather(x, Indices(x, Axis(x)), Axis(x)),
+                14 => Axis(x) is var axis ? Gather(x, Indices(x, axis), axis) : null,
                 15 => Scattered(x),
                 16 or 17 => Contracted(Floats()),
                 _ => options.Composites ? Composite(Floats()) : Smooth1(Floats()),
@@ -75,8 +79,10 @@ sealed record RandomGraphs(int Nodes = 15, DType Float = DType.Float64, bool Com
 
         Node Smooth1(Node x) => random.Next(options.Smooth ? 11 : 15) switch
         {
-            0 => -x, 1 => Unary(Op.Abs, x), 2 => Exp(-Unary(Op.Abs, x)), 3 => Log(Unary(Op.Abs, x) + 0.5), 4 => Unary(Op.Sin, x), 5 => Unary(Op.Cos, x),
-            6 => Unary(Op.Tanh, x), 7 => Unary(Op.Erf, x), 8 => Unary(Op.Sqrt, x * x + 0.1), 9 => Rsqrt(Unary(Op.Abs, x) + 0.3), 10 => Unary(Op.Recip, x * x + 0.4),
+            0 => -x, 1 => Unary(Op.Abs, x), 2 => Exp(-Unary(Op.Abs, x)), 3 => Log(Unary(Op.Abs, x) + 0.5), 4 =>
+                Unary(Op.Sin, x), 5 => Unary(Op.Cos, x),
+            6 => Unary(Op.Tanh, x), 7 => Unary(Op.Erf, x), 8 => Unary(Op.Sqrt, x * x + 0.1), 9 =>
+                Rsqrt(Unary(Op.Abs, x) + 0.3), 10 => Unary(Op.Recip, x * x + 0.4),
             _ => Unary(Choose(Op.Floor, Op.Ceil, Op.Round, Op.Trunc, Op.Sign), x),
         };
 
@@ -84,14 +90,17 @@ sealed record RandomGraphs(int Nodes = 15, DType Float = DType.Float64, bool Com
 
         Node Float2(Node a, Node b) => random.Next(options.Smooth ? 8 : 9) switch
         {
-            0 or 1 => a + b, 2 => a - b, 3 or 4 => a * b * 0.5, 5 => a / (Unary(Op.Abs, b) + 0.5), 6 => Binary(Choose(Op.Max, Op.Min), a, b),
+            0 or 1 => a + b, 2 => a - b, 3 or 4 => a * b * 0.5, 5 => a / (Unary(Op.Abs, b) + 0.5), 6 =>
+                Binary(Choose(Op.Max, Op.Min), a, b),
             7 => Binary(Op.Pow, Unary(Op.Abs, a) + 0.5, Unary(Op.Tanh, b)),
             _ => Binary(Op.Mod, a, b),
         };
 
-        Node Integer2(Node a, Node b) => Binary(Choose(Op.Add, Op.Sub, Op.Mul, Op.Div, Op.Mod, Op.Max, Op.Min, Op.And, Op.Or, Op.Xor, Op.Shl, Op.Shr), a, b);
+        Node Integer2(Node a, Node b) =>
+            Binary(Choose(Op.Add, Op.Sub, Op.Mul, Op.Div, Op.Mod, Op.Max, Op.Min, Op.And, Op.Or, Op.Xor, Op.Shl, Op.Shr), a, b);
 
-        Node? Compared(Node x) => options.Smooth && x.DType.IsFloat ? null : Binary(Choose(Op.Less, Op.LessEqual, Op.Equal, Op.NotEqual), x, Like(x));
+        Node? Compared(Node x) =>
+            options.Smooth && x.DType.IsFloat ? null : Binary(Choose(Op.Less, Op.LessEqual, Op.Equal, Op.NotEqual), x, Like(x));
 
         Node? Moved(Node x)
         {
@@ -129,14 +138,16 @@ sealed record RandomGraphs(int Nodes = 15, DType Float = DType.Float64, bool Com
             int[] axes = x.Shape.Rank > 1 && random.Next(3) == 0 ? [axis, (axis + 1) % x.Shape.Rank] : [axis];
             if (x.DType == DType.Bool) return Reduce(Choose(Op.ReduceMax, Op.ReduceMin), x, axes);
             if (!(options.Smooth && x.DType.IsFloat) && random.Next(4) == 0) return Arg(Choose(Op.ArgMax, Op.ArgMin), x, axis);
-            return Reduce(Choose(Op.ReduceSum, Op.ReduceSum, Op.ReduceMax, Op.ReduceMin, Op.ReduceProd), x.DType.IsFloat ? Unary(Op.Tanh, x) : x, axes);
+            return Reduce(Choose(Op.ReduceSum, Op.ReduceSum, Op.ReduceMax, Op.ReduceMin, Op.ReduceProd), x.DType.IsFloat
+                ? Unary(Op.Tanh, x) : x, axes);
         }
 
         Node? Scanned(Node x)
         {
             if (x.DType == DType.Bool) return null;
             if (!(options.Smooth && x.DType.IsFloat) && random.Next(4) == 0) return ArgSort(x, Axis(x), random.Next(2) == 0);
-            return Scan(Choose(Op.CumSum, Op.CumProd, Op.CumMax), x.DType.IsFloat ? Unary(Op.Tanh, x) : x, Axis(x), random.Next(2) == 0);
+            return Scan(Choose(Op.CumSum, Op.CumProd, Op.CumMax), x.DType.IsFloat ? Unary(Op.Tanh, x) : x, Axis(x),
+                random.Next(2) == 0);
         }
 
         Node Scattered(Node x)
@@ -172,8 +183,10 @@ sealed record RandomGraphs(int Nodes = 15, DType Float = DType.Float64, bool Com
                 case 8: return SwiGlu(x, Like(x));
                 default:
                     Shape heads = [2, 3, 2, 4];
-                    Node q = Operand(options.Float, heads), k = Operand(options.Float, [2, 3, 1, 4]), table = Operand(options.Float, [3, 2]);
-                    return random.Next(2) == 0 ? Rope(q, table, Unary(Op.Sin, table), random.Next(2) == 0) : Attention(q, k, Like(k), 0.5, random.Next(2) == 0);
+                    Node q = Operand(options.Float, heads), k = Operand(options.Float, [2, 3, 1, 4]),
+                        table = Operand(options.Float, [3, 2]);
+                    return random.Next(2) == 0 ? Rope(q, table, Unary(Op.Sin, table), random.Next(2) == 0)
+                        : Attention(q, k, Like(k), 0.5, random.Next(2) == 0);
             }
         }
 
@@ -186,10 +199,13 @@ sealed record RandomGraphs(int Nodes = 15, DType Float = DType.Float64, bool Com
             if (same.Length > 0 && random.Next(4) > 0) return same[random.Next(same.Length)];
             if (shape.Rank > 0 && random.Next(4) == 0) return Stretch(Operand(dtype, shape.With(0, 1)), shape);
             if (random.Next(4) == 0 && dtype != DType.Bool && shape.Rank > 0) return Iota(random.Next(shape.Rank), dtype, shape);
-            return random.Next(4) == 0 ? Constant(dtype.IsFloat ? random.Next(-2, 3) * 0.5 : random.Next(3), dtype, shape) : Fresh(dtype, shape);
+            return random.Next(4) == 0 ? Constant(dtype.IsFloat ? random.Next(-2, 3) * 0.5 : random.Next(3), dtype, shape)
+                : Fresh(dtype, shape);
         }
 
-        Node Indices(Node x, int axis) => Wrapped(Operand(random.Next(2) == 0 ? DType.Int32 : DType.Int64, x.Shape.With(axis, 1 + random.Next(4))), x.Shape[axis]);
+        Node Indices(Node x, int axis) =>
+            Wrapped(Operand(random.Next(2) == 0 ? DType.Int32 : DType.Int64, x.Shape.With(axis, 1 + random.Next(4))),
+            x.Shape[axis]);
 
         static Node Wrapped(Node index, Extent length) => Binary(Op.Mod, index, SizeLike(length, index));
 
@@ -206,7 +222,8 @@ sealed record RandomGraphs(int Nodes = 15, DType Float = DType.Float64, bool Com
         Node Pick(Func<Node, bool> fits)
         {
             var candidates = pool.Where(node => node.Shape.Rank > 0 && fits(node)).ToArray();
-            return candidates[Math.Max(random.Next(candidates.Length), random.Next(candidates.Length))];   // later ones more often: deeper graphs
+            // later ones more often: deeper graphs
+            return candidates[Math.Max(random.Next(candidates.Length), random.Next(candidates.Length))];
         }
 
         int Axis(Node x) => random.Next(x.Shape.Rank);

@@ -33,7 +33,9 @@ public class VerifierTests
         { "ASH0334", new([x], [Size(new Symbol("B", 1, 5)) + Size(new Symbol("B", 1, 6))]), false },
         { "ASH0337", new([x], [new Node(Op.Exp, [x], null, DType.Float32, [2], Exp(x).GetHashCode())]), false },
         { "ASH0338", new([x], [Node.Of(Op.Custom, [x], new CustomAttributes(new([x], [x]), new([x], [x]), "f"))]), false },
-        { "ASH0331", new([x], [Node.Of(Op.Custom, [x], new CustomAttributes(new([x], [x + Parameter(3, DType.Float32, [2])]), null, "f"))]), false },
+        { "ASH0331", new([x],
+            [Node.Of(Op.Custom, [x], new CustomAttributes(new([x], [x + Parameter(3, DType.Float32, [2])]), null, "f"))]),
+            false },
     };
 
     [Theory, MemberData(nameof(Bad), DisableDiscoveryEnumeration = true)]
