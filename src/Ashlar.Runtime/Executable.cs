@@ -18,6 +18,8 @@ public sealed class Executable
     readonly (int Result, int Original)[] repeated;           // results that are earlier results
     readonly Buffer[] scratch;
     readonly Extent[] elements;
+    readonly int[] order;       // of the program's symbols: which of the function's
+    readonly long[] numbers;    // their values
 
     internal Executable(Device device, Function function, ValueList<(int Result, int Parameter)> donations)
     {
@@ -40,7 +42,10 @@ public sealed class Executable
             program = device.Backend.Compile(new(function.Parameters, computed.Select(i => results[i]).ToValueList()),
                 new(device.Level, kept.ToValueList()));
         }
-        binding = new(function.Parameters, program?.Symbols ?? []);
+        var symbols = function.Symbols;
+        binding = new(function.Parameters, symbols);
+        order = [.. (program?.Symbols ?? []).Select(symbol => symbols.Index().First(pair => pair.Item == symbol).Index)];
+        numbers = new long[order.Length];
     }
 
     /// <summary>What is computed.</summary>
@@ -68,7 +73,8 @@ public sealed class Executable
             }
             foreach (var (result, parameter) in passed) outputs[result]!.CopyFrom(inputs[parameter], Bytes(result));
             for (int i = 0; i < computed.Length; i++) scratch[i] = outputs[computed[i]]!;
-            program?.Run(inputs, scratch, binding.Values);
+            for (int i = 0; i < order.Length; i++) numbers[i] = binding.Values[order[i]];
+            program?.Run(inputs, scratch, numbers);
             Array.Clear(scratch);
             foreach (var (result, original) in repeated) outputs[result]!.CopyFrom(outputs[original]!, Bytes(result));
         }

@@ -10,6 +10,7 @@ public sealed class SymbolBinding
     readonly ValueList<Node> parameters;
     readonly long[] values;
     readonly bool[] known;
+    readonly int[][] bare;   // of each parameter's axes: the symbol that its extent is, or -1
     readonly Func<Symbol, long> lookup;
 
     /// <summary>Binds <paramref name="symbols"/> from the parameters' shapes.</summary>
@@ -21,8 +22,9 @@ public sealed class SymbolBinding
         values = new long[this.symbols.Length];
         known = new bool[values.Length];
         lookup = symbol => values[Array.IndexOf(this.symbols, symbol)];
-        foreach (var symbol in this.symbols)
-            if (!parameters.Any(parameter => parameter.Shape.Any(extent => extent == symbol)))
+        bare = [.. parameters.Select(parameter => parameter.Shape.Select(extent => Array.FindIndex(this.symbols, symbol => extent == symbol)).ToArray())];
+        foreach (var (i, symbol) in this.symbols.Index())
+            if (!bare.Any(axes => axes.Contains(i)))
                 throw new GraphException("ASH0320", $"the symbol '{symbol}' is the extent of no argument's axis, so its value cannot be known.",
                     "pass a tensor that has the symbol itself, not a sum or product of it, as the extent of an axis.");
     }
@@ -42,15 +44,15 @@ public sealed class SymbolBinding
             if (ReferenceEquals(declared, actual)) continue;
             if (declared.Rank != actual.Rank) throw Differs(i, declared, actual, $"it has {actual.Rank} axes instead of {declared.Rank}");
             for (int axis = 0; axis < declared.Rank; axis++)
-                for (int s = 0; s < symbols.Length; s++)
-                {
-                    if (declared[axis] != symbols[s]) continue;
-                    long value = actual[axis].Value;
-                    if (known[s] && values[s] != value)
-                        throw Differs(i, declared, actual, $"axis {axis} is {value} long, but '{symbols[s]}' is {values[s]} in an earlier argument");
-                    symbols[s].Check(value);
-                    (known[s], values[s]) = (true, value);
-                }
+            {
+                int s = bare[i][axis];
+                if (s < 0) continue;
+                long value = actual[axis].Value;
+                if (known[s] && values[s] != value)
+                    throw Differs(i, declared, actual, $"axis {axis} is {value} long, but '{symbols[s]}' is {values[s]} before");
+                symbols[s].Check(value);
+                (known[s], values[s]) = (true, value);
+            }
         }
         for (int i = 0; i < shapes.Length; i++)
         {

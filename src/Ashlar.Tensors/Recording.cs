@@ -69,10 +69,16 @@ sealed class Recording<TResult>(string name, bool assigns, Func<Tensor[], TResul
             foreach (var trace in traces)
                 if (trace.Fits(device, arguments))
                     foreach (var replay in trace.Replays)
-                        if (Fits(replay.Classes)) return Results.Build<TResult>(replay.Run(arguments));
-            var made = Specialise(device, arguments);
-            return Results.Build<TResult>(made.Run(arguments));
+                        if (Fits(replay.Classes)) return Run(replay, arguments);
+            return Run(Specialise(device, arguments), arguments);
         }
+    }
+
+    static TResult Run(Replay replay, ReadOnlySpan<Tensor> arguments)
+    {
+        var result = Results.Build<TResult>(replay.Run(arguments));
+        replay.Forget();
+        return result;
     }
 
     void Bind(ReadOnlySpan<Tensor> arguments)

@@ -61,6 +61,9 @@ sealed class Replay
         }
     }
 
+    /// <summary>Lets go of the tensors returned last.</summary>
+    public void Forget() => Array.Clear(returned);
+
     public override string ToString() => executable.Describe();
 
     void RunOnStates()

@@ -13,3 +13,5 @@ public sealed class ReferenceActivationTests() : ActivationTests(Devices.Referen
 public sealed class ReferenceDifferentiationTests() : DifferentiationTests(Devices.Reference);
 public sealed class ReferencePrintingTests() : PrintingTests(Devices.Reference);
 public sealed class ReferenceReadingTests() : ReadingTests(Devices.Reference);
+public sealed class ReferenceCompiledTests() : CompiledTests(Devices.Reference);
+public sealed class ReferenceStateTests() : StateTests(Devices.Reference);
