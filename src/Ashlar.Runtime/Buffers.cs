@@ -38,9 +38,12 @@ public static class Buffers
         public unsafe Span<T> Span<T>(long start, long count) where T : unmanaged
         {
             if (count > int.MaxValue)
-                throw new ShapeException("ASH0140", $"a span of {count:N0} elements was needed, but spans end at {int.MaxValue:N0}.", "slice the tensor and read it in parts.");
+                throw new ShapeException("ASH0140",
+                    $"a span of {count:N0} elements was needed, but spans end at {int.MaxValue:N0}.",
+                    "slice the tensor and read it in parts.");
             if ((start + count) * sizeof(T) > buffer.Bytes)
-                throw new ArgumentOutOfRangeException(nameof(count), $"{start} + {count} elements of {sizeof(T)} bytes do not fit a buffer of {buffer.Bytes} bytes.");
+                throw new ArgumentOutOfRangeException(nameof(count),
+                    $"{start} + {count} elements of {sizeof(T)} bytes do not fit a buffer of {buffer.Bytes} bytes.");
             return new((T*)buffer.Address + start, (int)count);
         }
 

@@ -75,26 +75,24 @@ public sealed record Capture(Function Function, IReadOnlyList<Node> Buffers)
 /// <summary>Buffer leaves: nodes whose value lies in memory.</summary>
 public static class Leaf
 {
-    // Weak in its keys: what was computed is remembered as long as somebody holds the node it was computed for.
-    static readonly ConditionalWeakTable<Node, Node> computed = [];
+    static readonly ConditionalWeakTable<Node, Node> views = [];
 
     /// <summary>The node of a buffer's first elements.</summary>
-    public static Node Of(Buffer buffer, DType dtype, Shape shape) => Node.Of(Op.Buffer, [], new BufferAttributes(buffer, dtype, shape));
+    public static Node Of(Buffer buffer, DType dtype, Shape shape) =>
+        Node.Of(Op.Buffer, [], new BufferAttributes(buffer, dtype, shape));
 
-    /// <summary>The leaf that holds the value of a node: the node itself, what was computed for it, or a view of either.</summary>
+    /// <summary>The leaf that holds the value of a node: the node itself, what the default device computed for it, or a view of either.</summary>
     /// <returns>Null where the node was not computed.</returns>
     public static Node? Find(Node node)
     {
         if (node.Op == Op.Buffer) return node;
-        if (computed.TryGetValue(node, out var leaf)) return leaf;
+        if (Device.Current?.Computed.TryGetValue(node, out var leaf) == true || views.TryGetValue(node, out leaf)) return leaf;
         if (node.Op is not (Op.Reshape or Op.BitCast) || Find(node.Inputs[0]) is not { } source) return null;
         leaf = Of(BufferOf(source), node.DType, node.Shape);   // the same elements under another name: no copy
-        computed.AddOrUpdate(node, leaf);
+        if (source == node.Inputs[0]) views.AddOrUpdate(node, leaf);   // of data; others belong to the device that computed them
         return leaf;
     }
 
     /// <summary>The memory of a leaf.</summary>
     public static Buffer BufferOf(Node leaf) => (Buffer)leaf.Get<BufferAttributes>().Identity;
-
-    internal static void Remember(Node node, Node leaf) => computed.AddOrUpdate(node, leaf);
 }

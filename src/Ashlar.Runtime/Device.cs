@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using Ashlar.Graph;
 using Ashlar.Runtime;
 
 namespace Ashlar;
@@ -34,9 +36,13 @@ public sealed class Device
     /// <summary>The programs compiled so far.</summary>
     public ProgramCache Programs { get; }
 
+    /// <summary>What was computed here, for as long as somebody holds the node. By device, so that two devices can be compared.</summary>
+    internal ConditionalWeakTable<Node, Node> Computed { get; } = [];
+
     /// <summary>The device on which tensors are computed: the one selected here, or the one that <see cref="Use"/> named last.</summary>
     /// <exception cref="DeviceException">None was named.</exception>
-    public static Device Default => Current ?? throw new DeviceException("ASH0610", "a tensor must be computed, but no device is registered.",
+    public static Device Default => Current ?? throw new DeviceException("ASH0610",
+        "a tensor must be computed, but no device is registered.",
         "add 'Device.Use(new CpuBackend());' at the start of the program, with 'using Ashlar.Backends.Cpu;' and a reference to the project Ashlar.Backends.Cpu.");
 
     /// <summary><see cref="Default"/>, or null where none was named.</summary>

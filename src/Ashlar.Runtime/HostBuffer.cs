@@ -9,6 +9,8 @@ public sealed unsafe class HostBuffer : Buffer
 {
     const long Alignment = 64;
 
+    static readonly long machine = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;   // asking allocates
+
     readonly void* memory;
     readonly long pressure;
 
@@ -41,7 +43,7 @@ public sealed unsafe class HostBuffer : Buffer
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
         // Linux promises memory that it does not have; the kernel would end the process at the first touch.
-        if (bytes > GC.GetGCMemoryInfo().TotalAvailableMemoryBytes) throw OutOfMemory(bytes);
+        if (bytes > machine) throw OutOfMemory(bytes);
         return new(bytes);
     }
 
@@ -53,7 +55,7 @@ public sealed unsafe class HostBuffer : Buffer
     }
 
     static OutOfMemoryOnDeviceException OutOfMemory(long bytes) => new("ASH0701",
-        $"a buffer of {bytes:N0} bytes was needed, but this machine offers {GC.GetGCMemoryInfo().TotalAvailableMemoryBytes:N0} bytes in all.",
+        $"a buffer of {bytes:N0} bytes was needed, but this machine offers {machine:N0} bytes in all.",
         "use smaller batches or a narrower element type, or compute the large value in parts.");
 }
 

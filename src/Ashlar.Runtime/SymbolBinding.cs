@@ -25,7 +25,8 @@ public sealed class SymbolBinding
         bare = [.. parameters.Select(parameter => parameter.Shape.Select(extent => Array.FindIndex(this.symbols, symbol => extent == symbol)).ToArray())];
         foreach (var (i, symbol) in this.symbols.Index())
             if (!bare.Any(axes => axes.Contains(i)))
-                throw new GraphException("ASH0320", $"the symbol '{symbol}' is the extent of no argument's axis, so its value cannot be known.",
+                throw new GraphException("ASH0320",
+                    $"the symbol '{symbol}' is the extent of no argument's axis, so its value cannot be known.",
                     "pass a tensor that has the symbol itself, not a sum or product of it, as the extent of an axis.");
     }
 

@@ -39,13 +39,15 @@ public readonly struct AxisIndex
     public static AxisIndex Every(Range range, long step) => (AxisIndex)range with { Step = step };
 
     /// <summary><paramref name="count"/> elements from <paramref name="start"/>; both may be symbolic.</summary>
-    public static AxisIndex From(Extent start, Extent count) => new() { Does = Kind.Cut, Start = start, End = count, IsCount = true, Step = 1 };
+    public static AxisIndex From(Extent start, Extent count) =>
+        new() { Does = Kind.Cut, Start = start, End = count, IsCount = true, Step = 1 };
 
     /// <summary>One element from the front; a negative number counts from the back, -1 being the last.</summary>
     public static implicit operator AxisIndex(int index) => index < 0 ? ^-index : new Index(index);
 
     /// <summary>One element; <c>^1</c> is the last.</summary>
-    public static implicit operator AxisIndex(Index index) => new() { Does = Kind.At, Start = index.Value, StartFromEnd = index.IsFromEnd };
+    public static implicit operator AxisIndex(Index index) =>
+        new() { Does = Kind.At, Start = index.Value, StartFromEnd = index.IsFromEnd };
 
     /// <summary>One element at a symbolic place.</summary>
     public static implicit operator AxisIndex(Extent index) => new() { Does = Kind.At, Start = index };

@@ -37,8 +37,10 @@ readonly record struct Labeled(Node Node, int[] Names)
     Labeled DropOnes(Labeled other)
     {
         var (node, names) = this;
-        int[] stays = [.. Enumerable.Range(0, names.Length).Where(axis => !(node.Shape[axis] == 1 && other.Extent(names[axis]) is { } extent && extent != 1))];
-        return stays.Length == names.Length ? this : new(Nodes.Reshape(node, Shape.Of(stays.Select(axis => node.Shape[axis]))), [.. stays.Select(axis => names[axis])]);
+        bool Stretches(int axis) => node.Shape[axis] == 1 && other.Extent(names[axis]) is { } extent && extent != 1;
+        int[] stays = [.. Enumerable.Range(0, names.Length).Where(axis => !Stretches(axis))];
+        return stays.Length == names.Length ? this
+            : new(Nodes.Reshape(node, Shape.Of(stays.Select(axis => node.Shape[axis]))), [.. stays.Select(axis => names[axis])]);
     }
 
     // Without axes that neither the other nor the result has.

@@ -60,14 +60,16 @@ public readonly struct Operand
         {
             var (least, greatest) = Range(dtype);
             if (integer < least || integer > greatest)
-                throw new DTypeException("ASH0221", $"{what} was given {integer}, which {dtype.Name} cannot hold: it goes from {least} to {greatest}.",
+                throw new DTypeException("ASH0221",
+                    $"{what} was given {integer}, which {dtype.Name} cannot hold: it goes from {least} to {greatest}.",
                     "cast the tensor to a wider integer type first: x.Cast(DType.Int32).");
         }
         return Nodes.Constant(integer, dtype, shape);
     }
 
     /// <inheritdoc/>
-    public override string ToString() => tensor?.Type ?? (isInteger ? integer.ToString(CultureInfo.InvariantCulture) : real.ToString(CultureInfo.InvariantCulture));
+    public override string ToString() =>
+        tensor?.Type ?? (isInteger ? integer.ToString(CultureInfo.InvariantCulture) : real.ToString(CultureInfo.InvariantCulture));
 
     static (long Least, long Greatest) Range(DType dtype) => dtype switch
     {

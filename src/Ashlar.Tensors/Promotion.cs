@@ -71,7 +71,8 @@ static class Promotion
         {
             list[i] = x.Shape.Axis(axes[i]);
             if (Array.IndexOf(list, list[i], 0, i) >= 0)
-                throw new ShapeException("ASH0143", $"axis {axes[i]} of {x.Type} is named twice.", "name each axis once; -1 is the last axis.");
+                throw new ShapeException("ASH0143",
+                    $"axis {axes[i]} of {x.Type} is named twice.", "name each axis once; -1 is the last axis.");
         }
         Array.Sort(list);
         return list;
@@ -95,5 +96,6 @@ static class Promotion
         return new("ASH0142", $"{what} cannot broadcast {List(operands)} together: {where}.", fix);
     }
 
-    static string List(ReadOnlySpan<Operand> operands) => string.Join(" and ", operands.ToArray().Select(operand => operand.ToString()));
+    static string List(ReadOnlySpan<Operand> operands) =>
+        string.Join(" and ", operands.ToArray().Select(operand => operand.ToString()));
 }

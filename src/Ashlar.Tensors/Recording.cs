@@ -109,7 +109,8 @@ sealed class Recording<TResult>(string name, bool assigns, Func<Tensor[], TResul
         }
         ShapeClass[] classes = [.. symbols.Select((symbol, i) => ShapeClasses.Of(symbol, binding!.Values[i]))];
         var function = traced.Function;
-        if (classes.Length > 0) function = function.Substitute(symbol => ShapeClasses.Extent(symbol, Array.IndexOf(symbols, symbol) is >= 0 and var i ? classes[i] : ShapeClass.General));
+        if (classes.Length > 0)
+            function = function.Substitute(symbol => Array.IndexOf(symbols, symbol) is >= 0 and var i ? ShapeClasses.Extent(symbol, classes[i]) : symbol);
         var replay = new Replay(device, function, traced, classes);
         traced.Replays.Add(replay);
         return replay;
@@ -129,7 +130,8 @@ sealed class Recording<TResult>(string name, bool assigns, Func<Tensor[], TResul
         Node[] results = [.. returned, .. assigned.Select(touched => touched.Value!.Node)];
         Realizer.Realize(Hoisted(results, start), device);
         var capture = Capture.Of(results, [.. placeholders, .. read.Select(touched => touched.Parameter!)], Leaf.Find);
-        return new(device, capture, [.. placeholders], returned.Length, [.. read.Select(touched => touched.State)], [.. assigned.Select(touched => touched.State)]);
+        return new(device, capture, [.. placeholders], returned.Length,
+            [.. read.Select(touched => touched.State)], [.. assigned.Select(touched => touched.State)]);
     }
 
     // What was built before the recording began is the same in every call: it is computed once, now, and becomes an input.
@@ -150,12 +152,15 @@ sealed class Recording<TResult>(string name, bool assigns, Func<Tensor[], TResul
         return found;
     }
 
-    static Symbol[] Symbols(Shape[] shapes) => [.. shapes.SelectMany(shape => shape).SelectMany(extent => extent.Symbols).Distinct().Order()];
+    static Symbol[] Symbols(Shape[] shapes) =>
+        [.. shapes.SelectMany(shape => shape).SelectMany(extent => extent.Symbols).Distinct().Order()];
 
     static SymbolBinding Binding(string name, int arity, Shape[] shapes)
     {
         if (shapes.Length != arity)
-            throw new ShapeException("ASH0164", $"'{name}' takes {arity} tensors, but {shapes.Length} shapes were declared.", "declare one shape per tensor, or none.");
+            throw new ShapeException("ASH0164",
+                $"'{name}' takes {arity} tensors, but {shapes.Length} shapes were declared.",
+                "declare one shape per tensor, or none.");
         return new([.. shapes.Select(shape => Nodes.Parameter(0, DType.Float32, shape))], Symbols(shapes));
     }
 }
@@ -182,7 +187,11 @@ sealed class Traced(Device device, Capture capture, Node[] placeholders, int ret
     {
         if (!ReferenceEquals(other, device)) return false;
         for (int i = 0; i < placeholders.Length; i++)
-            if (arguments[i].DType != placeholders[i].DType || placeholders[i].Shape.IsConstant && arguments[i].Shape != placeholders[i].Shape) return false;
+        {
+            var (argument, recorded) = (arguments[i], placeholders[i]);
+            if (argument.DType != recorded.DType || recorded.Shape.IsConstant && argument.Shape != recorded.Shape) return false;
+        }
+
         return true;
     }
 }

@@ -7,7 +7,7 @@ static class Regions
 
     /// <summary>A node that stands for an argument while a function is traced. Its name makes it unlike every other.</summary>
     public static Node Placeholder(DType dtype, Shape shape, string? name = null) =>
-        Nodes.Parameter(0, dtype, shape, name is null ? $"#{Interlocked.Increment(ref placeholders)}" : $"#{Interlocked.Increment(ref placeholders)} {name}");
+        Nodes.Parameter(0, dtype, shape, $"#{Interlocked.Increment(ref placeholders)}{(name is null ? "" : " " + name)}");
 
     public static Tensor[] Pull(Tensor[] parameters, Func<IReadOnlyList<Node>, Node[]> pull)
     {
@@ -41,10 +41,14 @@ static class Regions
         var (dy, y) = (Placeholder(result.DType, result.Shape), Placeholder(result.DType, result.Shape));
         var gradients = backward(new(dy), new(y), arguments);
         if (gradients.Length != x.Length)
-            throw new GraphException("ASH0304", $"the gradient of '{name}' gave {gradients.Length} tensors for {x.Length} inputs.", "return one gradient per input, in order.");
+            throw new GraphException("ASH0304",
+                $"the gradient of '{name}' gave {gradients.Length} tensors for {x.Length} inputs.",
+                "return one gradient per input, in order.");
         for (int i = 0; i < x.Length; i++)
             if (gradients[i].Shape != x[i].Shape || gradients[i].DType != x[i].DType)
-                throw new ShapeException("ASH0162", $"the gradient of '{name}' for input {i}, {inputs[i].Type}, is {gradients[i].Type}.", "return gradients like their inputs: sum over broadcast axes.");
+                throw new ShapeException("ASH0162",
+                    $"the gradient of '{name}' for input {i}, {inputs[i].Type}, is {gradients[i].Type}.",
+                    "return gradients like their inputs: sum over broadcast axes.");
 
         // What either function reads besides its arguments becomes an argument too: functions in graphs are closed.
         Node[] all = [result.Node, .. gradients.Select(gradient => gradient.Node)];
@@ -55,7 +59,8 @@ static class Regions
         var outside = Capture.Of(all, [dy, y, .. x], Outside).Buffers;
 
         var closed = Capture.Of([result.Node], [.. x, .. outside], Outside).Function;
-        var adjoint = Capture.Of([.. gradients.Select(gradient => gradient.Node), .. outside.Select(node => node.Like(0))], [dy, y, .. x, .. outside], Outside).Function;
+        Node[] pulled = [.. gradients.Select(gradient => gradient.Node), .. outside.Select(node => node.Like(0))];
+        var adjoint = Capture.Of(pulled, [dy, y, .. x, .. outside], Outside).Function;
         return new(Node.Of(Op.Custom, [.. inputs.Select(input => input.Node), .. outside], new CustomAttributes(closed, adjoint, name)));
     }
 }

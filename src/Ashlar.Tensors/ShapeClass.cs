@@ -35,7 +35,11 @@ static class ShapeClasses
         ShapeClass.Zero => 0,
         ShapeClass.One => 1,
         ShapeClass.Small => symbol with { Min = Math.Max(2, symbol.Min), Max = Math.Min(Unit, symbol.Max) },
-        ShapeClass.Divisible => symbol with { Min = Math.Max(2 * Unit, symbol.Min), MultipleOf = Unit / Gcd(Unit, symbol.MultipleOf) * symbol.MultipleOf },
+        ShapeClass.Divisible => symbol with
+        {
+            Min = Math.Max(2 * Unit, symbol.Min),
+            MultipleOf = Unit / Gcd(Unit, symbol.MultipleOf) * symbol.MultipleOf,
+        },
         _ => symbol with { Min = Math.Max(Unit + 1, symbol.Min) },
     };
 

@@ -41,7 +41,8 @@ static class Slicing
             else if (index.Does is not AxisIndex.Kind.New) named++;
         }
         if (named > x.Rank || rests > 1)
-            throw new ShapeException("ASH0144", $"{x.Type} was given {(rests > 1 ? $"{rests} ellipses" : $"{named} indices")}, but has {x.Rank} axes.",
+            throw new ShapeException("ASH0144",
+                $"{x.Type} was given {(rests > 1 ? $"{rests} ellipses" : $"{named} indices")}, but has {x.Rank} axes.",
                 rests > 1 ? "use one ellipsis at most." : $"give at most {x.Rank} indices; AxisIndex.NewAxis adds an axis.");
 
         var list = new List<AxisIndex>();
@@ -60,17 +61,22 @@ static class Slicing
         if (index.Does == AxisIndex.Kind.At)
         {
             if (start.Min < 0 || (extent - 1 - start).Min < 0)
-                throw new ShapeException("ASH0145", $"the index {index} is outside axis {axis} of {x.Type}, which has {extent} elements.",
-                    extent.TryGetValue(out long length) && length > 0 ? $"use an index from 0 to {length - 1}, or ^1 to ^{length} from the back." : "use an index that is within the axis whatever its symbols are.");
+                throw new ShapeException("ASH0145",
+                    $"the index {index} is outside axis {axis} of {x.Type}, which has {extent} elements.",
+                    extent.TryGetValue(out long length) && length > 0 ? $"use an index from 0 to {length - 1}, or ^1 to ^{length} from the back."
+                        : "use an index that is within the axis whatever its symbols are.");
             return new(start, 1, 1, false);
         }
 
         Extent span = index.IsCount ? index.End : (index.EndFromEnd ? extent - index.End : index.End) - start;
         if (start.Min < 0 || span.Min < 0 || (extent - start - span).Min < 0)
-            throw new ShapeException("ASH0145", $"the range {index} is not within axis {axis} of {x.Type}, which has {extent} elements.",
+            throw new ShapeException("ASH0145",
+                $"the range {index} is not within axis {axis} of {x.Type}, which has {extent} elements.",
                 "use a range that starts and ends within the axis, the start first.");
         if (index.Step == 0)
-            throw new ShapeException("ASH0146", $"the range {index} of axis {axis} of {x.Type} has the step 0.", "use a step of 1 or more, or a negative one to run backwards.");
+            throw new ShapeException("ASH0146",
+                $"the range {index} of axis {axis} of {x.Type} has the step 0.",
+                "use a step of 1 or more, or a negative one to run backwards.");
         long step = Math.Abs(index.Step);
         if (step == 1) return new(start, span, 1, index.Step < 0);
 
@@ -81,7 +87,9 @@ static class Slicing
             if ((span - 1 - rest).TryDivide(step, out var quotient)) count = quotient + 1;
         if (span == 0) (count, rest) = (0, 1);
         if (count is not { } found)
-            throw new ShapeException("ASH0146", $"how many elements a step of {step} takes from {span} is not a polynomial in its symbols.", $"declare the symbol with multipleOf: {step}.");
+            throw new ShapeException("ASH0146",
+                $"how many elements a step of {step} takes from {span} is not a polynomial in its symbols.",
+                $"declare the symbol with multipleOf: {step}.");
         return new(index.Step < 0 ? start + (rest - 1) : start, found, step, index.Step < 0);
     }
 
@@ -104,13 +112,17 @@ static class Slicing
                 continue;
             }
             if (index.Does == AxisIndex.Kind.Gather)
-                throw new ShapeException("ASH0147", $"With cannot write where a tensor of indices ({index.Indices!.Type}) points.", "use Scatter(axis, indices, updates).");
+                throw new ShapeException("ASH0147",
+                    $"With cannot write where a tensor of indices ({index.Indices!.Type}) points.",
+                    "use Scatter(axis, indices, updates).");
             cuts.Add(Resolve(x, cuts.Count, index));
             if (index.Does != AxisIndex.Kind.At) shape.Add(cuts[^1].Count);
         }
         var target = Shape.Of(shape);
         if (Shape.Broadcast(target, value.Shape) != target)
-            throw new ShapeException("ASH0142", $"With cannot stretch {value} to {target}, the part of {x.Type} that is replaced.", "give a value of that shape, or one that broadcasts to it.");
+            throw new ShapeException("ASH0142",
+                $"With cannot stretch {value} to {target}, the part of {x.Type} that is replaced.",
+                "give a value of that shape, or one that broadcasts to it.");
         var part = Nodes.Reshape(value.ToNode("With", x.DType, target), Shape.Of(cuts.Select(cut => cut.Count)));
         part = Nodes.Flip(part, [.. Enumerable.Range(0, cuts.Count).Where(axis => cuts[axis].Reversed)]);
         var mask = Nodes.Constant(1L, DType.Bool, part.Shape);

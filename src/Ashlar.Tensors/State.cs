@@ -25,7 +25,9 @@ public sealed class State
     {
         ArgumentNullException.ThrowIfNull(value);
         if (!value.Shape.IsConstant)
-            throw new ShapeException("ASH0163", $"the state '{name}' was given {value.Type}, whose shape is symbolic.", "give states fixed shapes, and slice them.");
+            throw new ShapeException("ASH0163",
+                $"the state '{name}' was given {value.Type}, whose shape is symbolic.",
+                "give states fixed shapes, and slice them.");
         (Name, DType, Shape, this.value) = (name, value.DType, value.Shape, value);
     }
 
@@ -53,9 +55,13 @@ public sealed class State
         {
             ArgumentNullException.ThrowIfNull(value);
             if (value.Shape != Shape)
-                throw new ShapeException("ASH0163", $"the state '{Name}' holds {DType.Name}{Shape}, but was assigned {value.Type}.", "reshape the value; a state keeps its shape.");
+                throw new ShapeException("ASH0163",
+                    $"the state '{Name}' holds {DType.Name}{Shape}, but was assigned {value.Type}.",
+                    "reshape the value; a state keeps its shape.");
             if (value.DType != DType)
-                throw new DTypeException("ASH0225", $"the state '{Name}' holds {DType.Name}{Shape}, but was assigned {value.Type}.", $"cast the value: x.Cast(DType.{DType}).");
+                throw new DTypeException("ASH0225",
+                    $"the state '{Name}' holds {DType.Name}{Shape}, but was assigned {value.Type}.",
+                    $"cast the value: x.Cast(DType.{DType}).");
             if (Trace.Current is { } trace)
             {
                 trace.Assign(this, value);
@@ -72,18 +78,19 @@ public sealed class State
     /// <summary>Computes tensors, and with them what states were assigned: one optimizer step becomes one program.</summary>
     internal static void RealizeWith(ReadOnlySpan<Tensor> tensors)
     {
-        var nodes = new List<Node>();
+        var wanted = new List<Tensor>();
         foreach (var tensor in tensors)
-            if (!tensor.IsRealized) nodes.Add(tensor.Node);
+            if (!tensor.IsRealized) wanted.Add(tensor);
         var values = new List<Tensor>();
         if (pending is { Count: > 0 } states)
         {
             pending = null;   // before computing: an error must not come back at every later read
             foreach (var state in states)
                 if (state.value is { } assigned) values.Add(assigned);
-            nodes.AddRange(values.Where(assigned => !assigned.IsRealized).Select(assigned => assigned.Node));
+            wanted.AddRange(values.Where(assigned => !assigned.IsRealized));
         }
-        Realizer.Realize(nodes);
+        var leaves = Realizer.Realize([.. wanted.Select(tensor => tensor.Node)]);
+        for (int i = 0; i < leaves.Length; i++) wanted[i].Accept(leaves[i]);
         foreach (var assigned in values) assigned.Cut();   // a loop of steps must not keep its whole history
     }
 

@@ -86,9 +86,13 @@ public sealed class Tensor
     {
         Trace.ForbidReading(this);
         if (buffer is { } known) return known;
-        if (Leaf.Find(Node) is null) State.RealizeWith([this]);
-        return buffer = Leaf.BufferOf(Leaf.Find(Node)!);
+        if (Leaf.Find(Node) is { } leaf) Accept(leaf);
+        else State.RealizeWith([this]);
+        return buffer!;
     }
+
+    /// <summary>Takes the memory that holds the value.</summary>
+    internal void Accept(Node leaf) => buffer = Leaf.BufferOf(leaf);
 
     /// <summary>True where the value lies in memory.</summary>
     internal bool IsRealized => buffer is not null || Leaf.Find(Node) is not null;

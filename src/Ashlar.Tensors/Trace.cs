@@ -47,12 +47,14 @@ sealed class Trace
             "return the tensor and read it after the call, or compute with tensors instead: Tensor.Where in place of if, a State for what lasts between calls.");
     }
 
-    public Tensor Read(State state) => Touch(state).Value ??= new(Touch(state).Parameter = Regions.Placeholder(state.DType, state.Shape, state.Name));
+    public Tensor Read(State state) =>
+        Touch(state).Value ??= new(Touch(state).Parameter = Regions.Placeholder(state.DType, state.Shape, state.Name));
 
     public void Assign(State state, Tensor value)
     {
         if (!Assigns)
-            throw new TraceException("ASH0402", $"the state '{state.Name}' was assigned{Where()} while '{Name}' is being recorded by Compiled.Function, which changes nothing.",
+            throw new TraceException("ASH0402",
+                $"the state '{state.Name}' was assigned{Where()} while '{Name}' is being recorded by Compiled.Function, which changes nothing.",
                 "record it with Compiled.Step, or return the new value.");
         var touched = Touch(state);
         (touched.Value, touched.IsAssigned) = (value, true);

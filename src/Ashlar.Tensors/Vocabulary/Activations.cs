@@ -43,7 +43,8 @@ public static class Activations
         /// <param name="weight">[width]; null: ones.</param>
         /// <param name="epsilon">Keeps the root from 0.</param>
         /// <remarks>The mean is kept in float32 for 16-bit inputs. Source: Zhang and Sennrich 2019, arXiv:1910.07467.</remarks>
-        public Tensor RmsNorm(Tensor? weight = null, double epsilon = 1e-6) => Composite(Op.RmsNorm, new NormAttributes(epsilon), x, weight ?? Width("RmsNorm", x, 1));
+        public Tensor RmsNorm(Tensor? weight = null, double epsilon = 1e-6) =>
+            Composite(Op.RmsNorm, new NormAttributes(epsilon), x, weight ?? Width("RmsNorm", x, 1));
 
         /// <summary>(x - mean) / sqrt(variance + epsilon) * weight + bias over the last axis</summary>
         /// <param name="weight">[width]; null: ones.</param>
@@ -81,7 +82,8 @@ public static class Activations
         /// <param name="interleaved">Pairs are neighbours; else the two halves of the axis.</param>
         /// <returns>[..., T, H, D], as this tensor.</returns>
         /// <remarks>Source: Su et al. 2021, arXiv:2104.09864.</remarks>
-        public Tensor Rope(Tensor cos, Tensor sin, bool interleaved = false) => Composite(Op.Rope, new RopeAttributes(interleaved), x, cos, sin);
+        public Tensor Rope(Tensor cos, Tensor sin, bool interleaved = false) =>
+            Composite(Op.Rope, new RopeAttributes(interleaved), x, cos, sin);
 
         /// <summary>softmax(q k^T * scale) v for every head: this tensor holds the queries, [B, T, H, D].</summary>
         /// <param name="keys">[B, S, K, D]; each key-value head serves H / K query heads.</param>
@@ -92,7 +94,9 @@ public static class Activations
         public Tensor Attention(Tensor keys, Tensor values, bool causal = false, double? scale = null)
         {
             if (x.Rank != 4)
-                throw new ShapeException("ASH0105", $"Attention needs queries [B, T, H, D], but got {x.Type}.", "split the heads first: x.Unflatten(-1, heads, -1).");
+                throw new ShapeException("ASH0105",
+                    $"Attention needs queries [B, T, H, D], but got {x.Type}.",
+                    "split the heads first: x.Unflatten(-1, heads, -1).");
             return Composite(Op.Attention, new AttentionAttributes(scale ?? 1 / Math.Sqrt(x.Shape[3].Value), causal), x, keys, values);
         }
 
@@ -102,14 +106,16 @@ public static class Activations
         /// <param name="key">A scalar that chooses among them, such as the number of the step: with it a compiled step draws anew each time.</param>
         public Tensor Dropout(double rate, long seed, Tensor? key = null)
         {
-            if (rate is < 0 or >= 1) throw new ArgumentOutOfRangeException(nameof(rate), rate, "the share that is dropped must be from 0 to below 1.");
+            if (rate is < 0 or >= 1) throw new ArgumentOutOfRangeException(nameof(rate),
+                rate, "the share that is dropped must be from 0 to below 1.");
             return rate == 0 ? x : Tensor.Where(Tensor.Bernoulli(seed, 1 - rate, x.Shape, key), x * (1 / (1 - rate)), x.ZerosLike());
         }
     }
 
     static Tensor Width(string what, Tensor x, double value) => x.Rank > 0
         ? new(Nodes.Constant(value, Promotion.Float(x.DType), [x.Shape[^1]]))
-        : throw new ShapeException("ASH0105", $"{what} needs at least one axis, but got {x.Type}.", "normalise over the last axis of a tensor.");
+        : throw new ShapeException("ASH0105",
+            $"{what} needs at least one axis, but got {x.Type}.", "normalise over the last axis of a tensor.");
 
     static Tensor Composite(Op op, Attributes? attributes, Tensor x, params ReadOnlySpan<Tensor> others)
     {

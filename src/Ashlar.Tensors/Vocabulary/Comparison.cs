@@ -79,7 +79,8 @@ public static class Comparison
         public static Tensor Where(Tensor condition, Operand a, Operand b)
         {
             if (condition.DType != DType.Bool)
-                throw new DTypeException("ASH0223", $"Where needs a bool condition, but got {condition.Type}.", "compare first, for example x > 0.");
+                throw new DTypeException("ASH0223",
+                    $"Where needs a bool condition, but got {condition.Type}.", "compare first, for example x > 0.");
             var dtype = Promotion.Type("Where", a, b);
             var shape = Promotion.Meet("Where", condition, a, b);
             return new(Nodes.Select(Nodes.Stretch(condition.Node, shape), a.ToNode("Where", dtype, shape), b.ToNode("Where", dtype, shape)));
@@ -98,7 +99,8 @@ public static class Comparison
         public Tensor IsNaN() => x.NotEqualTo(x);
 
         /// <summary>True where the element is plus or minus infinity.</summary>
-        public Tensor IsInfinity() => x.DType.IsFloat ? x.Abs().EqualTo(double.PositiveInfinity) : Tensor.Zeros(x.Shape, DType.Bool);
+        public Tensor IsInfinity() =>
+            x.DType.IsFloat ? x.Abs().EqualTo(double.PositiveInfinity) : Tensor.Zeros(x.Shape, DType.Bool);
 
         /// <summary>True where the element is neither infinite nor NaN.</summary>
         public Tensor IsFinite() => x.DType.IsFloat ? x.Abs() < double.PositiveInfinity : Tensor.Ones(x.Shape, DType.Bool);
@@ -113,6 +115,7 @@ public static class Comparison
         /// <summary>This tensor where the mask is false, <paramref name="value"/> where it is true.</summary>
         /// <param name="mask">bool; broadcasts.</param>
         /// <param name="value">Takes this tensor's element type.</param>
-        public Tensor MaskedFill(Tensor mask, Operand value) => Tensor.Where(mask, value.Tensor is { } tensor ? tensor.Cast(x.DType) : value, x);
+        public Tensor MaskedFill(Tensor mask, Operand value) =>
+            Tensor.Where(mask, value.Tensor is { } tensor ? tensor.Cast(x.DType) : value, x);
     }
 }

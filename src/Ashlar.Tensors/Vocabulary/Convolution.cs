@@ -58,25 +58,29 @@ public static class Convolution
         /// <param name="size">Elements in a window.</param>
         /// <param name="stride">Null: as the size, so that windows do not overlap.</param>
         /// <param name="padding">Elements before and after, which never win.</param>
-        public Tensor MaxPool1d(int size, int? stride = null, int padding = 0) => Pool(x, 1, size, stride ?? size, padding, greatest: true);
+        public Tensor MaxPool1d(int size, int? stride = null, int padding = 0) =>
+            Pool(x, 1, size, stride ?? size, padding, greatest: true);
 
         /// <summary>The greatest element of each window of the last two axes.</summary>
         /// <param name="size">Elements in a window along each axis.</param>
         /// <param name="stride">Null: as the size, so that windows do not overlap.</param>
         /// <param name="padding">Elements before and after, which never win.</param>
-        public Tensor MaxPool2d(int size, int? stride = null, int padding = 0) => Pool(x, 2, size, stride ?? size, padding, greatest: true);
+        public Tensor MaxPool2d(int size, int? stride = null, int padding = 0) =>
+            Pool(x, 2, size, stride ?? size, padding, greatest: true);
 
         /// <summary>The mean of each window of the last axis; padding counts as zeros.</summary>
         /// <param name="size">Elements in a window.</param>
         /// <param name="stride">Null: as the size.</param>
         /// <param name="padding">Zeros before and after.</param>
-        public Tensor AvgPool1d(int size, int? stride = null, int padding = 0) => Pool(x, 1, size, stride ?? size, padding, greatest: false);
+        public Tensor AvgPool1d(int size, int? stride = null, int padding = 0) =>
+            Pool(x, 1, size, stride ?? size, padding, greatest: false);
 
         /// <summary>The mean of each window of the last two axes; padding counts as zeros.</summary>
         /// <param name="size">Elements in a window along each axis.</param>
         /// <param name="stride">Null: as the size.</param>
         /// <param name="padding">Zeros before and after.</param>
-        public Tensor AvgPool2d(int size, int? stride = null, int padding = 0) => Pool(x, 2, size, stride ?? size, padding, greatest: false);
+        public Tensor AvgPool2d(int size, int? stride = null, int padding = 0) =>
+            Pool(x, 2, size, stride ?? size, padding, greatest: false);
     }
 
     static Tensor Convolve(string what, Tensor x, Tensor weight, Tensor? bias, int[] stride, int[] padding, int[] dilation, int groups)
@@ -100,7 +104,9 @@ public static class Convolution
     {
         Check(what, x, weight, bias, space, groups, weight.Rank > 0 ? weight.Shape[0] : 0, weight.Rank > 1 ? weight.Shape[1] * groups : 0);
         if (outputPadding < 0 || outputPadding >= Math.Max(stride, dilation))
-            throw new ShapeException("ASH0160", $"{what} was given an outputPadding of {outputPadding}, which must be less than the stride {stride} or the dilation {dilation}.", "use a smaller outputPadding.");
+            throw new ShapeException("ASH0160",
+                $"{what} was given an outputPadding of {outputPadding}, which must be less than the stride {stride} or the dilation {dilation}.",
+                "use a smaller outputPadding.");
         int[] positions = [.. Enumerable.Range(4, space)], members = [.. Enumerable.Range(4 + space, space)];
         int[] windows = [.. positions.Zip(members).SelectMany(pair => new[] { pair.First, pair.Second })];
         var grouped = x.Unflatten(1, groups, -1);
@@ -119,9 +125,12 @@ public static class Convolution
     static Tensor Pool(Tensor x, int space, int size, int stride, int padding, bool greatest)
     {
         if (x.Rank < space)
-            throw new ShapeException("ASH0105", $"a pool of {space} axes needs as many, but got {x.Type}.", "reshape the input first.");
+            throw new ShapeException("ASH0105",
+                $"a pool of {space} axes needs as many, but got {x.Type}.", "reshape the input first.");
         if (padding * 2 > size)
-            throw new ShapeException("ASH0160", $"a pool of {size} elements was given a padding of {padding}: a window could lie in it whole.", "pad by at most half the window.");
+            throw new ShapeException("ASH0160",
+                $"a pool of {size} elements was given a padding of {padding}: a window could lie in it whole.",
+                "pad by at most half the window.");
         double least = x.DType.IsFloat ? double.NegativeInfinity : Conversion.Range(x.DType).Least;
         var windows = x.Pad([.. Enumerable.Repeat(((long)padding, (long)padding), space)], PadMode.Constant, greatest ? least : 0.0);
         for (int i = 0; i < space; i++) windows = windows.Window(windows.Rank - space + i, size, stride);
@@ -130,16 +139,21 @@ public static class Convolution
         return greatest ? windows.Max(members) : windows.Mean(members);
     }
 
-    static Tensor Biased(Tensor x, Tensor? bias, int space) => bias is null ? x : x + bias.Reshape([bias.Shape[0], .. Enumerable.Repeat((Extent)1, space)]);
+    static Tensor Biased(Tensor x, Tensor? bias, int space) =>
+        bias is null ? x : x + bias.Reshape([bias.Shape[0], .. Enumerable.Repeat((Extent)1, space)]);
 
     static void Check(string what, Tensor x, Tensor weight, Tensor? bias, int space, int groups, Extent channels, Extent outputs)
     {
         if (x.Rank != space + 2 || weight.Rank != space + 2)
-            throw new ShapeException("ASH0161", $"{what} needs an input and a weight of {space + 2} axes, but got {x.Type} and {weight.Type}.", "add the batch axis with Unsqueeze(0).");
+            throw new ShapeException("ASH0161",
+                $"{what} needs an input and a weight of {space + 2} axes, but got {x.Type} and {weight.Type}.",
+                "add the batch axis with Unsqueeze(0).");
         if (x.Shape[1] != channels || groups < 1 || !x.Shape[1].TryDivide(groups, out _) || !outputs.TryDivide(groups, out _))
-            throw new ShapeException("ASH0161", $"{what} of {x.Type} by the weight {weight.Type} in {groups} groups: the channels do not fit.",
+            throw new ShapeException("ASH0161",
+                $"{what} of {x.Type} by the weight {weight.Type} in {groups} groups: the channels do not fit.",
                 $"the input has {x.Shape[1]} channels, the weight expects {channels}; both channel counts must be multiples of the groups.");
         if (bias is not null && (bias.Rank != 1 || bias.Shape[0] != outputs))
-            throw new ShapeException("ASH0161", $"{what} makes {outputs} channels, but the bias is {bias.Type}.", "give one bias per output channel.");
+            throw new ShapeException("ASH0161",
+                $"{what} makes {outputs} channels, but the bias is {bias.Type}.", "give one bias per output channel.");
     }
 }

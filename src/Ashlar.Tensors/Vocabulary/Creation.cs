@@ -32,7 +32,9 @@ public static class Creation
             int width = rows.Length == 0 ? 0 : rows[0].Length;
             for (int row = 0; row < rows.Length; row++)
                 if (rows[row].Length != width)
-                    throw new ShapeException("ASH0148", $"row {row} has {rows[row].Length} elements, but row 0 has {width}.", "pad the rows to one length; a tensor has no ragged axes.");
+                    throw new ShapeException("ASH0148",
+                        $"row {row} has {rows[row].Length} elements, but row 0 has {width}.",
+                        "pad the rows to one length; a tensor has no ragged axes.");
             return Tensor.From<T>(rows.SelectMany(row => row).ToArray(), [rows.Length, width]);
         }
 
@@ -50,7 +52,8 @@ public static class Creation
         /// <param name="shape">The extents.</param>
         /// <param name="value">A number, or a scalar tensor.</param>
         /// <param name="dtype">Null takes float32 for a number with a fraction, int32 for a whole one, a tensor's own.</param>
-        public static Tensor Full(Shape shape, Operand value, DType? dtype = null) => new(value.ToNode("Full", dtype ?? value.DType, shape));
+        public static Tensor Full(Shape shape, Operand value, DType? dtype = null) =>
+            new(value.ToNode("Full", dtype ?? value.DType, shape));
 
         /// <summary>A tensor of zeros.</summary>
         public static Tensor Zeros(Shape shape, DType dtype) => new(Nodes.Constant(0L, dtype, shape));
@@ -83,7 +86,8 @@ public static class Creation
         /// <returns>int32 where all numbers fit, else int64.</returns>
         public static Tensor Arange(long start, long stop, long step = 1)
         {
-            if (step == 0) throw new ShapeException("ASH0146", $"Arange from {start} to {stop} was given the step 0.", "use another step.");
+            if (step == 0) throw new ShapeException("ASH0146",
+                $"Arange from {start} to {stop} was given the step 0.", "use another step.");
             long count = Math.Max(0, step > 0 ? (stop - start + step - 1) / step : (start - stop - step - 1) / -step);
             bool narrow = start == (int)start && stop == (int)stop && step == (int)step;
             return Progression(start, step, count, narrow ? DType.Int32 : DType.Int64);
@@ -94,7 +98,8 @@ public static class Creation
         public static Tensor Arange(double start, double stop, double step = 1)
         {
             double count = Math.Ceiling((stop - start) / step);
-            if (!double.IsFinite(count)) throw new ShapeException("ASH0146", $"Arange from {start} to {stop} in steps of {step} has no end.", "use finite bounds and a step other than 0.");
+            if (!double.IsFinite(count)) throw new ShapeException("ASH0146",
+                $"Arange from {start} to {stop} in steps of {step} has no end.", "use finite bounds and a step other than 0.");
             return Progression(start, step, (long)Math.Max(0, count), DType.Float64).Cast(DType.Float32);
         }
 
@@ -104,7 +109,8 @@ public static class Creation
             Progression(start, count > 1 ? (stop - start) / (count - 1) : 0, count, DType.Float64).Cast(DType.Float32);
 
         /// <summary>The index of each element along one axis.</summary>
-        public static Tensor Iota(Shape shape, int axis, DType dtype = DType.Int32) => new(Nodes.Iota(shape.Axis(axis), dtype, shape));
+        public static Tensor Iota(Shape shape, int axis, DType dtype = DType.Int32) =>
+            new(Nodes.Iota(shape.Axis(axis), dtype, shape));
     }
 
     extension(Tensor x)
@@ -132,7 +138,8 @@ public static class Creation
         /// <returns>[..., classes]</returns>
         public Tensor OneHot(Extent classes, DType dtype = DType.Float32)
         {
-            if (!x.DType.IsInteger) throw new DTypeException("ASH0205", $"OneHot needs integers, but got {x.Type}.", "cast the classes to i32.");
+            if (!x.DType.IsInteger) throw new DTypeException("ASH0205",
+                $"OneHot needs integers, but got {x.Type}.", "cast the classes to i32.");
             var shape = x.Shape.Insert(x.Rank, classes);
             var index = Nodes.Broadcast(Nodes.Reshape(x.Node, x.Shape.Insert(x.Rank, 1)), shape);
             return new(Nodes.Cast(Nodes.Binary(Op.Equal, index, Nodes.Iota(x.Rank, x.DType, shape)), dtype));
@@ -147,7 +154,8 @@ public static class Creation
 
     static Tensor Triangle(Tensor x, long diagonal, bool lower)
     {
-        if (x.Rank < 2) throw new ShapeException("ASH0105", $"a triangle needs at least 2 axes, but got {x.Type}.", "reshape it to a matrix.");
+        if (x.Rank < 2) throw new ShapeException("ASH0105",
+            $"a triangle needs at least 2 axes, but got {x.Type}.", "reshape it to a matrix.");
         var row = Nodes.Iota(x.Rank - 2, DType.Int64, x.Shape) + diagonal;
         var column = Nodes.Iota(x.Rank - 1, DType.Int64, x.Shape);
         var keep = lower ? Nodes.Binary(Op.LessEqual, column, row) : Nodes.Binary(Op.LessEqual, row, column);
@@ -164,7 +172,9 @@ public static class Creation
     {
         if (shape is null) return [elements];
         if (!shape.IsConstant || shape.Elements != elements)
-            throw new ShapeException("ASH0149", $"{elements} elements cannot fill {shape}, which has {shape.Elements}.", "give a shape whose extents multiply to the number of elements.");
+            throw new ShapeException("ASH0149",
+                $"{elements} elements cannot fill {shape}, which has {shape.Elements}.",
+                "give a shape whose extents multiply to the number of elements.");
         return shape;
     }
 }

@@ -55,7 +55,8 @@ public static class Differentiation
         public Tensor Jvp(ReadOnlySpan<Tensor> inputs, ReadOnlySpan<Tensor> tangents)
         {
             if (inputs.Length != tangents.Length)
-                throw new GraphException("ASH0313", $"{inputs.Length} inputs need as many tangents, but got {tangents.Length}.", "pass one tangent per input.");
+                throw new GraphException("ASH0313",
+                    $"{inputs.Length} inputs need as many tangents, but got {tangents.Length}.", "pass one tangent per input.");
             var (nodes, directions) = (new List<Node>(), new List<Node>());
             for (int i = 0; i < inputs.Length; i++)
                 foreach (var node in inputs[i].Identities)

@@ -42,10 +42,12 @@ public static class Indexing
         public Tensor Scatter(int axis, Tensor indices, Operand updates) => Scattered(x, axis, indices, updates, ScatterMode.Set);
 
         /// <summary>A copy with <paramref name="updates"/> added where the indices point.</summary>
-        public Tensor ScatterAdd(int axis, Tensor indices, Operand updates) => Scattered(x, axis, indices, updates, ScatterMode.Add);
+        public Tensor ScatterAdd(int axis, Tensor indices, Operand updates) =>
+            Scattered(x, axis, indices, updates, ScatterMode.Add);
 
         /// <summary>A copy that keeps the greatest of the old value and the updates where the indices point.</summary>
-        public Tensor ScatterMax(int axis, Tensor indices, Operand updates) => Scattered(x, axis, indices, updates, ScatterMode.Max);
+        public Tensor ScatterMax(int axis, Tensor indices, Operand updates) =>
+            Scattered(x, axis, indices, updates, ScatterMode.Max);
 
         /// <summary>How often each class occurs.</summary>
         /// <param name="classes">Elements are from 0 to below this.</param>
@@ -58,7 +60,9 @@ public static class Indexing
         axis = x.Shape.Axis(axis);
         var lined = Lined("Scatter", x, indices, axis);
         if (Shape.Broadcast(lined.Shape, updates.Shape) != lined.Shape)
-            throw new ShapeException("ASH0121", $"Scatter needs updates that broadcast to the indices {lined.DType.Name}{lined.Shape}, but got {updates}.", "give one update per index.");
+            throw new ShapeException("ASH0121",
+                $"Scatter needs updates that broadcast to the indices {lined.DType.Name}{lined.Shape}, but got {updates}.",
+                "give one update per index.");
         return new(Nodes.Scatter(x.Node, lined, updates.ToNode("Scatter", x.DType, lined.Shape), axis, mode));
     }
 
@@ -67,7 +71,8 @@ public static class Indexing
     {
         Index(what, indices);
         if (indices.Rank != x.Rank || Shape.Broadcast(indices.Shape.With(axis, 1), x.Shape.With(axis, 1)) != x.Shape.With(axis, 1))
-            throw new ShapeException("ASH0122", $"{what} along axis {axis} of {x.Type} needs indices like it but for that axis, and got {indices.Type}.",
+            throw new ShapeException("ASH0122",
+                $"{what} along axis {axis} of {x.Type} needs indices like it but for that axis, and got {indices.Type}.",
                 indices.Rank == 1 && what == "Gather" ? "use Take to read whole slices." : "add axes with Unsqueeze, so that the other axes are equal or 1.");
         return Nodes.Broadcast(indices.Node, x.Shape.With(axis, indices.Shape[axis]));
     }
@@ -76,8 +81,10 @@ public static class Indexing
     {
         DType.Int32 or DType.Int64 => indices,
         DType.UInt8 or DType.Int8 or DType.Int16 => indices.Cast(DType.Int32),
-        DType.Bool => throw new DTypeException("ASH0205", $"{what} was given a mask, {indices.Type}: how many elements it chooses would not be known before it runs.",
+        DType.Bool => throw new DTypeException("ASH0205",
+            $"{what} was given a mask, {indices.Type}: how many elements it chooses would not be known before it runs.",
             "use Where or MaskedFill, which keep the shape."),
-        _ => throw new DTypeException("ASH0205", $"{what} needs integer indices, but got {indices.Type}.", "cast the indices to i32."),
+        _ => throw new DTypeException("ASH0205",
+            $"{what} needs integer indices, but got {indices.Type}.", "cast the indices to i32."),
     };
 }

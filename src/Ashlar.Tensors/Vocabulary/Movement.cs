@@ -46,7 +46,8 @@ public static class Movement
             for (int i = 0; i < shape.Length; i++)
                 if (shape[i] != -1) known *= shape[i];
                 else if (open < 0) open = i;
-                else throw new ShapeException("ASH0152", $"Reshape of {x.Type} was given -1 twice.", "leave at most one extent open.");
+                else throw new ShapeException("ASH0152",
+                    $"Reshape of {x.Type} was given -1 twice.", "leave at most one extent open.");
             var extents = shape.ToArray();
             if (open >= 0)
                 extents[open] = x.Shape.Elements.TryDivide(known, out var rest) ? rest : throw new ShapeException("ASH0107",
@@ -65,7 +66,8 @@ public static class Movement
         {
             if (x.Rank == 0) return x.Reshape(1);
             (first, last) = (x.Shape.Axis(first), x.Shape.Axis(last));
-            if (last < first) throw new ShapeException("ASH0143", $"Flatten of {x.Type} from axis {first} to axis {last} runs backwards.", "name the first axis first.");
+            if (last < first) throw new ShapeException("ASH0143",
+                $"Flatten of {x.Type} from axis {first} to axis {last} runs backwards.", "name the first axis first.");
             return x.Reshape([.. x.Shape[..first], x.Shape[first..(last + 1)].Elements, .. x.Shape[(last + 1)..]]);
         }
 
@@ -109,7 +111,9 @@ public static class Movement
             int[] named = axes.Length == 0 ? [.. Enumerable.Range(0, x.Rank).Where(axis => x.Shape[axis] == 1)] : Promotion.Axes(x, axes);
             foreach (int axis in named)
                 if (x.Shape[axis] != 1)
-                    throw new ShapeException("ASH0153", $"Squeeze cannot remove axis {axis} of {x.Type}, which has {x.Shape[axis]} elements.", "squeeze axes of extent 1 alone.");
+                    throw new ShapeException("ASH0153",
+                        $"Squeeze cannot remove axis {axis} of {x.Type}, which has {x.Shape[axis]} elements.",
+                        "squeeze axes of extent 1 alone.");
             return x.Reshape([.. x.Shape.Where((_, axis) => !named.Contains(axis))]);
         }
 
@@ -117,7 +121,8 @@ public static class Movement
         public Tensor Unsqueeze(int axis)
         {
             if (axis < -x.Rank - 1 || axis > x.Rank)
-                throw new ShapeException("ASH0103", $"Unsqueeze cannot add axis {axis} to {x.Type}.", $"use an axis from {-x.Rank - 1} to {x.Rank}.");
+                throw new ShapeException("ASH0103",
+                    $"Unsqueeze cannot add axis {axis} to {x.Type}.", $"use an axis from {-x.Rank - 1} to {x.Rank}.");
             return x.Reshape([.. x.Shape.Insert(axis < 0 ? axis + x.Rank + 1 : axis, 1)]);
         }
 
@@ -126,7 +131,9 @@ public static class Movement
         {
             var target = Shape.Create(shape);
             if (Shape.Broadcast(x.Shape, target) != target)
-                throw new ShapeException("ASH0142", $"BroadcastTo cannot stretch {x.Type} to {target}.", "every axis, aligned at the last, must be equal or have the extent 1.");
+                throw new ShapeException("ASH0142",
+                    $"BroadcastTo cannot stretch {x.Type} to {target}.",
+                    "every axis, aligned at the last, must be equal or have the extent 1.");
             return new(Nodes.Stretch(x.Node, target));
         }
 
@@ -147,7 +154,9 @@ public static class Movement
         public Tensor Slice(int axis, long? start = null, long? stop = null, long step = 1)
         {
             axis = x.Shape.Axis(axis);
-            if (step == 0) throw new ShapeException("ASH0146", $"Slice of axis {axis} of {x.Type} was given the step 0.", "use a step of 1 or more, or a negative one to run backwards.");
+            if (step == 0) throw new ShapeException("ASH0146",
+                $"Slice of axis {axis} of {x.Type} was given the step 0.",
+                "use a step of 1 or more, or a negative one to run backwards.");
             long length = x.Shape[axis].Value;
             long Inside(long at, long least, long greatest) => Math.Clamp(at < 0 ? at + length : at, least, greatest);
             long from, count;
@@ -164,7 +173,8 @@ public static class Movement
         }
 
         /// <summary><paramref name="count"/> elements of one axis; both numbers may be symbolic.</summary>
-        public Tensor Narrow(int axis, Extent start, Extent count) => new(Nodes.SliceAxis(x.Node, x.Shape.Axis(axis), start, count));
+        public Tensor Narrow(int axis, Extent start, Extent count) =>
+            new(Nodes.SliceAxis(x.Node, x.Shape.Axis(axis), start, count));
 
         /// <summary>Cuts an axis into parts of these lengths.</summary>
         /// <exception cref="ShapeException">The lengths do not add up to the axis.</exception>
@@ -179,7 +189,9 @@ public static class Movement
                 start += length;
             }
             if (start != x.Shape[axis])
-                throw new ShapeException("ASH0154", $"Split of axis {axis} of {x.Type} was given lengths that add up to {start}.", $"give lengths that add up to {x.Shape[axis]}.");
+                throw new ShapeException("ASH0154",
+                    $"Split of axis {axis} of {x.Type} was given lengths that add up to {start}.",
+                    $"give lengths that add up to {x.Shape[axis]}.");
             return [.. parts.Select(part => x.Narrow(axis, part.Start, part.Count))];
         }
 
@@ -189,7 +201,9 @@ public static class Movement
         {
             axis = x.Shape.Axis(axis);
             if (parts < 1 || !x.Shape[axis].TryDivide(parts, out var length))
-                throw new ShapeException("ASH0154", $"Chunk cannot cut axis {axis} of {x.Type} into {parts} equal parts.", "choose a number of parts that divides the axis, or use Split with lengths.");
+                throw new ShapeException("ASH0154",
+                    $"Chunk cannot cut axis {axis} of {x.Type} into {parts} equal parts.",
+                    "choose a number of parts that divides the axis, or use Split with lengths.");
             return [.. Enumerable.Range(0, parts).Select(part => x.Narrow(axis, part * length, length))];
         }
 
@@ -249,7 +263,8 @@ public static class Movement
         public Tensor Pad(ReadOnlySpan<(long Before, long After)> widths, PadMode mode = PadMode.Constant, Operand? value = null)
         {
             if (widths.Length > x.Rank)
-                throw new ShapeException("ASH0155", $"Pad of {x.Type} was given {widths.Length} widths for {x.Rank} axes.", "give one pair per axis at most.");
+                throw new ShapeException("ASH0155",
+                    $"Pad of {x.Type} was given {widths.Length} widths for {x.Rank} axes.", "give one pair per axis at most.");
             int skip = x.Rank - widths.Length;
             var result = x;
             if (mode == PadMode.Constant)
@@ -273,14 +288,16 @@ public static class Movement
         /// <param name="size">Elements in a window.</param>
         /// <param name="stride">Elements from one window to the next.</param>
         /// <param name="dilation">Elements from one member of a window to the next.</param>
-        public Tensor Window(int axis, long size, long stride = 1, long dilation = 1) => new(Nodes.Window(x.Node, x.Shape.Axis(axis), size, stride, dilation));
+        public Tensor Window(int axis, long size, long stride = 1, long dilation = 1) =>
+            new(Nodes.Window(x.Node, x.Shape.Axis(axis), size, stride, dilation));
 
         /// <summary>Sums windows back onto an axis: the adjoint of Window.</summary>
         /// <param name="axis">The axis of positions; the one after it holds the windows' members.</param>
         /// <param name="length">The length of the axis that results.</param>
         /// <param name="stride">Elements from one window to the next.</param>
         /// <param name="dilation">Elements from one member of a window to the next.</param>
-        public Tensor Fold(int axis, Extent length, long stride = 1, long dilation = 1) => new(Nodes.Fold(x.Node, x.Shape.Axis(axis), length, stride, dilation));
+        public Tensor Fold(int axis, Extent length, long stride = 1, long dilation = 1) =>
+            new(Nodes.Fold(x.Node, x.Shape.Axis(axis), length, stride, dilation));
 
         /// <summary>The diagonal of two axes, which vanish; it becomes the last axis.</summary>
         /// <param name="offset">Which one: 0 the main one, positive ones above it.</param>
@@ -288,9 +305,11 @@ public static class Movement
         /// <param name="second">The axis of columns.</param>
         public Tensor Diagonal(long offset = 0, int first = -2, int second = -1)
         {
-            if (x.Rank < 2) throw new ShapeException("ASH0105", $"Diagonal needs at least 2 axes, but got {x.Type}.", "reshape it to a matrix.");
+            if (x.Rank < 2) throw new ShapeException("ASH0105",
+                $"Diagonal needs at least 2 axes, but got {x.Type}.", "reshape it to a matrix.");
             (first, second) = (x.Shape.Axis(first), x.Shape.Axis(second));
-            if (first == second) throw new ShapeException("ASH0143", $"Diagonal of {x.Type} was given axis {first} twice.", "name two axes.");
+            if (first == second) throw new ShapeException("ASH0143",
+                $"Diagonal of {x.Type} was given axis {first} twice.", "name two axes.");
             var matrix = x.Permute([.. Enumerable.Range(0, x.Rank).Where(axis => axis != first && axis != second), first, second]);
             var (rows, columns) = (matrix.Shape[^2].Value, matrix.Shape[^1].Value);
             if (offset > 0) (matrix, columns) = (matrix.Narrow(-1, Math.Min(offset, columns), Math.Max(0, columns - offset)), Math.Max(0, columns - offset));
@@ -308,7 +327,8 @@ public static class Movement
         var extent = x.Shape[axis];
         long least = mode switch { PadMode.Reflect => Math.Max(before, after) + 1, PadMode.Circular => Math.Max(before, after), _ => 1 };
         if (before < 0 || after < 0 || extent.Min < least)
-            throw new ShapeException("ASH0156", $"Pad cannot add {before} and {after} elements to axis {axis} of {x.Type} by {mode}: it needs at least {least} there.",
+            throw new ShapeException("ASH0156",
+                $"Pad cannot add {before} and {after} elements to axis {axis} of {x.Type} by {mode}: it needs at least {least} there.",
                 "use smaller widths, or PadMode.Constant.");
         Tensor front = mode switch
         {

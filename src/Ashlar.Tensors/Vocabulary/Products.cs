@@ -41,16 +41,21 @@ public static class Products
         public Tensor MatMul(Tensor b)
         {
             if (a.Rank == 0 || b.Rank == 0)
-                throw new ShapeException("ASH0159", $"MatMul needs at least one axis on each side, but got {a.Type} and {b.Type}.", "multiply by a scalar with *.");
+                throw new ShapeException("ASH0159",
+                    $"MatMul needs at least one axis on each side, but got {a.Type} and {b.Type}.",
+                    "multiply by a scalar with *.");
             var inner = b.Shape[b.Rank == 1 ? 0 : b.Rank - 2];
             if (a.Shape[^1] != inner)
-                throw new ShapeException("ASH0159", $"MatMul cannot multiply {a.Type} by {b.Type}: the last axis of the first is {a.Shape[^1]} long, the one it meets is {inner}.",
+                throw new ShapeException("ASH0159",
+                    $"MatMul cannot multiply {a.Type} by {b.Type}: the last axis of the first is {a.Shape[^1]} long, the one it meets is {inner}.",
                     b.Rank > 1 && a.Shape[^1] == b.Shape[^1] ? "transpose the second: a.MatMul(b.Transpose())."
                     : a.Rank > 1 && a.Shape[^2] == inner ? "transpose the first: a.Transpose().MatMul(b)." : "check the layer's width: [M, K] times [K, N].");
             // K, M and N have the labels 0, 1 and 2; leading axes are numbered from the last, below 0
             int leadA = Math.Max(0, a.Rank - 2), leadB = Math.Max(0, b.Rank - 2), lead = Math.Max(leadA, leadB);
             if (Shape.Broadcast(a.Shape[..leadA], b.Shape[..leadB]) is null)
-                throw new ShapeException("ASH0142", $"MatMul cannot broadcast the leading axes of {a.Type} and {b.Type}.", "make them equal, or 1 where one matrix repeats.");
+                throw new ShapeException("ASH0142",
+                    $"MatMul cannot broadcast the leading axes of {a.Type} and {b.Type}.",
+                    "make them equal, or 1 where one matrix repeats.");
             int[] left = [.. Enumerable.Range(-leadA, leadA), .. a.Rank > 1 ? [1] : (int[])[], 0];
             int[] right = [.. Enumerable.Range(-leadB, leadB), 0, .. b.Rank > 1 ? [2] : (int[])[]];
             int[] keep = [.. Enumerable.Range(-lead, lead), .. a.Rank > 1 ? [1] : (int[])[], .. b.Rank > 1 ? [2] : (int[])[]];
@@ -71,13 +76,17 @@ public static class Products
         public Tensor TensorDot(Tensor b, ReadOnlySpan<int> axesA, ReadOnlySpan<int> axesB)
         {
             if (axesA.Length != axesB.Length)
-                throw new ShapeException("ASH0123", $"TensorDot of {a.Type} and {b.Type} was given {axesA.Length} and {axesB.Length} axes.", "name as many on each side.");
+                throw new ShapeException("ASH0123",
+                    $"TensorDot of {a.Type} and {b.Type} was given {axesA.Length} and {axesB.Length} axes.",
+                    "name as many on each side.");
             int[] left = [.. Enumerable.Range(0, a.Rank)], right = [.. Enumerable.Range(a.Rank, b.Rank)];
             for (int i = 0; i < axesA.Length; i++)
             {
                 int first = a.Shape.Axis(axesA[i]), second = b.Shape.Axis(axesB[i]);
                 if (a.Shape[first] != b.Shape[second])
-                    throw new ShapeException("ASH0124", $"TensorDot pairs axis {first} of {a.Type} with axis {second} of {b.Type}, but {a.Shape[first]} is not {b.Shape[second]}.", "name axes of equal extent.");
+                    throw new ShapeException("ASH0124",
+                        $"TensorDot pairs axis {first} of {a.Type} with axis {second} of {b.Type}, but {a.Shape[first]} is not {b.Shape[second]}.",
+                        "name axes of equal extent.");
                 right[second] = left[first];
             }
             int[] keep = [.. left.Where(label => !right.Contains(label)), .. right.Where(label => !left.Contains(label))];
@@ -107,7 +116,9 @@ public static class Products
             if (first == second) continue;
             int label = labels[second];
             if (x.Shape[first] != x.Shape[second])
-                throw new ShapeException("ASH0158", $"the einsum label '{(char)label}' is repeated in {x.Type}, but axes {first} and {second} differ.", "a diagonal needs equal extents.");
+                throw new ShapeException("ASH0158",
+                    $"the einsum label '{(char)label}' is repeated in {x.Type}, but axes {first} and {second} differ.",
+                    "a diagonal needs equal extents.");
             x = x.Diagonal(0, first, second);
             labels = [.. labels.Where((_, axis) => axis != first && axis != second), label];
             second = labels.Length;

@@ -17,10 +17,12 @@ public static class RandomNumbers
         /// <param name="shape">The extents.</param>
         /// <param name="dtype">A float type. Each has as many random bits as it has bits of precision.</param>
         /// <param name="key">An integer scalar that chooses among the numbers of a seed.</param>
-        public static Tensor Random(long seed, Shape shape, DType dtype = DType.Float32, Tensor? key = null) => Uniform(seed, 0, shape, dtype, key);
+        public static Tensor Random(long seed, Shape shape, DType dtype = DType.Float32, Tensor? key = null) =>
+            Uniform(seed, 0, shape, dtype, key);
 
         /// <summary>Normally distributed float32 numbers of mean 0 and deviation 1.</summary>
-        public static Tensor RandomNormal(long seed, params ReadOnlySpan<Extent> shape) => Tensor.RandomNormal(seed, Shape.Create(shape));
+        public static Tensor RandomNormal(long seed, params ReadOnlySpan<Extent> shape) =>
+            Tensor.RandomNormal(seed, Shape.Create(shape));
 
         /// <summary>Normally distributed numbers of mean 0 and deviation 1.</summary>
         /// <param name="seed">Which numbers.</param>
@@ -46,7 +48,8 @@ public static class RandomNumbers
         {
             if (high <= low || high - low > 1L << 53)
                 throw new ArgumentOutOfRangeException(nameof(high), high, $"must be above {low}, by at most 2^53.");
-            if (!dtype.IsInteger) throw new DTypeException("ASH0205", $"RandomInt cannot make {dtype.Name}.", "choose an integer type, or cast the result.");
+            if (!dtype.IsInteger) throw new DTypeException("ASH0205",
+                $"RandomInt cannot make {dtype.Name}.", "choose an integer type, or cast the result.");
             var scaled = (Uniform(seed, 0, shape, DType.Float64, key) * (high - low)).Floor();
             return (scaled.Cast(DType.Int64) + low).Cast(dtype);
         }
@@ -60,7 +63,8 @@ public static class RandomNumbers
         /// <param name="probability">From 0 to 1.</param>
         /// <param name="shape">The extents.</param>
         /// <param name="key">An integer scalar that chooses among the numbers of a seed.</param>
-        public static Tensor Bernoulli(long seed, Operand probability, Shape shape, Tensor? key = null) => Uniform(seed, 0, shape, DType.Float32, key) < probability;
+        public static Tensor Bernoulli(long seed, Operand probability, Shape shape, Tensor? key = null) =>
+            Uniform(seed, 0, shape, DType.Float32, key) < probability;
     }
 
     static Tensor Uniform(long seed, int stream, Shape shape, DType dtype, Tensor? key)
@@ -84,7 +88,8 @@ public static class RandomNumbers
         if (key is not null)
         {
             if (!key.DType.IsInteger || key.Shape.Elements != 1)
-                throw new DTypeException("ASH0224", $"a random key must be one integer, but got {key.Type}.", "pass a scalar such as the number of the step.");
+                throw new DTypeException("ASH0224",
+                    $"a random key must be one integer, but got {key.Type}.", "pass a scalar such as the number of the step.");
             var counter = Nodes.Cast(Nodes.Reshape(key.Node, Shape.Scalar), DType.Int32);
             var flipped = Nodes.Unary(Op.Not, second);   // another key pair for the second word
             (first, second) = (Nodes.RandomBits(first, second, counter), Nodes.RandomBits(first, flipped, counter));
@@ -95,5 +100,6 @@ public static class RandomNumbers
     }
 
     static DType Float(DType dtype) =>
-        dtype.IsFloat ? dtype : throw new DTypeException("ASH0203", $"random real numbers cannot be {dtype.Name}.", "choose a float type, or use RandomInt.");
+        dtype.IsFloat ? dtype : throw new DTypeException("ASH0203",
+            $"random real numbers cannot be {dtype.Name}.", "choose a float type, or use RandomInt.");
 }

@@ -13,25 +13,29 @@ public static class Reductions
         public Tensor Sum(int axis, bool keepAxis = false) => x.Sum([axis], keepAxis);
 
         /// <summary>The sum over several axes; none names all.</summary>
-        public Tensor Sum(ReadOnlySpan<int> axes = default, bool keepAxis = false) => Reduce(Op.ReduceSum, x.Cast(Promotion.Sum(x.DType)), axes, keepAxis);
+        public Tensor Sum(ReadOnlySpan<int> axes = default, bool keepAxis = false) =>
+            Reduce(Op.ReduceSum, x.Cast(Promotion.Sum(x.DType)), axes, keepAxis);
 
         /// <summary>The product.</summary>
         public Tensor Prod(int axis, bool keepAxis = false) => x.Prod([axis], keepAxis);
 
         /// <summary>The product over several axes; none names all.</summary>
-        public Tensor Prod(ReadOnlySpan<int> axes = default, bool keepAxis = false) => Reduce(Op.ReduceProd, x.Cast(Promotion.Sum(x.DType)), axes, keepAxis);
+        public Tensor Prod(ReadOnlySpan<int> axes = default, bool keepAxis = false) =>
+            Reduce(Op.ReduceProd, x.Cast(Promotion.Sum(x.DType)), axes, keepAxis);
 
         /// <summary>The greatest element; NaN wins.</summary>
         public Tensor Max(int axis, bool keepAxis = false) => x.Max([axis], keepAxis);
 
         /// <summary>The greatest element over several axes; none names all.</summary>
-        public Tensor Max(ReadOnlySpan<int> axes = default, bool keepAxis = false) => Extreme(Op.ReduceMax, "Max", x, axes, keepAxis);
+        public Tensor Max(ReadOnlySpan<int> axes = default, bool keepAxis = false) =>
+            Extreme(Op.ReduceMax, "Max", x, axes, keepAxis);
 
         /// <summary>The least element; NaN wins.</summary>
         public Tensor Min(int axis, bool keepAxis = false) => x.Min([axis], keepAxis);
 
         /// <summary>The least element over several axes; none names all.</summary>
-        public Tensor Min(ReadOnlySpan<int> axes = default, bool keepAxis = false) => Extreme(Op.ReduceMin, "Min", x, axes, keepAxis);
+        public Tensor Min(ReadOnlySpan<int> axes = default, bool keepAxis = false) =>
+            Extreme(Op.ReduceMin, "Min", x, axes, keepAxis);
 
         /// <summary>The arithmetic mean; integers give float32.</summary>
         public Tensor Mean(int axis, bool keepAxis = false) => x.Mean([axis], keepAxis);
@@ -58,10 +62,12 @@ public static class Reductions
         }
 
         /// <summary>The square root of the variance.</summary>
-        public Tensor StandardDeviation(int axis, bool keepAxis = false, int correction = 0) => x.Variance([axis], keepAxis, correction).Sqrt();
+        public Tensor StandardDeviation(int axis, bool keepAxis = false, int correction = 0) =>
+            x.Variance([axis], keepAxis, correction).Sqrt();
 
         /// <summary>The square root of the variance over several axes; none names all.</summary>
-        public Tensor StandardDeviation(ReadOnlySpan<int> axes = default, bool keepAxis = false, int correction = 0) => x.Variance(axes, keepAxis, correction).Sqrt();
+        public Tensor StandardDeviation(ReadOnlySpan<int> axes = default, bool keepAxis = false, int correction = 0) =>
+            x.Variance(axes, keepAxis, correction).Sqrt();
 
         /// <summary>The length of the vector along an axis.</summary>
         /// <param name="axis">The axis.</param>
@@ -95,17 +101,20 @@ public static class Reductions
         public Tensor Any(int axis, bool keepAxis = false) => x.Any([axis], keepAxis);
 
         /// <summary>True where any element over several axes is true; none names all.</summary>
-        public Tensor Any(ReadOnlySpan<int> axes = default, bool keepAxis = false) => Reduce(Op.ReduceMax, x.Cast(DType.Bool).Cast(DType.UInt8), axes, keepAxis).Cast(DType.Bool);
+        public Tensor Any(ReadOnlySpan<int> axes = default, bool keepAxis = false) =>
+            Reduce(Op.ReduceMax, x.Cast(DType.Bool).Cast(DType.UInt8), axes, keepAxis).Cast(DType.Bool);
 
         /// <summary>True where all elements are true.</summary>
         public Tensor All(int axis, bool keepAxis = false) => x.All([axis], keepAxis);
 
         /// <summary>True where all elements over several axes are true; none names all.</summary>
-        public Tensor All(ReadOnlySpan<int> axes = default, bool keepAxis = false) => Reduce(Op.ReduceMin, x.Cast(DType.Bool).Cast(DType.UInt8), axes, keepAxis).Cast(DType.Bool);
+        public Tensor All(ReadOnlySpan<int> axes = default, bool keepAxis = false) =>
+            Reduce(Op.ReduceMin, x.Cast(DType.Bool).Cast(DType.UInt8), axes, keepAxis).Cast(DType.Bool);
 
         /// <summary>How many elements are not 0.</summary>
         /// <returns>int64</returns>
-        public Tensor CountNonZero(ReadOnlySpan<int> axes = default, bool keepAxis = false) => x.Cast(DType.Bool).Sum(axes, keepAxis);
+        public Tensor CountNonZero(ReadOnlySpan<int> axes = default, bool keepAxis = false) =>
+            x.Cast(DType.Bool).Sum(axes, keepAxis);
 
         /// <summary>The index of the greatest element, the first of equals; NaN wins.</summary>
         /// <param name="axis">Null searches all elements in row-major order.</param>
@@ -122,17 +131,20 @@ public static class Reductions
         /// <summary>The sum of the elements so far along an axis.</summary>
         /// <param name="axis">The axis.</param>
         /// <param name="reverse">Starts at the end.</param>
-        public Tensor CumSum(int axis, bool reverse = false) => new(Nodes.Scan(Op.CumSum, Nodes.Cast(x.Node, Promotion.Sum(x.DType)), x.Shape.Axis(axis), reverse));
+        public Tensor CumSum(int axis, bool reverse = false) =>
+            new(Nodes.Scan(Op.CumSum, Nodes.Cast(x.Node, Promotion.Sum(x.DType)), x.Shape.Axis(axis), reverse));
 
         /// <summary>The product of the elements so far along an axis.</summary>
         /// <param name="axis">The axis.</param>
         /// <param name="reverse">Starts at the end.</param>
-        public Tensor CumProd(int axis, bool reverse = false) => new(Nodes.Scan(Op.CumProd, Nodes.Cast(x.Node, Promotion.Sum(x.DType)), x.Shape.Axis(axis), reverse));
+        public Tensor CumProd(int axis, bool reverse = false) =>
+            new(Nodes.Scan(Op.CumProd, Nodes.Cast(x.Node, Promotion.Sum(x.DType)), x.Shape.Axis(axis), reverse));
 
         /// <summary>The greatest element so far along an axis.</summary>
         /// <param name="axis">The axis.</param>
         /// <param name="reverse">Starts at the end.</param>
-        public Tensor CumMax(int axis, bool reverse = false) => new(Nodes.Scan(Op.CumMax, Nodes.Cast(x.Node, Promotion.Number(x.DType)), x.Shape.Axis(axis), reverse));
+        public Tensor CumMax(int axis, bool reverse = false) =>
+            new(Nodes.Scan(Op.CumMax, Nodes.Cast(x.Node, Promotion.Number(x.DType)), x.Shape.Axis(axis), reverse));
 
         /// <summary>The least element so far along an axis.</summary>
         /// <param name="axis">The axis.</param>
@@ -153,7 +165,9 @@ public static class Reductions
     static Tensor Extreme(Op op, string what, Tensor x, ReadOnlySpan<int> axes, bool keepAxis)
     {
         if (Count(x, axes).Min < 1)
-            throw new ShapeException("ASH0120", $"{what} of {x.Type} over [{string.Join(", ", axes.ToArray())}] may have no element, and then no value.", "give the axes a least extent of 1.");
+            throw new ShapeException("ASH0120",
+                $"{what} of {x.Type} over [{string.Join(", ", axes.ToArray())}] may have no element, and then no value.",
+                "give the axes a least extent of 1.");
         return x.DType == DType.Bool ? Reduce(op, x.Cast(DType.UInt8), axes, keepAxis).Cast(DType.Bool) : Reduce(op, x, axes, keepAxis);
     }
 
@@ -169,7 +183,8 @@ public static class Reductions
         return keepAxis ? found.Unsqueeze(at) : found;
     }
 
-    static Extent Count(Tensor x, ReadOnlySpan<int> axes) => Extent.Product(Promotion.Axes(x, axes).Select(axis => x.Shape[axis]));
+    static Extent Count(Tensor x, ReadOnlySpan<int> axes) =>
+        Extent.Product(Promotion.Axes(x, axes).Select(axis => x.Shape[axis]));
 
     static Shape Without(Tensor x, ReadOnlySpan<int> axes)
     {

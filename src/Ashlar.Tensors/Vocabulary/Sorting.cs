@@ -10,7 +10,8 @@ public static class Sorting
 
         /// <summary>The indices that put an axis in order.</summary>
         /// <returns>int32, shaped like this tensor.</returns>
-        public Tensor ArgSort(int axis = -1, bool descending = false) => new(Nodes.ArgSort(x.Node, x.Shape.Axis(axis), descending));
+        public Tensor ArgSort(int axis = -1, bool descending = false) =>
+            new(Nodes.ArgSort(x.Node, x.Shape.Axis(axis), descending));
 
         /// <summary>The greatest (or least) elements of an axis, in order, and where they are.</summary>
         /// <param name="count">How many.</param>
@@ -21,7 +22,9 @@ public static class Sorting
         {
             int at = x.Shape.Axis(axis);
             if (count.Min < 0 || (x.Shape[at] - count).Min < 0)
-                throw new ShapeException("ASH0157", $"TopK cannot take {count} of axis {at} of {x.Type}, which has {x.Shape[at]} elements.", "take at most as many as there are.");
+                throw new ShapeException("ASH0157",
+                    $"TopK cannot take {count} of axis {at} of {x.Type}, which has {x.Shape[at]} elements.",
+                    "take at most as many as there are.");
             var indices = x.ArgSort(at, largest).Narrow(at, 0, count);
             return (x.Gather(at, indices), indices);
         }
@@ -39,7 +42,8 @@ public static class Sorting
         /// <returns>int64, shaped like <paramref name="values"/>.</returns>
         public Tensor SearchSorted(Tensor values, bool right = false)
         {
-            if (x.Rank != 1) throw new ShapeException("ASH0105", $"SearchSorted needs one sorted axis, but got {x.Type}.", "pass a vector.");
+            if (x.Rank != 1) throw new ShapeException("ASH0105",
+                $"SearchSorted needs one sorted axis, but got {x.Type}.", "pass a vector.");
             var column = values.Unsqueeze(-1);
             return (right ? x <= column : x < column).Sum(-1);
         }

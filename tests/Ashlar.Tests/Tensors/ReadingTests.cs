@@ -19,6 +19,7 @@ public abstract class ReadingTests(Device device) : DeviceTests(new Device(devic
         var memory = y.AsMemory<float>();
         Assert.Equal(8, memory.Span[3]);
         using (memory.Pin()) Assert.Equal(4, memory.Length);
+        Assert.Equal(20, (x * 2).Read((ReadOnlySpan<float> elements) => elements[0] + elements[1] + elements[2] + elements[3]));
         GC.KeepAlive(y);
     }
 
@@ -85,6 +86,29 @@ public abstract class ReadingTests(Device device) : DeviceTests(new Device(devic
         var error = Fails<OutOfMemoryOnDeviceException>(() => Tensor.Zeros(1L << 44).ToArray<float>(), "ASH0701");
         Assert.Contains("bytes", error.Message, StringComparison.Ordinal);
         Fails<OutOfMemoryOnDeviceException>(() => Tensor.Zeros(1L << 40, 1L << 40).Realize(), "ASH0701", "64 bits");
+    }
+
+    [Fact]
+    public async Task Temporaries_KeepTheirMemory_WhileTheyAreRead()
+    {
+        using var stop = new CancellationTokenSource();
+        var collector = Task.Run(() =>
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                GC.Collect();
+                GC.WaitForPendingFinalizers();
+            }
+        });
+        var ones = new float[20_000];
+        Array.Fill(ones, 1);
+        for (int i = 0; i < 60; i++)
+        {
+            Assert.Equal(ones, Tensor.From<float>(ones).ToArray<float>());
+            Assert.Equal(1, Tensor.From([1f]).Item<double>());
+        }
+        await stop.CancelAsync();
+        await collector;
     }
 
     [Fact]
