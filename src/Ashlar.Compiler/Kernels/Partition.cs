@@ -169,7 +169,7 @@ sealed class Partition
         if (Views.Of(roots, rows, columns, IsForeign) is not { } views || views.Cost > GreatestCost || views.Reads + roots.Count > MostBuffers) return null;
 
         var joined = new Kernel { Kind = kind, Roots = roots, Rows = rows, Columns = columns, Anchor = producer.Anchor };
-        joined.Roots.RemoveAll(root => !results.Contains(root) && IsUsedOnlyBy(root, views.Members, roots));
+        joined.Roots.RemoveAll(root => !results.Contains(root) && IsUsedOnlyBy(root, views.Members, roots) && !IsReadElsewhere(root));
         foreach (var root in roots) owner[root] = joined;
         foreach (var inner in (IEnumerable<Node>)[.. producer.Inner, .. consumer.Inner, .. producer.Roots, .. consumer.Roots])
             if (!joined.Roots.Contains(inner)) { joined.Inner.Add(inner); owner[inner] = joined; }
@@ -179,6 +179,21 @@ sealed class Partition
         return joined;
 
         bool IsForeign(Node node) => IsStored(node) || owner.TryGetValue(node, out var kernel) && kernel != producer && kernel != consumer;
+
+        // A member that is cheap may be computed in other kernels too, which then read what it is computed from.
+        bool IsReadElsewhere(Node root)
+        {
+            var seen = new HashSet<Node>();
+            var stack = new Stack<Node>([root]);
+            while (stack.TryPop(out var node))
+                foreach (var user in users[node])
+                    if (!owner.TryGetValue(user, out var kernel))
+                    {
+                        if (seen.Add(user)) stack.Push(user);
+                    }
+                    else if (kernel != producer && kernel != consumer) return true;
+            return false;
+        }
     }
 
     // Every user of the node is a member of the kernel, so nobody needs it in memory.
