@@ -66,8 +66,9 @@ public sealed class Affine
     /// <summary>The expression as a node in normal form: equal expressions give the same node.</summary>
     public Node ToNode()
     {
+        // Loop variables first: atoms without variables may live on from another program, so their ids say nothing about this one.
         Node? sum = null;
-        foreach (var (atom, factor) in terms.Values)
+        foreach (var (atom, factor) in terms.Values.OrderBy(term => term.Atom.Op != Op.Index))
         {
             var term = factor == 1 ? atom : Nodes.Binary(Op.Mul, atom, Nodes.Size(factor));
             sum = sum is null ? term : Nodes.Binary(Op.Add, sum, term);
