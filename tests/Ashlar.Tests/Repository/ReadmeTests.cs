@@ -28,6 +28,10 @@ public partial class ReadmeTests
     }
 
     [Fact]
+    public void FirstCommand_NamesAProjectThatRuns() =>
+        Assert.Contains("\ndotnet run --project src/Ashlar.Cli -c Release -- ", Files.Read("README.md"));
+
+    [Fact]
     public void Layout_NamesEveryProject() =>
         Assert.All(Files.Projects(), project => Assert.Contains($"\nsrc/{project.Name} ", Files.Read("README.md")));
 
