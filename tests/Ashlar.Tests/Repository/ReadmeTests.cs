@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Ashlar.Backends.Cpu;
 using Ashlar.Runtime;
 
 namespace Ashlar.Tests.Repository;
@@ -12,10 +13,12 @@ public partial class ReadmeTests
         Assert.Equal(Snippets(), shown);
     }
 
-    [Fact]
-    public void CSharp_Runs()
+    [Theory]
+    [InlineData("reference")]
+    [InlineData("cpu")]
+    public void CSharp_Runs(string backend)
     {
-        using var selection = new Device(new ReferenceBackend()).Select();
+        using var selection = new Device(backend == "cpu" ? new CpuBackend() : new ReferenceBackend()).Select();
         ReadmeSnippets.Gradient();
         ReadmeSnippets.TrainingStep();
     }
