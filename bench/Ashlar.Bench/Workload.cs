@@ -8,18 +8,26 @@ namespace Ashlar.Bench;
 /// <param name="Function">What runs, at O2.</param>
 /// <param name="Work">Bytes or flops of one run.</param>
 /// <param name="Limit">What bounds it.</param>
-/// <param name="Donations">Results written over parameters.</param>
-/// <param name="OtherLimit">For work that may be bound by a second limit: that limit and the bytes or flops it counts. The nearer bound is reported.</param>
-public sealed record Workload(string Name, Func<Function> Function, double Work, Limit Limit,
-    ValueList<(int, int)>? Donations = null, (Limit Limit, double Work)? OtherLimit = null);
+public sealed record Workload(string Name, Func<Function> Function, double Work, Limit Limit)
+{
+    /// <summary>The share of the limit it must reach; null where it is for information.</summary>
+    public Target? Target { get; init; }
 
-/// <summary>What one workload reached.</summary>
-/// <param name="Name">The workload's name and the threads: <c>elementwise.gelu.t2</c>.</param>
-/// <param name="Value">The rate of its median run.</param>
-/// <param name="Unit">GB/s, GFLOP/s, us, ms, bytes.</param>
-/// <param name="Limit">The limit in the same unit, sampled in turn with the runs; a target for figures that have no physical limit.</param>
-/// <param name="Ratio">Median over pairs of neighbouring samples of value over limit.</param>
-public sealed record Figure(string Name, double Value, string Unit, double Limit, double Ratio);
+    /// <summary>Results written over parameters.</summary>
+    public ValueList<(int Result, int Parameter)>? Donations { get; init; }
+
+    /// <summary>For work that may be bound by a second limit: that limit and the bytes or flops it counts. The nearer bound is reported.</summary>
+    public (Limit Limit, double Work)? OtherLimit { get; init; }
+
+    /// <summary>Integer inputs are drawn from 0 up to this.</summary>
+    public int Classes { get; init; } = 1;
+
+    /// <summary>Parameters that must not be negative.</summary>
+    public ValueList<int> Positive { get; init; } = [];
+
+    /// <summary>A parameter that comes from memory, not from a cache: each run takes another of enough copies.</summary>
+    public int? FromMemory { get; init; }
+}
 
 /// <summary>The functions that benchmarks time.</summary>
 public static class Workloads
@@ -27,25 +35,34 @@ public static class Workloads
     /// <summary>Fused elementwise chains over more than the caches hold.</summary>
     public static IEnumerable<Workload> Elementwise()
     {
+        var bandwidth = Target.AtLeast(0.85);
         int n = 64 << 20;   // 256 MB of float32
-        yield return new("elementwise.gelu", () => Chain(n), 2.0 * n * 4, Limit.CopyStreaming);
+        yield return new("elementwise.gelu", () => Chain(n), 2.0 * n * 4, Limit.CopyStreaming) { Target = bandwidth };
         int parameters = 100_000_000;
-        yield return new("elementwise.adamw", () => AdamW(parameters), 7.0 * parameters * 4, Limit.InPlace, [(0, 0), (1, 1), (2, 2)]);
+        yield return new("elementwise.adamw", () => AdamW(parameters), 7.0 * parameters * 4, Limit.InPlace)
+        {
+            Target = bandwidth, Donations = [(0, 0), (1, 1), (2, 2)], Positive = [2],
+        };
     }
 
     /// <summary>Normalisations, softmax and cross-entropy over rows of 4096, forward and backward.</summary>
     public static IEnumerable<Workload> Norms()
     {
         const int rows = 16384, width = 4096;
-        double pass = 4.0 * rows * width;
-        yield return new("norm.softmax.forward", () => Forward(rows, width, x => Node.Of(Op.Softmax, [x], new AxisAttributes(1))), 2 * pass, Limit.CopyStreaming);
-        yield return new("norm.softmax.backward", () => Backward(rows, width, x => Node.Of(Op.Softmax, [x], new AxisAttributes(1)), fromResult: true), 3 * pass, Limit.CopyStreaming);
-        yield return new("norm.rms_norm.forward", () => Forward(rows, width, Rms), 2 * pass, Limit.CopyStreaming);
-        yield return new("norm.rms_norm.backward", () => Backward(rows, width, Rms), 3 * pass, Limit.CopyStreaming);
-        yield return new("norm.layer_norm.forward", () => Forward(rows, width, Layer), 2 * pass, Limit.CopyStreaming);
-        yield return new("norm.layer_norm.backward", () => Backward(rows, width, Layer), 3 * pass, Limit.CopyStreaming);
-        yield return new("norm.cross_entropy.forward", () => CrossEntropy(rows, width, backward: false), pass, Limit.Read);
-        yield return new("norm.cross_entropy.backward", () => CrossEntropy(rows, width, backward: true), 2 * pass, Limit.CopyStreaming);
+        const double pass = 4.0 * rows * width;
+        foreach (var workload in All()) yield return workload with { Target = Target.AtLeast(0.75), Classes = width };
+
+        static IEnumerable<Workload> All()
+        {
+            yield return new("norm.softmax.forward", () => Forward(rows, width, x => Node.Of(Op.Softmax, [x], new AxisAttributes(1))), 2 * pass, Limit.CopyStreaming);
+            yield return new("norm.softmax.backward", () => Backward(rows, width, x => Node.Of(Op.Softmax, [x], new AxisAttributes(1)), fromResult: true), 3 * pass, Limit.CopyStreaming);
+            yield return new("norm.rms_norm.forward", () => Forward(rows, width, Rms), 2 * pass, Limit.CopyStreaming);
+            yield return new("norm.rms_norm.backward", () => Backward(rows, width, Rms), 3 * pass, Limit.CopyStreaming);
+            yield return new("norm.layer_norm.forward", () => Forward(rows, width, Layer), 2 * pass, Limit.CopyStreaming);
+            yield return new("norm.layer_norm.backward", () => Backward(rows, width, Layer), 3 * pass, Limit.CopyStreaming);
+            yield return new("norm.cross_entropy.forward", () => CrossEntropy(rows, width, backward: false), pass, Limit.Read);
+            yield return new("norm.cross_entropy.backward", () => CrossEntropy(rows, width, backward: true), 2 * pass, Limit.CopyStreaming);
+        }
     }
 
     /// <summary>Float32 matrix products: squares, and few rows against a large matrix.</summary>
@@ -62,7 +79,12 @@ public static class Workloads
         {
             Node a = Nodes.Parameter(0, DType.Float32, [m, k]), b = Nodes.Parameter(1, DType.Float32, [k, n]);
             return new([a, b], [Nodes.MatMul(a, b)]);
-        }, flops, Limit.Fma, OtherLimit: m <= 64 ? (Limit.Read, bytes) : null);
+        }, flops, Limit.Fma)
+        {
+            OtherLimit = m <= 64 ? (Limit.Read, bytes) : null,
+            FromMemory = m <= 64 ? 1 : null,
+            Target = m == 1 ? null : Target.AtLeast(m <= 64 ? 0.80 : 0.78),
+        };
     }
 
     static Function Chain(int n)

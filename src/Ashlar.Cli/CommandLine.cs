@@ -43,7 +43,7 @@ static class CommandLine
                 ProcessTerminationTimeout = null,
             };
             int code = await parsed.InvokeAsync(configuration, interrupt.Token);
-            if (parsed.Errors.Count == 0) return code;
+            if (parsed.Errors.Count == 0 || parsed.Action is HelpWithExamples) return code;
             string verb = parsed.CommandResult.Command is RootCommand ? "" : $" {parsed.CommandResult.Command.Name}";
             error.WriteLine($"Try: ashlar{verb} --help");
             return Wrong;

@@ -1,0 +1,19 @@
+namespace Ashlar.Bench;
+
+/// <summary>Everything that can be measured, by the words of the command line.</summary>
+public static class Suites
+{
+    /// <summary>The suites, in the order in which a run of all takes them: what must be cold comes first.</summary>
+    public static IReadOnlyList<Suite> All { get; } =
+    [
+        new("compile", "time to compile kernels, a training graph of 200 nodes, a GPT's training step", Compilation.Benchmarks),
+        new("dispatch", "time per kernel and managed memory of a program of 200 small kernels", Dispatch.Benchmarks),
+        new("memory", "planned memory of a GPT's training step against one buffer per value", Planned.Benchmarks),
+        new("elementwise", "fused elementwise chains over more than the caches hold", threads => Timing.Of(Workloads.Elementwise(), threads)),
+        new("norms", "softmax, norms and cross-entropy, forward and backward", threads => Timing.Of(Workloads.Norms(), threads)),
+        new("gemm", "float32 matrix products: squares, and few rows against a large matrix", threads => Timing.Of(Workloads.Gemm(), threads)),
+    ];
+
+    /// <summary>The suite of this name; null where there is none.</summary>
+    public static Suite? Find(string name) => All.FirstOrDefault(suite => suite.Name == name);
+}
