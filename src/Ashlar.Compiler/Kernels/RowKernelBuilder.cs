@@ -88,12 +88,14 @@ sealed class RowKernelBuilder
             long count = Estimate.Of(variable.Count);
             if (grid.Count == 0 && inner.Count == 0 && (count > MapTile || !variable.Count.IsConstant))
             {
-                var block = scope.Variable(Expressions.MostTiles(variable.Count, MapTile), "block");
-                var within = scope.Variable(MapTile);
-                var start = Nodes.Binary(Op.Mul, block.Index(), TileNodes.Number(MapTile));
+                long tile = TileOf(variable.Count);
+                var block = scope.Variable(Expressions.MostTiles(variable.Count, tile), "block");
+                var within = scope.Variable(tile);
+                var start = Nodes.Binary(Op.Mul, block.Index(), TileNodes.Number(tile));
                 replace[variable] = Nodes.Binary(Op.Add, start, within.Index());
-                grid.Insert(0, (block, Expressions.Tiles(variable.Count, MapTile)));
-                inner.Insert(0, new(within, Nodes.Min(TileNodes.Number(MapTile), Nodes.Binary(Op.Sub, Nodes.Size(variable.Count), start))));
+                grid.Insert(0, (block, Expressions.Tiles(variable.Count, tile)));
+                bool divides = variable.Count.TryGetValue(out long whole) && whole % tile == 0;
+                inner.Insert(0, divides ? DomainAxis.Whole(within) : new(within, Nodes.Min(TileNodes.Number(tile), Nodes.Binary(Op.Sub, Nodes.Size(variable.Count), start))));
             }
             else if (grid.Count == 0 && (inner.Count == 0 || elements * count <= MapTile / 2))
             {
@@ -102,6 +104,7 @@ sealed class RowKernelBuilder
             }
             else grid.Insert(0, (variable, Nodes.Size(variable.Count)));
         }
+        inner = Paged(inner, replace);
         var body = new List<Statement>();
         // Those that read most come first: a later store may then write over an input of an earlier one (AdamW's moments).
         foreach (var (root, index, value, _) in stores.OrderByDescending(store => ContractionForm.BuffersOf([store.Value]).Count))
@@ -110,6 +113,31 @@ sealed class RowKernelBuilder
             body.Add(new Store(scope.Write(root), [.. replaced[..^1]], replaced[^1], inner.ToValueList(), Streaming: IsStreamed(root)));
         }
         return scope.Finish(Name("map"), Expressions.Grid(grid, body.ToValueList()));
+    }
+
+    // Memory answers faster when several pages are read side by side than one after another (docs/performance/memory.md), so a
+    // long innermost axis goes in strips of 64 elements through up to 8 stretches of it in turn.
+    List<DomainAxis> Paged(List<DomainAxis> inner, Dictionary<LoopVariable, Node> replace)
+    {
+        const long strip = 64, least = 512;
+        if (inner.Count == 0 || !inner[^1].Variable.Count.TryGetValue(out long count) || inner[^1].Extent.Constant != count) return inner;
+        if (Estimate.Of(kernel.Rows * kernel.Columns) < 1 << 21) return inner;   // stays in the caches
+        long stretches = new long[] { 8, 4, 2 }.FirstOrDefault(n => count % (n * strip) == 0 && count / n >= least);
+        if (stretches == 0) return inner;
+        var (step, stretch, within) = (scope.Variable(count / stretches / strip, "s"), scope.Variable(stretches, "p"), scope.Variable(strip));
+        var position = Affine.Of(stretch) * (count / stretches) + Affine.Of(step) * strip + Affine.Of(within);
+        foreach (var (variable, place) in replace.ToList()) replace[variable] = Expressions.Substitute([place], new Dictionary<LoopVariable, Node> { [inner[^1].Variable] = position.ToNode() })[0];
+        replace[inner[^1].Variable] = position.ToNode();
+        return [.. inner[..^1], DomainAxis.Whole(step), DomainAxis.Whole(stretch), DomainAxis.Whole(within)];
+    }
+
+    // The tile of a long axis: one that divides it, where there is such, so that no step is ragged.
+    static long TileOf(Extent count)
+    {
+        if (count.TryGetValue(out long number))
+            for (long tile = MapTile; tile >= MapTile / 2; tile -= 128)
+                if (number % tile == 0) return tile;
+        return MapTile;
     }
 
     BuiltKernel Rows()

@@ -186,7 +186,8 @@ static class Composites
     // Gelu by tanh: Hendrycks and Gimpel 2016, arXiv:1606.08415
     static Node GeluTanh(Node x) => Unary(Op.Tanh, x * (x * x * 0.044715 + 1) * Math.Sqrt(2 / Math.PI));
 
-    static Node HalfPlusTanh(Node x) => (GeluTanh(x) + 1) * 0.5;
+    // (1 + tanh(u)) / 2 = 1 / (1 + exp(-2 u)): one exponential and one division, no copying of signs.
+    static Node HalfPlusTanh(Node x) => Unary(Op.Recip, Unary(Op.Exp, x * (x * x * 0.044715 + 1) * (-2 * Math.Sqrt(2 / Math.PI))) + 1);
 
     static Node GeluTanhSlope(Node x)
     {

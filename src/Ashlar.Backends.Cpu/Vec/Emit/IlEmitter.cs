@@ -59,7 +59,7 @@ internal sealed class IlEmitter
             {
                 case Set set:
                     Note(set.Target, sets);
-                    foreach (var reg in Operands(set.Value)) Note(reg, uses);
+                    foreach (var reg in OperandsOf.All(set.Value)) Note(reg, uses);
                     break;
                 case Store s:
                     AddressOf(s.At);
@@ -109,32 +109,6 @@ internal sealed class IlEmitter
         }
     }
 
-    static IEnumerable<Reg> Operands(Operation operation)
-    {
-        switch (operation)
-        {
-            case Compute c:
-                if (c.A is not null) yield return c.A;
-                if (c.B is not null) yield return c.B;
-                if (c.C is not null) yield return c.C;
-                break;
-            case Load l:
-                yield return l.At.Pointer;
-                if (l.At.Offset is not null) yield return l.At.Offset;
-                if (l.Mask is not null) yield return l.Mask;
-                break;
-            case LoadSplat l:
-                yield return l.At.Pointer;
-                if (l.At.Offset is not null) yield return l.At.Offset;
-                break;
-            case Gather g:
-                yield return g.At.Pointer;
-                if (g.At.Offset is not null) yield return g.At.Offset;
-                yield return g.Index;
-                break;
-        }
-    }
-
     // Instructions.
 
     void Block(IReadOnlyList<Instruction> body)
@@ -153,7 +127,7 @@ internal sealed class IlEmitter
                 SetReg(set);
                 break;
             case Store s:
-                Materialise(static (p, s) => p.ReadsMemory && !s.Contains(p.Target), Operands(s));
+                Materialise(static (p, s) => p.ReadsMemory && !s.Contains(p.Target), StoreOperands(s));
                 StoreValue(s);
                 break;
             case Scatter s:
@@ -179,7 +153,7 @@ internal sealed class IlEmitter
                 break;
         }
 
-        static Reg[] Operands(Store s) => s.Mask is null ? [s.Value] : [s.Value, s.Mask];
+        static Reg[] StoreOperands(Store s) => s.Mask is null ? [s.Value] : [s.Value, s.Mask];
     }
 
     void SetReg(Set set)
@@ -213,7 +187,7 @@ internal sealed class IlEmitter
         bool memory = operation is Load or LoadSplat or Gather;
         int depth = 0;
         Dictionary<int, Pending>? inner = null;
-        foreach (var reg in Operands(operation))
+        foreach (var reg in OperandsOf.All(operation))
         {
             if (Take(reg) is { } value)
             {
