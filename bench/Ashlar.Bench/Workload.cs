@@ -41,7 +41,9 @@ public static class Workloads
         int parameters = 100_000_000;
         yield return new("elementwise.adamw", () => AdamW(parameters), 7.0 * parameters * 4, Limit.InPlace)
         {
-            Target = bandwidth, Donations = [(0, 0), (1, 1), (2, 2)], Positive = [2],
+            Target = bandwidth,
+            Donations = [(0, 0), (1, 1), (2, 2)],
+            Positive = [2],
         };
     }
 

@@ -9,9 +9,9 @@ static class Results
     {
         ValueTuple => [],
         Tensor tensor => [tensor],
-        ValueTuple<Tensor, Tensor> (var a, var b) => [a, b],
-        ValueTuple<Tensor, Tensor, Tensor> (var a, var b, var c) => [a, b, c],
-        ValueTuple<Tensor, Tensor, Tensor, Tensor> (var a, var b, var c, var d) => [a, b, c, d],
+        ValueTuple<Tensor, Tensor>(var a, var b) => [a, b],
+        ValueTuple<Tensor, Tensor, Tensor>(var a, var b, var c) => [a, b, c],
+        ValueTuple<Tensor, Tensor, Tensor, Tensor>(var a, var b, var c, var d) => [a, b, c, d],
         Tensor[] tensors => tensors,
         null => throw new ArgumentNullException(nameof(result), "the function returned null."),
         _ => throw new TraceException("ASH0405", $"a compiled function returns {typeof(TResult).Name}, which cannot be recorded.",

@@ -26,8 +26,7 @@ internal sealed record LoweredKernel(string Name, IReadOnlyList<LoweredPhase> Ph
 /// <summary>One parallel nest of a program, or a run of statements between two.</summary>
 /// <param name="Function">With the parameters of <see cref="KernelEntry"/>.</param>
 /// <param name="Counts">The grid: counts of its loops, outermost first; int64 scalars over sizes. Empty: one iteration.</param>
-/// <param name="IterationBytes">Roughly what one iteration reads and writes, to choose how many go to a worker at once.</param>
-internal sealed record LoweredPhase(VecFunction Function, IReadOnlyList<Node> Counts, long IterationBytes)
+internal sealed record LoweredPhase(VecFunction Function, IReadOnlyList<Node> Counts)
 {
     /// <summary>How many iterations there are, for these values of the symbols.</summary>
     public long Grid(Func<Symbol, long> values)

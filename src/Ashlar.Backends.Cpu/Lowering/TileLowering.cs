@@ -111,7 +111,7 @@ internal sealed partial class TileLowering
         }
         Grid(loops, body);
         if (streams) f.Fence();
-        return new(f.Build(), [.. loops.Select(loop => loop.Count)], 0);
+        return new(f.Build(), [.. loops.Select(loop => loop.Count)]);
     }
 
     // One loop over the flat grid. The variables count up with carries: no division in the loop.

@@ -10,7 +10,13 @@ sealed class VecKernel : CpuKernel
     readonly LoweredKernel kernel;
     readonly KernelEntry[] entries;
 
-    public VecKernel(TileProgram program, Isa isa) => (kernel, entries) = TileLowering.Compile(program, isa);
+    readonly Extent bytes;   // of all buffers
+
+    public VecKernel(TileProgram program, Isa isa)
+    {
+        (kernel, entries) = TileLowering.Compile(program, isa);
+        bytes = program.Buffers.Aggregate((Extent)0, (sum, buffer) => sum + buffer.Shape.Elements * buffer.DType.Bytes);
+    }
 
     public override unsafe CpuLaunch Bind(Func<Symbol, long> symbols, nint* buffers, Workers workers) => new VecLaunch(this, symbols, buffers, workers);
 
@@ -45,7 +51,8 @@ sealed class VecKernel : CpuKernel
             for (int i = 0; i < kernel.Sizes.Count; i++) sizes[i] = kernel.Sizes[i].Evaluate(symbols);
             sizesAddress = (long*)System.Runtime.InteropServices.Marshal.UnsafeAddrOfPinnedArrayElement(sizes, 0);
             grids = [.. kernel.Phases.Select(part => part.Grid(symbols))];
-            serial = [.. kernel.Phases.Select((part, i) => grids[i] < 2 || grids[i] * part.IterationBytes < SerialBytes)];
+            bool small = owner.bytes.Evaluate(symbols) < SerialBytes;
+            serial = [.. grids.Select(grid => small || grid < 2)];
             workerBytes = Aligned(Math.Max(kernel.ScratchBytes.Evaluate(symbols), ScratchHeader.Bytes));
             work = Work;
         }

@@ -236,7 +236,12 @@ internal sealed partial class VecBuilder
         if (a.Known is { } x && b.Known is { } y)
             return Const(op switch
             {
-                VecOp.Eq => x == y, VecOp.Ne => x != y, VecOp.Lt => x < y, VecOp.Le => x <= y, VecOp.Gt => x > y, _ => x >= y,
+                VecOp.Eq => x == y,
+                VecOp.Ne => x != y,
+                VecOp.Lt => x < y,
+                VecOp.Le => x <= y,
+                VecOp.Gt => x > y,
+                _ => x >= y,
             } ? 1 : 0);
         return Let(new Compute(op, a.Type.IsScalar ? VecType.Scalar : a.Type.Mask, a, b));
     }

@@ -152,10 +152,10 @@ static class Composites
         Rules.Float(op, x[0]);
         return new(x[0].DType, x[0].Shape);
     })
-    {
-        Decompose = node => Narrow(value(Wide(node.Inputs[0]), node), node),
-        Gradient = (dy, y, x) => [Narrow(Wide(dy) * slope(Wide(x[0]), Wide(y), y), y)],
-    };
+        {
+            Decompose = node => Narrow(value(Wide(node.Inputs[0]), node), node),
+            Gradient = (dy, y, x) => [Narrow(Wide(dy) * slope(Wide(x[0]), Wide(y), y), y)],
+        };
 
     // value(x, axis) and gradient(dy, y, axis), both wide
     static Meaning AlongAxis(Op op, string name, Func<Node, int, Node> value, Func<Node, Node, int, Node> gradient) =>
@@ -166,10 +166,10 @@ static class Composites
         Rules.Axis(op, x[0], Rules.Expect<AxisAttributes>(op, a).Axis);
         return new(x[0].DType, x[0].Shape);
     })
-    {
-        Decompose = node => Narrow(value(Wide(node.Inputs[0]), node.Get<AxisAttributes>().Axis), node),
-        Gradient = (dy, y, _) => [Narrow(gradient(Wide(dy), Wide(y), y.Get<AxisAttributes>().Axis), y)],
-    };
+        {
+            Decompose = node => Narrow(value(Wide(node.Inputs[0]), node.Get<AxisAttributes>().Axis), node),
+            Gradient = (dy, y, _) => [Narrow(gradient(Wide(dy), Wide(y), y.Get<AxisAttributes>().Axis), y)],
+        };
 
     static Node AlongAxis(Op op, Node x, int axis) => Node.Of(op, [x], new AxisAttributes(axis));
 
@@ -248,7 +248,7 @@ static class Composites
         if (causal)
         {
             var query = Iota(2, DType.Int32, scores.Shape);
-            seen = Binary(Op.LessEqual, Iota(4, DType.Int32, scores.Shape), 
+            seen = Binary(Op.LessEqual, Iota(4, DType.Int32, scores.Shape),
                 keys == queries ? query : query + SizeLike(keys - queries, query));
             scores = Select(seen, scores, scores.Like(-1e30));   // finite: a row of these is still a row of numbers
         }

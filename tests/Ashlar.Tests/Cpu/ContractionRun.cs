@@ -90,9 +90,14 @@ sealed unsafe class ContractionRun(string path, int threads = 1) : IDisposable
         using var scratch = new GuardedMemory(contraction.ScratchBytes * workers.Count);
         var call = new ContractionCall
         {
-            Rows = product.Rows, Columns = product.Columns, Inner = product.Inner,
-            Left = left.View, Right = right.View, Result = result.View,
-            Accumulate = product.Accumulate, BatchRank = 1,
+            Rows = product.Rows,
+            Columns = product.Columns,
+            Inner = product.Inner,
+            Left = left.View,
+            Right = right.View,
+            Result = result.View,
+            Accumulate = product.Accumulate,
+            BatchRank = 1,
         };
         call.Batch[0] = new(product.Batch, left.Stride(1), product.SharesRight ? 0 : right.Stride(1), result.Stride(1));
         contraction.Run(call, workers, (byte*)scratch.Pointer);

@@ -160,7 +160,12 @@ public class VecEmitterTests
 
         static bool Holds(VecOp op, float a, float b) => op switch
         {
-            VecOp.Eq => a == b, VecOp.Ne => a != b, VecOp.Lt => a < b, VecOp.Le => a <= b, VecOp.Gt => a > b, _ => a >= b,
+            VecOp.Eq => a == b,
+            VecOp.Ne => a != b,
+            VecOp.Lt => a < b,
+            VecOp.Le => a <= b,
+            VecOp.Gt => a > b,
+            _ => a >= b,
         };
     }
 
@@ -297,8 +302,10 @@ public class VecEmitterTests
                 double[] values = [.. Enumerable.Range(1, lanes).Select(i => (double)((i * 7 % 5 + 1) * (i % 2 == 0 ? 1 : -1)))];
                 Array input = elem switch
                 {
-                    Elem.F32 => Array.ConvertAll(values, x => (float)x), Elem.F64 => values,
-                    Elem.I32 => Array.ConvertAll(values, x => (int)x), _ => Array.ConvertAll(values, x => (long)x),
+                    Elem.F32 => Array.ConvertAll(values, x => (float)x),
+                    Elem.F64 => values,
+                    Elem.I32 => Array.ConvertAll(values, x => (int)x),
+                    _ => Array.ConvertAll(values, x => (long)x),
                 };
                 foreach (var (op, expected) in new[] { (VecOp.Add, values.Sum()), (VecOp.Mul, values.Aggregate(1.0, (a, b) => a * b)), (VecOp.Min, values.Min()), (VecOp.Max, values.Max()) })
                 {

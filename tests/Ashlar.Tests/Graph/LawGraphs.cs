@@ -95,7 +95,8 @@ sealed class LawGraphs(int seed)
         if (!dtype.IsFloat) return Binary(Choose(Op.Add, Op.Add, Op.Sub, Op.Mul, Op.Mul, Op.Div, Op.And, Op.Or, Op.Xor, Op.Shl,
             Op.Shr, Op.Max), a, b);
         if (random.Next(4) == 0) (a, b) = random
-            .Next(3) switch { 0 => (-a, -b), 1 => (Unary(Op.Abs, a), Unary(Op.Abs, a)), _ => (-a, b) };
+            .Next(3) switch
+        { 0 => (-a, -b), 1 => (Unary(Op.Abs, a), Unary(Op.Abs, a)), _ => (-a, b) };
         return random.Next(6) switch
         {
             0 => Binary(Op.Pow, a, a.Like(Choose(0, 1, -1, 2, 3, 0.5))),
@@ -161,7 +162,8 @@ sealed class LawGraphs(int seed)
             case 2 or 3: return Stretch1(dtype, shape, axis, depth - 1);
             case 4: return Sliced(dtype, shape, depth - 1);
             case 5: return Padded(dtype, shape, axis, depth - 1);
-            case 6: return Flip(random.Next(2) == 0 ? Flip(Expr(dtype, shape, depth - 1), random.Next(rank))
+            case 6:
+                return Flip(random.Next(2) == 0 ? Flip(Expr(dtype, shape, depth - 1), random.Next(rank))
                 : Expr(dtype, shape, depth - 1), axis);
             case 7: return Joined(dtype, shape, axis, depth - 1);
             default: return Contracted(dtype, shape, depth - 1) ?? Sliced(dtype, shape, depth - 1);

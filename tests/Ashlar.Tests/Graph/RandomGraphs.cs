@@ -79,10 +79,19 @@ sealed record RandomGraphs(int Nodes = 15, DType Float = DType.Float64, bool Com
 
         Node Smooth1(Node x) => random.Next(options.Smooth ? 11 : 15) switch
         {
-            0 => -x, 1 => Unary(Op.Abs, x), 2 => Exp(-Unary(Op.Abs, x)), 3 => Log(Unary(Op.Abs, x) + 0.5), 4 =>
-                Unary(Op.Sin, x), 5 => Unary(Op.Cos, x),
-            6 => Unary(Op.Tanh, x), 7 => Unary(Op.Erf, x), 8 => Unary(Op.Sqrt, x * x + 0.1), 9 =>
-                Rsqrt(Unary(Op.Abs, x) + 0.3), 10 => Unary(Op.Recip, x * x + 0.4),
+            0 => -x,
+            1 => Unary(Op.Abs, x),
+            2 => Exp(-Unary(Op.Abs, x)),
+            3 => Log(Unary(Op.Abs, x) + 0.5),
+            4 =>
+                Unary(Op.Sin, x),
+            5 => Unary(Op.Cos, x),
+            6 => Unary(Op.Tanh, x),
+            7 => Unary(Op.Erf, x),
+            8 => Unary(Op.Sqrt, x * x + 0.1),
+            9 =>
+                Rsqrt(Unary(Op.Abs, x) + 0.3),
+            10 => Unary(Op.Recip, x * x + 0.4),
             _ => Unary(Choose(Op.Floor, Op.Ceil, Op.Round, Op.Trunc, Op.Sign), x),
         };
 
@@ -90,7 +99,11 @@ sealed record RandomGraphs(int Nodes = 15, DType Float = DType.Float64, bool Com
 
         Node Float2(Node a, Node b) => random.Next(options.Smooth ? 8 : 9) switch
         {
-            0 or 1 => a + b, 2 => a - b, 3 or 4 => a * b * 0.5, 5 => a / (Unary(Op.Abs, b) + 0.5), 6 =>
+            0 or 1 => a + b,
+            2 => a - b,
+            3 or 4 => a * b * 0.5,
+            5 => a / (Unary(Op.Abs, b) + 0.5),
+            6 =>
                 Binary(Choose(Op.Max, Op.Min), a, b),
             7 => Binary(Op.Pow, Unary(Op.Abs, a) + 0.5, Unary(Op.Tanh, b)),
             _ => Binary(Op.Mod, a, b),

@@ -43,15 +43,18 @@ internal static unsafe class Avx2Lanes
     [MethodImpl(Inline)] public static Vector256<double> ToF64Wide(Vector128<float> a) => Avx.ConvertToVector256Double(a);
     [MethodImpl(Inline)] public static Vector128<float> ToF32(Vector256<double> a) => Avx.ConvertToVector128Single(a);
     [MethodImpl(Inline)] public static Vector256<long> ToI64Wide(Vector128<int> a) => Avx2.ConvertToVector256Int64(a);
-    [MethodImpl(Inline)] public static Vector128<int> ToI32(Vector256<long> a) =>
+    [MethodImpl(Inline)]
+    public static Vector128<int> ToI32(Vector256<long> a) =>
         Avx2.PermuteVar8x32(a.AsInt32(), Vector256.Create(0, 2, 4, 6, 0, 0, 0, 0)).GetLower();
     [MethodImpl(Inline)] public static Vector128<double> ToF64(Vector128<int> a) => Sse2.ConvertToVector128Double(a);
     [MethodImpl(Inline)] public static Vector256<double> ToF64Wide(Vector128<int> a) => Avx.ConvertToVector256Double(a);
 
     // cvttpd gives int.MinValue for what does not fit: limit first, then give 0 for NaN.
-    [MethodImpl(Inline)] public static Vector128<int> ToI32(Vector128<double> a) => Sse2.ConvertToVector128Int32WithTruncation(
+    [MethodImpl(Inline)]
+    public static Vector128<int> ToI32(Vector128<double> a) => Sse2.ConvertToVector128Int32WithTruncation(
         Sse2.And(Sse2.Max(Vector128.Create((double)int.MinValue), Sse2.Min(Vector128.Create((double)int.MaxValue), a)), Sse2.CompareOrdered(a, a)));
-    [MethodImpl(Inline)] public static Vector128<int> ToI32(Vector256<double> a) => Avx.ConvertToVector128Int32WithTruncation(
+    [MethodImpl(Inline)]
+    public static Vector128<int> ToI32(Vector256<double> a) => Avx.ConvertToVector128Int32WithTruncation(
         Avx.And(Avx.Max(Vector256.Create((double)int.MinValue), Avx.Min(Vector256.Create((double)int.MaxValue), a)), Avx.CompareOrdered(a, a)));
 
     [MethodImpl(Inline)] public static Vector256<int> LoadU8x8(nint p) => Avx2.ConvertToVector256Int32((byte*)p);

@@ -51,7 +51,8 @@ internal static unsafe class Avx512Lanes
     [MethodImpl(Inline)] public static Vector128<int> ToI32(Vector256<long> a) => Avx512F.VL.ConvertToVector128Int32(a);
     [MethodImpl(Inline)] public static Vector256<int> ToI32(Vector512<long> a) => Avx512F.ConvertToVector256Int32(a);
     [MethodImpl(Inline)] public static Vector512<double> ToF64(Vector256<int> a) => Avx512F.ConvertToVector512Double(a);
-    [MethodImpl(Inline)] public static Vector256<int> ToI32(Vector512<double> a) => Avx512F.ConvertToVector256Int32WithTruncation(
+    [MethodImpl(Inline)]
+    public static Vector256<int> ToI32(Vector512<double> a) => Avx512F.ConvertToVector256Int32WithTruncation(
         Avx512DQ.And(Avx512F.Max(Vector512.Create((double)int.MinValue), Avx512F.Min(Vector512.Create((double)int.MaxValue), a)), Avx512F.CompareOrdered(a, a)));
     [MethodImpl(Inline)] public static Vector128<float> ToF32(Vector128<long> a) => Avx512DQ.VL.ConvertToVector128Single(a);
     [MethodImpl(Inline)] public static Vector128<float> ToF32(Vector256<long> a) => Avx512DQ.VL.ConvertToVector128Single(a);

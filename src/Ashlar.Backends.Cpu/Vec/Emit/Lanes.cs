@@ -95,11 +95,14 @@ internal static unsafe class Lanes
     [MethodImpl(Inline)] public static Vector256<float> ToF32(Vector512<long> a) => Vector256.Create(ToF32(a.GetLower()), ToF32(a.GetUpper()));
 
     // Into the range of int32; NaN stays.
-    [MethodImpl(Inline)] static Vector128<double> Limit(Vector128<double> a) =>
+    [MethodImpl(Inline)]
+    static Vector128<double> Limit(Vector128<double> a) =>
         Vector128.Min(Vector128.Max(a, Vector128.Create((double)int.MinValue)), Vector128.Create((double)int.MaxValue));
-    [MethodImpl(Inline)] static Vector256<double> Limit(Vector256<double> a) =>
+    [MethodImpl(Inline)]
+    static Vector256<double> Limit(Vector256<double> a) =>
         Vector256.Min(Vector256.Max(a, Vector256.Create((double)int.MinValue)), Vector256.Create((double)int.MaxValue));
-    [MethodImpl(Inline)] static Vector512<double> Limit(Vector512<double> a) =>
+    [MethodImpl(Inline)]
+    static Vector512<double> Limit(Vector512<double> a) =>
         Vector512.Min(Vector512.Max(a, Vector512.Create((double)int.MinValue)), Vector512.Create((double)int.MaxValue));
 
     // Narrow integers in memory.
