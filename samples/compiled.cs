@@ -1,13 +1,14 @@
 // Compiled: a training step recorded once and replayed as one program. A small network learns to tell two spirals apart.
 // dotnet run samples/compiled.cs
 #:project ../src/Ashlar.Tensors
+#:project ../src/Ashlar.Backends.Cpu
 #:property PublishAot=false
 
 using System.Diagnostics;
 using Ashlar;
-using Ashlar.Runtime;
+using Ashlar.Backends.Cpu;
 
-Device.Use(new ReferenceBackend());
+Device.Use(new CpuBackend());
 
 const int Points = 96, Width = 24, Steps = 400;
 var (points, labels) = Spirals(Points);

@@ -1,11 +1,12 @@
 // Gradients: they are tensors of the same graph, so they can be differentiated again.          dotnet run samples/gradients.cs
 #:project ../src/Ashlar.Tensors
+#:project ../src/Ashlar.Backends.Cpu
 #:property PublishAot=false
 
 using Ashlar;
-using Ashlar.Runtime;
+using Ashlar.Backends.Cpu;
 
-Device.Use(new ReferenceBackend());
+Device.Use(new CpuBackend());
 
 Title("A function and its first three derivatives at 0.5: each is the gradient of the one before");
 var x = Tensor.Of(0.5f);

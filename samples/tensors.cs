@@ -1,11 +1,12 @@
 // Tensors: creating, computing, indexing, reducing, printing.          dotnet run samples/tensors.cs
 #:project ../src/Ashlar.Tensors
+#:project ../src/Ashlar.Backends.Cpu
 #:property PublishAot=false
 
 using Ashlar;
-using Ashlar.Runtime;
+using Ashlar.Backends.Cpu;
 
-Device.Use(new ReferenceBackend());
+Device.Use(new CpuBackend());
 
 Title("A tensor is a recipe until somebody reads it; then the whole expression is one program");
 var celsius = Tensor.Linspace(-10, 30, 5);
