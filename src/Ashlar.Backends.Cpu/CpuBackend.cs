@@ -31,9 +31,18 @@ public sealed class CpuBackend : IBackend
     /// <inheritdoc/>
     public IProgram Compile(Function function, CompileOptions options)
     {
-        var plan = Pipelines.Compile(function, options.Level, options.Donations);
+        var plan = Pipelines.Compile(function, options.Level, options.Donations, Dump);
         var compiled = new CpuKernel[plan.Launches.Count];
         for (int i = 0; i < compiled.Length; i++) compiled[i] = kernels.Get(plan.Launches[i].Kernel);
         return new CpuProgram(plan, compiled, workers);
+    }
+
+    // What ASHLAR_DUMP asks for goes to the error stream, so that a program's own output stays clean.
+    static void Dump(string pass, Func<string> text)
+    {
+        string? asked = AshlarEnvironment.Dump.Value;
+        if (asked is null || asked != "all" && asked != pass) return;
+        Console.Error.WriteLine($"-- {pass}");
+        Console.Error.WriteLine(text());
     }
 }

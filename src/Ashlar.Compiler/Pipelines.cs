@@ -18,7 +18,10 @@ public static class Pipelines
     /// <summary>The passes over the graph, in order.</summary>
     public static IReadOnlyList<Pass> GraphPasses { get; } =
     [
+        new("raise composites", OptimizationLevel.O2, RaiseComposites.Rules.Rewrite),
         new("expand composites", OptimizationLevel.O0, Expansion.Expand),
+        new("simplify", OptimizationLevel.O1, Simplify.Rules.Rewrite),
+        new("merge contractions", OptimizationLevel.O2, MergeContractions.Run),
         new("split long reductions", OptimizationLevel.O1, LongReductions.Split),
     ];
 
@@ -34,7 +37,7 @@ public static class Pipelines
         {
             if (level < pass.From) continue;
             function = pass.Run(function);
-            Show(pass.Name, function.ToString);
+            Show(pass.Name, () => GraphText.Print(function));
         }
 
         var copied = new HashSet<int>();

@@ -29,6 +29,14 @@ public class CompilerTests
     }
 
     [Fact]
+    public void Compile_ShowsEveryPassOfItsLevel()
+    {
+        var shown = new List<string>();
+        Pipelines.Compile(Programs.All["softmax"](), OptimizationLevel.O1, dump: (pass, text) => { shown.Add(pass); Assert.NotEmpty(text()); });
+        Assert.Equal(["expand composites", "simplify", "split long reductions", "cut kernels", "plan"], shown);
+    }
+
+    [Fact]
     public void Softmax_IsOneKernel() => Assert.Single(Pipelines.Compile(Programs.All["softmax"](), OptimizationLevel.O1).Launches);
 
     [Fact]
