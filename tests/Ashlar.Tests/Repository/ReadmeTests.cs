@@ -31,8 +31,11 @@ public partial class ReadmeTests
     }
 
     [Fact]
-    public void FirstCommand_NamesAProjectThatRuns() =>
-        Assert.Contains("\ndotnet run --project src/Ashlar.Cli -c Release -- ", Files.Read("README.md"));
+    public void FirstCommand_RunsASampleThatExists()
+    {
+        Assert.Contains("```\ndotnet run samples/compiled.cs\n```", Files.Read("README.md"));
+        Assert.Contains("Device.Use(new CpuBackend());", Files.Read("samples/compiled.cs"));
+    }
 
     [Fact]
     public void Layout_NamesEveryProject() =>
