@@ -37,3 +37,6 @@ public sealed class ModelFileException(string code, string problem, string fix) 
 
 /// <summary>Text or tokens to train on are missing, too few, or not what they should be. Codes of ASH04xx.</summary>
 public sealed class DataException(string code, string problem, string fix) : AshlarException(code, problem, fix);
+
+/// <summary>Weights, a layer or a model do not fit together. Codes from ASH0341.</summary>
+public sealed class ModelException(string code, string problem, string fix) : AshlarException(code, problem, fix);

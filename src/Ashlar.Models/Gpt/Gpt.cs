@@ -1,0 +1,89 @@
+using Ashlar.NN;
+
+namespace Ashlar.Models;
+
+/// <summary>A transformer that predicts the next token: GPT-2, nanoGPT, or their modern variant, as its config says.</summary>
+/// <remarks>
+/// Names and layouts of weights are those of the published GPT-2: <c>wte</c>, <c>wpe</c>, <c>h.0.ln_1</c>, <c>h.0.attn.c_attn</c>,
+/// <c>h.0.attn.c_proj</c>, <c>h.0.ln_2</c>, <c>h.0.mlp.c_fc</c>, <c>h.0.mlp.c_proj</c>, <c>ln_f</c>; matrices are [inputs, outputs].
+/// They begin as nanoGPT's: normal with deviation 0.02, what blocks add with <c>0.02 / sqrt(2 layers)</c>, biases 0.
+/// B batch, T tokens, V vocabulary. Source: Radford et al. 2019, "Language models are unsupervised multitask learners".
+/// </remarks>
+public sealed class Gpt
+{
+    readonly Embedding tokenTable;
+    readonly Embedding? placeTable;
+    readonly Block[] blocks;
+    readonly Func<Tensor, Tensor> norm;
+    readonly Linear? head;
+    readonly Dropout dropout;
+
+    /// <summary>Asks for the parameters.</summary>
+    /// <param name="weights">New ones, or those of a file.</param>
+    /// <param name="config">Sizes and kinds.</param>
+    /// <exception cref="ModelException">The config contradicts itself, or the weights are of another model.</exception>
+    public Gpt(Weights weights, GptConfig config)
+    {
+        ArgumentNullException.ThrowIfNull(weights);
+        ArgumentNullException.ThrowIfNull(config);
+        config.Check();
+        Config = config;
+        var initial = Initial.Normal(0.02);
+        var rotary = config.Positions == Positions.Rotary ? new Rotary(config.Width / config.Heads, config.Context, config.RotaryBase) : null;
+        tokenTable = new(weights.Scope("wte"), config.Vocabulary, config.Width, initial);
+        placeTable = rotary is null ? new(weights.Scope("wpe"), config.Context, config.Width, initial) : null;
+        dropout = new(config.Dropout, Seed(config, 0, 0));
+        blocks = [.. Enumerable.Range(0, config.Layers).Select(layer => new Block(weights.Scope($"h.{layer}"), config, layer, rotary))];
+        norm = Norm(weights.Scope("ln_f"), config);
+        head = config.TiedEmbeddings ? null : new(weights.Scope("lm_head"), config.Width, config.Vocabulary, bias: false, initial);
+    }
+
+    /// <summary>Sizes and kinds.</summary>
+    public GptConfig Config { get; }
+
+    /// <summary>For every token, how likely each token is to follow it.</summary>
+    /// <param name="tokens">[B, T], integers from 0 to below the vocabulary; T at most the context.</param>
+    /// <param name="dropoutKey">An integer scalar that differs from step to step, such as <c>optimizer.Count.Value</c>; null, as in evaluation, drops nothing.</param>
+    /// <returns>[B, T, V], logits: unnormalised logarithms of probabilities.</returns>
+    /// <exception cref="ModelException">There are more tokens than the context holds.</exception>
+    public Tensor Forward(Tensor tokens, Tensor? dropoutKey = null) => Logits(Hidden(tokens, dropoutKey));
+
+    /// <summary>What the model knows at each token, before the head.</summary>
+    /// <param name="tokens">[B, T], integers from 0 to below the vocabulary; T at most the context.</param>
+    /// <param name="dropoutKey">Null drops nothing.</param>
+    /// <returns>[B, T, width]</returns>
+    /// <exception cref="ModelException">There are more tokens than the context holds.</exception>
+    public Tensor Hidden(Tensor tokens, Tensor? dropoutKey = null)
+    {
+        CheckTokens(tokens);
+        var x = tokenTable.Forward(tokens);
+        if (placeTable is not null) x += placeTable.Weight.Value.Narrow(0, 0, tokens.Shape[1]);
+        x = dropout.Forward(x, dropoutKey);
+        foreach (var block in blocks) x = block.Forward(x, dropoutKey);
+        return norm(x);
+    }
+
+    /// <summary>The head: scores of all tokens.</summary>
+    /// <param name="hidden">[..., width]</param>
+    /// <returns>[..., V]</returns>
+    /// <exception cref="ModelException">The last axis is not as long as the model is wide.</exception>
+    public Tensor Logits(Tensor hidden) => head is null ? tokenTable.Scores(hidden) : head.Forward(hidden);
+
+    void CheckTokens(Tensor tokens)
+    {
+        if (tokens.Rank != 2)
+            throw new ModelException("ASH0347",
+                $"a GPT needs tokens [batch, tokens], but got {tokens.Type}.", "add the batch axis: tokens.Unsqueeze(0).");
+        if (tokens.Shape[1].Max > Config.Context)
+            throw new ModelException("ASH0347",
+                $"{tokens.Shape[1]} tokens do not fit into a context of {Config.Context}.",
+                "cut the text to the last tokens that fit, or train with a longer context.");
+    }
+
+    internal static Func<Tensor, Tensor> Norm(Weights weights, GptConfig config) => config.Normalisation == Normalisation.LayerNorm
+        ? new LayerNorm(weights, config.Width, config.Epsilon, config.Bias).Forward
+        : new RmsNorm(weights, config.Width, config.Epsilon).Forward;
+
+    // Dropout of its own for each place in the model.
+    internal static long Seed(GptConfig config, int layer, int site) => config.DropoutSeed * 1_000_003 + layer * 4 + site;
+}
