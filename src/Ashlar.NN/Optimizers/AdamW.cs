@@ -10,7 +10,7 @@ public sealed class AdamW : Optimizer
     readonly double beta1, beta2, epsilon, decay;
     readonly bool[] decays;
     readonly State[] means, squares;
-    Tensor? meanScale, squareScale;   // of the step that is being built
+    Tensor? meanScale, rootScale;   // of the step that is being built
 
     /// <summary>An optimizer of all parameters that were asked for so far.</summary>
     /// <param name="weights">Of a model that was made.</param>
@@ -37,7 +37,7 @@ public sealed class AdamW : Optimizer
     {
         var t = step.Cast(DType.Float64) + 1;   // in float64: 1 - β^t of small t loses digits
         meanScale = (1 / (1 - (t * Math.Log(beta1)).Exp())).Cast(DType.Float32);
-        squareScale = (1 / (1 - (t * Math.Log(beta2)).Exp())).Cast(DType.Float32);
+        rootScale = (1 / (1 - (t * Math.Log(beta2)).Exp()).Sqrt()).Cast(DType.Float32);
     }
 
     /// <inheritdoc/>
@@ -45,7 +45,7 @@ public sealed class AdamW : Optimizer
     {
         var mean = means[index].Value = means[index].Value * beta1 + gradient * (1 - beta1);
         var square = squares[index].Value = squares[index].Value * beta2 + gradient.Square() * (1 - beta2);
-        var direction = mean * meanScale!.Cast(value.DType) / ((square * squareScale!.Cast(value.DType)).Sqrt() + epsilon);
-        return value - rate * (decays[index] && decay != 0 ? direction + value * decay : direction);
+        var change = mean * (rate * meanScale!.Cast(value.DType)) / (square.Sqrt() * rootScale!.Cast(value.DType) + epsilon);
+        return (decays[index] && decay != 0 ? value * (1 - rate * decay) : value) - change;
     }
 }
