@@ -36,4 +36,10 @@ sealed class Block
         x += dropout1.Forward(attention.Forward(norm1(x), dropoutKey), dropoutKey);
         return x + dropout2.Forward(mlp.Forward(norm2(x)), dropoutKey);
     }
+
+    public Tensor Forward(Tensor x, KvCacheLayer cache, Tensor places)
+    {
+        x += attention.Forward(norm1(x), cache, places);
+        return x + mlp.Forward(norm2(x));
+    }
 }

@@ -63,11 +63,57 @@ public sealed class Gpt
         return norm(x);
     }
 
+    /// <summary>An empty cache for this model.</summary>
+    /// <param name="batch">Texts that are read side by side, all of the same length.</param>
+    /// <param name="capacity">The most tokens of each; null: the context.</param>
+    /// <exception cref="ModelException">The capacity is greater than the context.</exception>
+    public KvCache NewCache(int batch = 1, int? capacity = null)
+    {
+        if (capacity > Config.Context)
+            throw new ModelException("ASH0347",
+                $"a cache of {capacity} tokens is more than the context of {Config.Context}.", "leave the capacity out: it is the context then.");
+        return new(Config.Layers, batch, capacity ?? Config.Context, Config.KvHeads ?? Config.Heads, Config.Width / Config.Heads,
+            tokenTable.Weight.DType);
+    }
+
+    /// <summary>The same as without a cache, for new tokens that follow those in the cache; adds them to it.</summary>
+    /// <param name="tokens">[B, T], the new tokens: a prompt, or the one that was chosen last.</param>
+    /// <param name="cache">Of <see cref="NewCache"/>.</param>
+    /// <param name="position">An int32 scalar: how many tokens stand before the new ones. An argument of the compiled step, so that one program serves all.</param>
+    /// <returns>[B, T, V], logits of the new tokens.</returns>
+    /// <exception cref="ModelException">The cache is of another model or batch, or there are more tokens than it holds.</exception>
+    public Tensor Forward(Tensor tokens, KvCache cache, Tensor position) => Logits(Hidden(tokens, cache, position));
+
+    /// <summary>Which token comes next: the logits of the last new token alone, which saves the head's work for the others.</summary>
+    /// <param name="tokens">[B, T], the new tokens.</param>
+    /// <param name="cache">Of <see cref="NewCache"/>.</param>
+    /// <param name="position">An int32 scalar: how many tokens stand before the new ones.</param>
+    /// <returns>[B, V]</returns>
+    /// <exception cref="ModelException">The cache is of another model or batch, or there are more tokens than it holds.</exception>
+    public Tensor NextLogits(Tensor tokens, KvCache cache, Tensor position) =>
+        Logits(Hidden(tokens, cache, position).Narrow(1, tokens.Shape[1] - 1, 1).Squeeze(1));
+
     /// <summary>The head: scores of all tokens.</summary>
     /// <param name="hidden">[..., width]</param>
     /// <returns>[..., V]</returns>
     /// <exception cref="ModelException">The last axis is not as long as the model is wide.</exception>
     public Tensor Logits(Tensor hidden) => head is null ? tokenTable.Scores(hidden) : head.Forward(hidden);
+
+    Tensor Hidden(Tensor tokens, KvCache cache, Tensor position)
+    {
+        CheckTokens(tokens);
+        if (cache.Layers.Count != blocks.Length)
+            throw new ModelException("ASH0347",
+                $"a cache of {cache.Layers.Count} layers is not of this model, which has {blocks.Length}.", "make it by model.NewCache.");
+        if (tokens.Shape[1].Max > cache.Capacity)
+            throw new ModelException("ASH0347",
+                $"{tokens.Shape[1]} tokens do not fit into a cache of {cache.Capacity}.", "cut the text to the last tokens that fit.");
+        var places = position.Reshape(1) + Tensor.Arange(tokens.Shape[1]);
+        var x = tokenTable.Forward(tokens);
+        if (placeTable is not null) x += placeTable.Forward(places);
+        for (int i = 0; i < blocks.Length; i++) x = blocks[i].Forward(x, cache.Layers[i], places);
+        return norm(x);
+    }
 
     void CheckTokens(Tensor tokens)
     {

@@ -82,6 +82,20 @@ public sealed class Attention
         return Join(Mix(q, k, v, seen, dropoutKey));
     }
 
+    /// <summary>Attention of new tokens to all that the cache holds up to each of them, themselves included.</summary>
+    /// <param name="x">[B, T, width]</param>
+    /// <param name="cache">Keys and values of the tokens before; those of the new ones are added to it.</param>
+    /// <param name="places">[T], int32: where each new token stands.</param>
+    /// <returns>[B, T, width]</returns>
+    public Tensor Forward(Tensor x, KvCacheLayer cache, Tensor places)
+    {
+        var (q, k, v) = Project(x);
+        if (rotary is not null) (q, k) = (rotary.Rotate(q, places), rotary.Rotate(k, places));
+        var (keys, values) = cache.Append(k, v, places);
+        var seen = Tensor.Iota([places.Shape[0], cache.Keys.Shape[1]], 1) <= places.Unsqueeze(1);   // [T, capacity]
+        return Join(Mix(q, keys, values, seen, null));
+    }
+
     // [B, T, width] -> [B, T, H, D], [B, T, K, D], [B, T, K, D]
     (Tensor Queries, Tensor Keys, Tensor Values) Project(Tensor x)
     {
