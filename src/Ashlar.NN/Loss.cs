@@ -24,4 +24,64 @@ public static class Loss
         Tensor Smooth(Tensor known) =>
             logits.CrossEntropyRows(known) * (1 - smoothing) - logits.LogSoftmax().Mean(-1) * smoothing;
     }
+
+    /// <summary>The mean of <c>(prediction - target)²</c>.</summary>
+    /// <param name="predictions">[...]</param>
+    /// <param name="targets">[...], of the same shape.</param>
+    /// <returns>A scalar.</returns>
+    /// <exception cref="ModelException">The shapes differ.</exception>
+    public static Tensor MeanSquaredError(Tensor predictions, Tensor targets)
+    {
+        Check("MeanSquaredError", predictions, targets);
+        return (predictions - targets).Square().Mean();
+    }
+
+    /// <summary>The mean negative logarithm of the probability that each sigmoid gives to its truth.</summary>
+    /// <param name="logits">[...], unnormalised: the sigmoid is part of the loss, and cannot overflow.</param>
+    /// <param name="targets">[...], of the same shape; from 0 to 1.</param>
+    /// <returns>A scalar: the mean of <c>log(1 + exp(x)) - x t</c>.</returns>
+    /// <exception cref="ModelException">The shapes differ.</exception>
+    public static Tensor BinaryCrossEntropy(Tensor logits, Tensor targets)
+    {
+        Check("BinaryCrossEntropy", logits, targets);
+        return (logits.Softplus() - logits * targets.Cast(logits.DType)).Mean();
+    }
+
+    /// <summary>The mean of <c>d² / 2</c> for differences d up to delta, and of <c>delta (|d| - delta / 2)</c> beyond: a square that outliers do not rule.</summary>
+    /// <param name="predictions">[...]</param>
+    /// <param name="targets">[...], of the same shape.</param>
+    /// <param name="delta">Where the square ends, above 0.</param>
+    /// <returns>A scalar.</returns>
+    /// <remarks>Source: Huber 1964, "Robust estimation of a location parameter".</remarks>
+    /// <exception cref="ModelException">The shapes differ.</exception>
+    public static Tensor Huber(Tensor predictions, Tensor targets, double delta = 1)
+    {
+        Check("Huber", predictions, targets);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(delta);
+        var difference = (predictions - targets).Abs();
+        var near = difference.Minimum(delta);   // d² / 2 = near (d - near / 2) within, delta (d - delta / 2) beyond
+        return (near * (difference - near * 0.5)).Mean();
+    }
+
+    /// <summary>How far the predicted distribution is from the true one: the mean over rows of <c>sum(p (log p - log q))</c>.</summary>
+    /// <param name="logits">[..., V], unnormalised logarithms of the prediction q.</param>
+    /// <param name="targetLogits">[..., V], unnormalised logarithms of the truth p, such as those of a larger model that teaches. Gets a gradient too: <c>StopGradient</c> ends it.</param>
+    /// <returns>A scalar, at least 0.</returns>
+    /// <remarks>Source: Kullback and Leibler 1951, "On information and sufficiency".</remarks>
+    /// <exception cref="ModelException">The shapes differ.</exception>
+    public static Tensor KlDivergence(Tensor logits, Tensor targetLogits)
+    {
+        Check("KlDivergence", logits, targetLogits);
+        var truth = targetLogits.LogSoftmax();
+        return (truth.Exp() * (truth - logits.LogSoftmax())).Sum(-1).Mean();
+    }
+
+    // Shapes that broadcast would compare each prediction with every target, silently.
+    static void Check(string loss, Tensor predictions, Tensor targets)
+    {
+        if (predictions.Shape != targets.Shape)
+            throw new ModelException("ASH0349",
+                $"{loss} compares element by element, but got {predictions.Type} and {targets.Type}.",
+                "bring both to one shape; an axis of 1 is removed by Squeeze.");
+    }
 }

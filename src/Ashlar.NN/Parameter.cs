@@ -3,7 +3,7 @@ namespace Ashlar.NN;
 /// <summary>One tensor that is learned: a named state, as a layer holds it.</summary>
 public sealed class Parameter
 {
-    internal Parameter(State state) => State = state;
+    internal Parameter(State state, bool isTable) => (State, IsTable) = (state, isTable);
 
     /// <summary>The full name, as checkpoints have it: <c>h.0.attn.c_attn.weight</c>.</summary>
     public string Name => State.Name;
@@ -13,6 +13,9 @@ public sealed class Parameter
 
     /// <summary>The element type, which never changes.</summary>
     public DType DType => State.DType;
+
+    /// <summary>Whether it is a row per token, looked up or scored one by one, not a matrix that mixes: <see cref="Muon"/> leaves it to AdamW.</summary>
+    public bool IsTable { get; }
 
     /// <summary>The cell that holds the value.</summary>
     public State State { get; }

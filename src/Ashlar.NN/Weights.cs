@@ -45,10 +45,11 @@ public sealed class Weights
     /// <param name="name">Within this scope: <c>weight</c>.</param>
     /// <param name="shape">Constant extents.</param>
     /// <param name="initial">How it begins, where the weights are not from a file.</param>
+    /// <param name="isTable">Whether it is a row per token, not a matrix that mixes.</param>
     /// <exception cref="ModelException">The name was asked for before, the file lacks it, or has it in another shape.</exception>
-    public Parameter Get(string name, Shape shape, Initial initial)
+    public Parameter Get(string name, Shape shape, Initial initial, bool isTable = false)
     {
-        var parameter = new Parameter(GetState(name, shape, initial));
+        var parameter = new Parameter(GetState(name, shape, initial), isTable);
         source.Parameters.Add(parameter);
         return parameter;
     }

@@ -5,7 +5,8 @@ namespace Ashlar.Models;
 /// <summary>A transformer that predicts the next token: GPT-2, nanoGPT, or their modern variant, as its config says.</summary>
 /// <remarks>
 /// Names and layouts of weights are those of the published GPT-2: <c>wte</c>, <c>wpe</c>, <c>h.0.ln_1</c>, <c>h.0.attn.c_attn</c>,
-/// <c>h.0.attn.c_proj</c>, <c>h.0.ln_2</c>, <c>h.0.mlp.c_fc</c>, <c>h.0.mlp.c_proj</c>, <c>ln_f</c>; matrices are [inputs, outputs].
+/// <c>h.0.attn.c_proj</c>, <c>h.0.ln_2</c>, <c>h.0.mlp.c_fc</c>, <c>h.0.mlp.c_proj</c>, <c>ln_f</c>; matrices are [inputs, outputs],
+/// tables [tokens, width], also that of an own head, <c>lm_head</c>.
 /// They begin as nanoGPT's: normal with deviation 0.02, what blocks add with <c>0.02 / sqrt(2 layers)</c>, biases 0.
 /// B batch, T tokens, V vocabulary. Source: Radford et al. 2019, "Language models are unsupervised multitask learners".
 /// </remarks>
@@ -15,7 +16,7 @@ public sealed class Gpt
     readonly Embedding? placeTable;
     readonly Block[] blocks;
     readonly Func<Tensor, Tensor> norm;
-    readonly Linear? head;
+    readonly Embedding head;
     readonly Dropout dropout;
 
     /// <summary>Asks for the parameters.</summary>
@@ -35,7 +36,7 @@ public sealed class Gpt
         dropout = new(config.Dropout, Seed(config, 0, 0));
         blocks = [.. Enumerable.Range(0, config.Layers).Select(layer => new Block(weights.Scope($"h.{layer}"), config, layer, rotary))];
         norm = Norm(weights.Scope("ln_f"), config);
-        head = config.TiedEmbeddings ? null : new(weights.Scope("lm_head"), config.Width, config.Vocabulary, bias: false, initial);
+        head = config.TiedEmbeddings ? tokenTable : new(weights.Scope("lm_head"), config.Vocabulary, config.Width, initial);
     }
 
     /// <summary>Sizes and kinds.</summary>
@@ -97,7 +98,7 @@ public sealed class Gpt
     /// <param name="hidden">[..., width]</param>
     /// <returns>[..., V]</returns>
     /// <exception cref="ModelException">The last axis is not as long as the model is wide.</exception>
-    public Tensor Logits(Tensor hidden) => head is null ? tokenTable.Scores(hidden) : head.Forward(hidden);
+    public Tensor Logits(Tensor hidden) => head.Scores(hidden);
 
     Tensor Hidden(Tensor tokens, KvCache cache, Tensor position)
     {

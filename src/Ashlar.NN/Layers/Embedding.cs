@@ -11,7 +11,7 @@ public sealed class Embedding(Weights weights, int count, int width, Initial? in
     readonly string name = weights.Path;
 
     /// <summary>[count, width]</summary>
-    public Parameter Weight { get; } = weights.Get("weight", [count, width], initial ?? Initial.Normal(0.02));
+    public Parameter Weight { get; } = weights.Get("weight", [count, width], initial ?? Initial.Normal(0.02), isTable: true);
 
     /// <param name="indices">[...], integers from 0 to below <c>count</c>; others are an error when the program runs.</param>
     /// <returns>[..., width]</returns>

@@ -7,10 +7,10 @@ namespace Ashlar.NN;
 /// </remarks>
 public sealed class AdamW : Optimizer
 {
-    readonly double beta1, beta2, epsilon, decay;
+    readonly AdamRule rule;
+    readonly double decay;
     readonly bool[] decays;
     readonly State[] means, squares;
-    Tensor? meanScale, rootScale;   // of the step that is being built
 
     /// <summary>An optimizer of all parameters that were asked for so far.</summary>
     /// <param name="weights">Of a model that was made.</param>
@@ -25,27 +25,18 @@ public sealed class AdamW : Optimizer
         Func<Parameter, bool>? decays = null)
         : base(weights, learningRate, "adamw")
     {
-        if (beta1 is not (>= 0 and < 1)) throw new ArgumentOutOfRangeException(nameof(beta1), beta1, "must be from 0 to below 1.");
-        if (beta2 is not (>= 0 and < 1)) throw new ArgumentOutOfRangeException(nameof(beta2), beta2, "must be from 0 to below 1.");
-        (this.beta1, this.beta2, this.epsilon, this.decay) = (beta1, beta2, epsilon, decay);
+        (rule, this.decay) = (new(beta1, beta2, epsilon), decay);
         this.decays = [.. Parameters.Select(decays ?? IsMatrix)];
         (means, squares) = (Moments("mean"), Moments("square"));
     }
 
     /// <inheritdoc/>
-    protected override void Begin(Tensor step)
-    {
-        var t = step.Cast(DType.Float64) + 1;   // in float64: 1 - β^t of small t loses digits
-        meanScale = (1 / (1 - (t * Math.Log(beta1)).Exp())).Cast(DType.Float32);
-        rootScale = (1 / (1 - (t * Math.Log(beta2)).Exp()).Sqrt()).Cast(DType.Float32);
-    }
+    protected override void Begin(Tensor step) => rule.Begin(step);
 
     /// <inheritdoc/>
     protected override Tensor Step(int index, Tensor value, Tensor gradient, Tensor rate)
     {
-        var mean = means[index].Value = means[index].Value * beta1 + gradient * (1 - beta1);
-        var square = squares[index].Value = squares[index].Value * beta2 + gradient.Square() * (1 - beta2);
-        var change = mean * (rate * meanScale!.Cast(value.DType)) / (square.Sqrt() * rootScale!.Cast(value.DType) + epsilon);
+        var change = rule.Change(means[index], squares[index], gradient, rate);
         return (decays[index] && decay != 0 ? value * (1 - rate * decay) : value) - change;
     }
 }

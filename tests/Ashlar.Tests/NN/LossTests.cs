@@ -54,4 +54,56 @@ public sealed class LossTests() : DeviceTests(Devices.Reference)
         Fails<ShapeException>(() => Loss.CrossEntropy(logits, Tensor.From([1, 2])), "ASH0126");
         Assert.Throws<ArgumentOutOfRangeException>(() => Loss.CrossEntropy(logits, targets, smoothing: 1.5));
     }
+
+    static readonly Tensor a = Tensor.From([0.0, 1, -2, 30, -30, 0.5]), b = Tensor.From([1.0, 1, 0, 1, 0.25, 0]);
+
+    static double Mean(Func<double, double, double> of) => Numbers(a).Zip(Numbers(b), of).Average();
+
+    [Fact]
+    public void MeanSquaredError_IsItsDefinition()
+    {
+        Close(Loss.MeanSquaredError(a, b), "f64[]", 1e-12, Mean((x, y) => (x - y) * (x - y)));
+        CheckGradient(x => Loss.MeanSquaredError(x, b), a);
+    }
+
+    [Fact]
+    public void BinaryCrossEntropy_IsItsDefinition()
+    {
+        static double Sigmoid(double x) => 1 / (1 + Math.Exp(-x));
+        Close(Loss.BinaryCrossEntropy(a, b), "f64[]", 1e-9, Mean((x, y) => -y * Math.Log(Sigmoid(x)) - (1 - y) * Math.Log(Sigmoid(-x))));
+        var gradient = Loss.BinaryCrossEntropy(a, b).Gradient(a);   // at 0 too, where heads begin
+        Close(gradient, "f64[6]", 1e-9, [.. Numbers(a).Zip(Numbers(b), (x, y) => (Sigmoid(x) - y) / 6)]);
+        Same(Loss.BinaryCrossEntropy(Tensor.From([1e4f, -1e4f]), Tensor.From([0f, 0f])), "f32[]", 5e3);
+        Same(Loss.BinaryCrossEntropy(Tensor.From([0f, 0f]), Tensor.From([true, false])), "f32[]", Math.Log(2));
+    }
+
+    [Theory, InlineData(1), InlineData(0.4), InlineData(100)]
+    public void Huber_IsItsDefinition(double delta)
+    {
+        Close(Loss.Huber(a, b, delta), "f64[]", 1e-12, Mean((x, y) =>
+            Math.Abs(x - y) <= delta ? (x - y) * (x - y) / 2 : delta * (Math.Abs(x - y) - delta / 2)));
+        CheckGradient(x => Loss.Huber(x, Tensor.From([1.1, 1.1, 0, 1, 0.25, 0]), delta), a);
+        Assert.Throws<ArgumentOutOfRangeException>(() => Loss.Huber(a, b, 0));
+    }
+
+    [Fact]
+    public void KlDivergence_IsItsDefinition()
+    {
+        var truth = Tensor.RandomNormal(8, [2, 3, 4], DType.Float64);
+        double[] q = Numbers(logits.Softmax()), p = Numbers(truth.Softmax());
+        Close(Loss.KlDivergence(logits, truth), "f64[]", 1e-12, p.Zip(q, (p, q) => p * Math.Log(p / q)).Sum() / 6);
+        Close(Loss.KlDivergence(logits, logits + 3), "f64[]", 1e-12, 0);
+        CheckGradient(x => Loss.KlDivergence(x, truth), logits);
+        CheckGradient(x => Loss.KlDivergence(logits, x), truth);
+    }
+
+    [Fact]
+    public void Losses_Refuse_ShapesThatWouldBroadcast()
+    {
+        Tensor column = Tensor.Zeros(3, 1), row = Tensor.Zeros(3);
+        Fails<ModelException>(() => Loss.MeanSquaredError(column, row), "ASH0349", "f32[3, 1]", "f32[3]");
+        Fails<ModelException>(() => Loss.BinaryCrossEntropy(column, row), "ASH0349");
+        Fails<ModelException>(() => Loss.Huber(column, row), "ASH0349");
+        Fails<ModelException>(() => Loss.KlDivergence(column, row), "ASH0349");
+    }
 }
