@@ -40,3 +40,6 @@ public sealed class DataException(string code, string problem, string fix) : Ash
 
 /// <summary>Weights, a layer or a model do not fit together. Codes from ASH0341.</summary>
 public sealed class ModelException(string code, string problem, string fix) : AshlarException(code, problem, fix);
+
+/// <summary>A training cannot begin, go on or resume. Codes from ASH0502.</summary>
+public sealed class TrainingException(string code, string problem, string fix) : AshlarException(code, problem, fix);
