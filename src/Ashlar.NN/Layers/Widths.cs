@@ -16,6 +16,17 @@ static class Widths
             x.Rank > 1 && x.Shape[^2] == width ? "transpose the last two axes." : "check the layer's width against what comes before it.");
     }
 
+    /// <summary>Fails where the axes are not [N, C, ...] with the channels that a layer was made for.</summary>
+    public static void ThrowUnlessChannelsAre(int channels, Tensor x, string layer, bool hasRightAxes)
+    {
+        if (!hasRightAxes || x.Shape[1] != channels) Throw(channels, x, layer);
+
+        [DoesNotReturn]
+        static void Throw(int channels, Tensor x, string layer) => throw new ModelException("ASH0346",
+            $"the layer '{layer}' needs {channels} channels on axis 1, but got {x.Type}.",
+            x.Rank > 0 && x.Shape[0] == channels ? "add the batch axis by Unsqueeze(0)." : "check the layer's channels against what comes before it.");
+    }
+
     /// <summary>Fails where a config has no meaning.</summary>
     public static void ThrowIf([DoesNotReturnIf(true)] bool wrong, string problem, string fix)
     {
