@@ -91,6 +91,20 @@ public sealed record GptConfig
         Bias = false,
     };
 
+    /// <summary>Floating-point operations of training on one token: those of the forward pass, and twice as many backward.</summary>
+    /// <param name="tokens">How many tokens stand in each text; at most the context.</param>
+    /// <remarks>
+    /// A multiplication and an addition count as two; products alone count, and attention as if it were not causal. The convention of
+    /// Chowdhery et al. 2022, arXiv:2204.02311, appendix B, so that shares of a machine's peak compare with others'.
+    /// </remarks>
+    public double TrainingFlopsPerToken(int tokens)
+    {
+        double heads = Heads + 2.0 * (KvHeads ?? Heads), headWidth = Width / Heads;
+        double layer = Width * heads * headWidth + Heads * headWidth * Width + (Activation == Activation.SwiGlu ? 3.0 : 2.0) * Width * Hidden;
+        double attention = 2.0 * tokens * Width;   // queries by keys, and shares by values
+        return 3 * 2 * (Layers * (layer + attention) + (double)Width * Vocabulary);
+    }
+
     /// <summary>The width within the MLP.</summary>
     internal int Hidden => HiddenWidth ?? (Activation == Activation.SwiGlu ? (8 * Width / 3 + 63) / 64 * 64 : 4 * Width);
 

@@ -57,7 +57,8 @@ public sealed class BatchNorm
         var mean = wide.Mean(others, keepAxis: true);                        // [1, C, 1, ...]
         var variance = (wide - mean).Square().Mean(others, keepAxis: true);
         Follow(RunningMean, mean);
-        Follow(RunningVariance, variance * ((double)count.Value / (count.Value - 1)));
+        var members = Tensor.Ones([count], wide.DType).Sum();                // the batch may be symbolic
+        Follow(RunningVariance, variance * (members / (members - 1)));
         return Normalise(x, mean, variance);
     }
 
