@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Ashlar.Compiler.Planning;
 using Ashlar.Runtime;
@@ -39,6 +40,19 @@ sealed class CpuProgram : IProgram
             Bound(symbols).Run(inputs, outputs);
         }
     }
+
+    /// <summary>Runs once and adds the time of each launch, in ticks of the stopwatch, to the entry of its number.</summary>
+    /// <param name="ticks">One entry per launch of the plan.</param>
+    internal void Profile(ReadOnlySpan<Buffer> inputs, ReadOnlySpan<Buffer> outputs, ReadOnlySpan<long> symbols, Span<long> ticks)
+    {
+        lock (gate)
+        {
+            Bound(symbols).Run(inputs, outputs, ticks);
+        }
+    }
+
+    /// <summary>The launches in order, for profiles and reports.</summary>
+    internal IReadOnlyList<Launch> Launches => plan.Launches;
 
     Binding Bound(ReadOnlySpan<long> symbols)
     {
@@ -110,11 +124,29 @@ sealed class CpuProgram : IProgram
 
         public void Run(ReadOnlySpan<Buffer> inputs, ReadOnlySpan<Buffer> outputs)
         {
-            foreach (var patch in parameters) addresses[patch.Place] = inputs[patch.Slot].Address;
-            foreach (var patch in results) addresses[patch.Place] = outputs[patch.Slot].Address;
+            Patched(inputs, outputs);
             var memory = (byte*)scratch.Address;
             foreach (var launch in launches) launch.Run(memory);
             GC.KeepAlive(this);
+        }
+
+        public void Run(ReadOnlySpan<Buffer> inputs, ReadOnlySpan<Buffer> outputs, Span<long> ticks)
+        {
+            Patched(inputs, outputs);
+            var memory = (byte*)scratch.Address;
+            for (int i = 0; i < launches.Length; i++)
+            {
+                long start = Stopwatch.GetTimestamp();
+                launches[i].Run(memory);
+                ticks[i] += Stopwatch.GetTimestamp() - start;
+            }
+            GC.KeepAlive(this);
+        }
+
+        void Patched(ReadOnlySpan<Buffer> inputs, ReadOnlySpan<Buffer> outputs)
+        {
+            foreach (var patch in parameters) addresses[patch.Place] = inputs[patch.Slot].Address;
+            foreach (var patch in results) addresses[patch.Place] = outputs[patch.Slot].Address;
         }
 
         public void Dispose()
