@@ -39,7 +39,10 @@ struct ContractionCall
     public MatrixView Left;
     /// <summary>[Inner, Columns]. Ignored where the contraction was made with a function for it.</summary>
     public MatrixView Right;
-    /// <summary>[Rows, Columns], in the compute type. Ignored where the contraction was made with an epilogue.</summary>
+    /// <summary>
+    /// [Rows, Columns], in the compute type. Where the contraction was made with an epilogue: what the epilogue writes, in any
+    /// type, to be fetched ahead; no address fetches nothing.
+    /// </summary>
     public MatrixView Result;
     /// <summary>True adds to what the result holds. Not together with an epilogue.</summary>
     public bool Accumulate;

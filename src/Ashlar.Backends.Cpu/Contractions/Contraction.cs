@@ -20,6 +20,7 @@ sealed unsafe class Contraction
     readonly Action<int, int> work;
 
     ContractionCall call;
+    bool isSwapped;                                    // the call is the transposed product: operands and their functions changed places
     Blocking blocking;
     ChunkedRange items;
     byte* scratch;
@@ -75,22 +76,51 @@ sealed unsafe class Contraction
         Debug.Assert(!product.Accumulate || Epilogue is null, "an epilogue sees finished sums only");
 
         call = product;
+        isSwapped = false;
+        var facts = CaseOf(call, isSwapped, workers.Count);
+        if (Epilogue is null)
+        {
+            var transposed = Transposed(product);
+            var otherFacts = CaseOf(transposed, isSwapped: true, workers.Count);
+            if (Blocking.Cost(otherFacts, transposed) < 0.95 * Blocking.Cost(facts, product)) (call, facts, isSwapped) = (transposed, otherFacts, true);
+        }
         scratch = memory;
-        blocking = Blocking.Choose(CaseOf(product, workers.Count), batch, product.Rows, product.Columns, product.Inner);
+        blocking = Blocking.Choose(facts, batch, call.Rows, call.Columns, call.Inner);
         items = new(batch * blocking.RowBlocks * blocking.ColumnBlocks, 1);
         workers.Run(blocking.Workers, work);
     }
 
     /// <summary>What the blocking of a call depends on.</summary>
-    internal BlockingCase CaseOf(in ContractionCall product, int threads) => new(Isa, Compute.Bytes, threads,
-        Right is null && product.Right.DType == Compute && product.Right.ColumnStride == 1, product.Right.RowStride * Compute.Bytes,
-        Left is null && product.Left.DType == Compute && product.Left.ColumnStride == 1, product.Left.RowStride * Compute.Bytes,
-        Epilogue is not null || product.Result.ColumnStride != 1);
+    internal BlockingCase CaseOf(in ContractionCall product, bool isSwapped, int threads)
+    {
+        var (left, right) = isSwapped ? (Right, Left) : (Left, Right);
+        return new(Isa, Compute.Bytes, threads,
+            Right: right is not null || product.Right.DType != Compute ? OperandAccess.Converted
+                : product.Right.ColumnStride == 1 ? OperandAccess.InPlace : product.Right.RowStride == 1 ? OperandAccess.Turned : OperandAccess.Scattered,
+            RightStrideBytes: product.Right.RowStride * Compute.Bytes,
+            Left: left is not null || product.Left.DType != Compute ? OperandAccess.Converted
+                : product.Left.ColumnStride == 1 ? OperandAccess.InPlace : product.Left.RowStride == 1 ? OperandAccess.Turned : OperandAccess.Scattered,
+            LeftStrideBytes: product.Left.RowStride * Compute.Bytes,
+            ResultIsScratch: Epilogue is not null || product.Result.ColumnStride != 1);
+    }
+
+    /// <summary>The product whose result is the transpose.</summary>
+    static ContractionCall Transposed(in ContractionCall product)
+    {
+        var other = product;
+        (other.Rows, other.Columns) = (product.Columns, product.Rows);
+        (other.Left, other.Right, other.Result) = (Turned(product.Right), Turned(product.Left), Turned(product.Result));
+        for (int axis = 0; axis < product.BatchRank; axis++)
+            other.Batch[axis] = product.Batch[axis] with { Left = product.Batch[axis].Right, Right = product.Batch[axis].Left };
+        return other;
+
+        static MatrixView Turned(in MatrixView view) => view with { RowStride = view.ColumnStride, ColumnStride = view.RowStride };
+    }
 
     void Work(int worker, int workers)
     {
         long* batch = stackalloc long[BatchAxes.Most];
-        var item = new ContractionItem(this, in call, in blocking, scratch + worker * ScratchBytes, batch, worker);
+        var item = new ContractionItem(this, in call, in blocking, isSwapped, scratch + worker * ScratchBytes, batch, worker);
         while (items.Take(out long index, out long end))
             for (; index < end; index++) item.Run(index);
     }
@@ -101,10 +131,9 @@ readonly record struct ScratchPlan
 {
     public ScratchPlan(Isa isa, int elementBytes, long blockScratchBytes)
     {
-        var tile = RegisterTile.Of(isa);
-        long panel = Aligned((Blocking.MostInner + 8) * tile.Vectors * isa.VectorBytes + Packing.SlackBytes);
-        long left = Math.Max(Blocking.LeftBytes, 4L * tile.Rows * (Blocking.MostInner + 8) * elementBytes) + Packing.SlackBytes;
-        long sums = Math.Max(Blocking.SumBytes, Blocking.MostItemRows * tile.Vectors * isa.VectorBytes);
+        long panel = Aligned((Blocking.MostInner + 8) * RegisterTile.MostVectors(isa) * isa.VectorBytes + Packing.SlackBytes);
+        long left = Math.Max(Blocking.LeftBytes, 4L * RegisterTile.MostRows(isa) * (Blocking.MostInner + 8) * elementBytes) + Packing.SlackBytes;
+        long sums = Math.Max(Blocking.SumBytes, Blocking.MostItemRows * RegisterTile.MostVectors(isa) * isa.VectorBytes);
         Right = Aligned(left);
         Wide = Right + panel;
         Sums = Wide + panel;

@@ -15,7 +15,8 @@ unsafe ref struct ContractionItem
     readonly byte* wide;
     readonly byte* sums;
     readonly long* batch;
-    readonly bool rightIsInPlace, resultIsScratch;
+    readonly bool rightIsInPlace, resultIsScratch, hasResult;
+    readonly BlockFunction? leftFunction, rightFunction;
     BlockPlace place;
 
     byte* left;                                        // the matrices of this product of the batch
@@ -27,13 +28,13 @@ unsafe ref struct ContractionItem
     long inner0, inner;                                // the block of the inner axis
     bool isFirst, isLast;                              // of these blocks
 
-    public ContractionItem(Contraction owner, in ContractionCall call, in Blocking blocking, byte* scratch, long* batch, int worker)
+    public ContractionItem(Contraction owner, in ContractionCall call, in Blocking blocking, bool isSwapped, byte* scratch, long* batch, int worker)
     {
         this.owner = owner;
         this.call = ref call;
         this.blocking = ref blocking;
         this.batch = batch;
-        tile = RegisterTile.Of(owner.Isa);
+        tile = blocking.Tile;
         elementBytes = owner.Compute.Bytes;
         lanes = owner.Isa.VectorBytes / elementBytes;
         var memory = owner.Memory;
@@ -41,8 +42,10 @@ unsafe ref struct ContractionItem
         packedRight = scratch + memory.Right;
         wide = scratch + memory.Wide;
         sums = scratch + memory.Sums;
-        var facts = owner.CaseOf(call, 1);
+        (leftFunction, rightFunction) = isSwapped ? (owner.Right, owner.Left) : (owner.Left, owner.Right);
+        var facts = owner.CaseOf(call, isSwapped, 1);
         (rightIsInPlace, resultIsScratch) = (facts.RightIsInPlace, facts.ResultIsScratch || blocking.Streams && blocking.InnerBlocks > 1);
+        hasResult = call.Result.Data != 0 && call.Result.ColumnStride == 1;
         place = new() { Batch = batch, Worker = worker, Scratch = scratch + memory.Block };
     }
 
@@ -86,7 +89,7 @@ unsafe ref struct ContractionItem
             batch[axis] = at;
             left += at * step.Left * call.Left.DType.Bytes;
             right += at * step.Right * call.Right.DType.Bytes;
-            result += at * step.Result * elementBytes;
+            result += at * step.Result * call.Result.DType.Bytes;
         }
     }
 
@@ -141,6 +144,9 @@ unsafe ref struct ContractionItem
             arguments.B = access == RightAccess.Packed ? packedRight : rightRow;
             arguments.C = isDirect ? result + (row * call.Result.RowStride + column) * elementBytes : tileSums + (row - row0) * width * VectorBytes;
             arguments.Panels = count;
+            bool fetches = isLast && hasResult || isDirect;
+            arguments.AheadResult = fetches ? result + (row * call.Result.RowStride + column) * call.Result.DType.Bytes : arguments.C;
+            arguments.AheadResultStride = fetches ? call.Result.RowStride * call.Result.DType.Bytes : arguments.CStride;
             arguments.Ahead = aheadLeft > 0 ? ahead : packedRight;
             arguments.AheadStride = aheadLeft > 0 ? call.Right.RowStride * elementBytes : 0;
             MicroKernels.Get(new(owner.Isa, owner.Elem, high, width, blocking.ReadsLeftInPlace ? LeftAccess.Rows : LeftAccess.Columns,
@@ -175,6 +181,11 @@ unsafe ref struct ContractionItem
     void PackLeft()
     {
         byte* to = packedLeft;
+        if (leftFunction is null && call.Left.RowStride == 1 && call.Left.ColumnStride != 1 && call.Left.DType == owner.Compute)
+        {
+            PackLeftColumns();
+            return;
+        }
         for (long p = 0, row = row0; p < panels; p++)
         {
             long rows = p < higher ? height + 1 : height;
@@ -184,10 +195,30 @@ unsafe ref struct ContractionItem
         }
     }
 
+    // Rows side by side in memory: some inner indices of all panels at a time, so that each line is read once.
+    readonly void PackLeftColumns()
+    {
+        const long together = 32;
+        long step = call.Left.ColumnStride * elementBytes;
+        byte* from = left + (row0 + inner0 * call.Left.ColumnStride) * elementBytes;
+        for (long k = 0; k < inner; k += together)
+        {
+            long count = Math.Min(together, inner - k);
+            byte* source = from + k * step, to = packedLeft;
+            for (long p = 0; p < panels; p++)
+            {
+                long bytes = (p < higher ? height + 1 : height) * elementBytes;
+                Packing.CopyRows(owner.Isa, source, step, count, bytes, to + k * bytes, bytes, isEnd: isLast && k + count == inner);
+                source += bytes;
+                to += bytes * inner;
+            }
+        }
+    }
+
     void PackLeftPanel(long row, long rows, byte* to)
     {
         long stride = rows * elementBytes;
-        if (owner.Left is { } fill)
+        if (leftFunction is { } fill)
         {
             Fill(fill, row, rows);
             Packing.Transpose(owner.Isa, elementBytes, wide, inner * elementBytes, rows, inner, to, stride);
@@ -213,7 +244,7 @@ unsafe ref struct ContractionItem
         var view = call.Right;
         int storageBytes = view.DType.Bytes;
         byte* from = right + (inner0 * view.RowStride + column * view.ColumnStride) * storageBytes;
-        if (owner.Right is { } fill)
+        if (rightFunction is { } fill)
         {
             Fill(fill, column, columns);
             Packing.Transpose(owner.Isa, elementBytes, wide, inner * elementBytes, columns, inner, packedRight, stride);

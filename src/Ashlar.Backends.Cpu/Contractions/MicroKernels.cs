@@ -20,6 +20,8 @@ unsafe struct MicroArguments
     public byte* Packed;           // where a copying kernel leaves the panel packed
     public byte* Ahead;            // what to prefetch
     public long AheadStride;       // from one prefetched row to the next
+    public byte* AheadResult;      // what to prefetch of the result: where the sums go in the end
+    public long AheadResultStride; // from row to row
     public long Panels;            // how many row panels, one after the other
     public long Accumulate;        // 1 adds to the result, 0 replaces it
 }
@@ -58,7 +60,7 @@ enum RightAccess : byte
 /// <param name="PrefetchesResult">True fetches a row of the result per chunk, for results that lie far away.</param>
 readonly record struct MicroKey(Isa Isa, Elem Elem, int Rows, int Vectors, LeftAccess Left, RightAccess Right, int AheadRows = 1, bool PrefetchesResult = true)
 {
-    public const int MostRows = 12, MostVectors = 4;
+    public const int MostRows = 14, MostVectors = 5;
 
     /// <summary>A number below <see cref="Keys"/> that no other key has.</summary>
     public int Index => (((((((int)Isa * 4 + (int)Elem) * MostRows + Rows - 1) * MostVectors + Vectors - 1) * 2 + (int)Left) * 3 + (int)Right) * 2
@@ -67,7 +69,9 @@ readonly record struct MicroKey(Isa Isa, Elem Elem, int Rows, int Vectors, LeftA
     public const int Keys = 3 * 4 * MostRows * MostVectors * 2 * 3 * 2 * 2;
 }
 
-/// <summary>The register tile of a path: as many sums as its registers hold beside the operands.</summary>
+/// <summary>A register tile: as many sums as the registers hold beside the operands.</summary>
+/// <param name="Rows">At most so many rows; items are cut so that all their row panels have this height or one less.</param>
+/// <param name="Vectors">At most so many vectors of columns; likewise.</param>
 /// <remarks>
 /// With 32 registers 9 x 3 vectors: 27 sums, 3 vectors of the right operand, 1 of the left. It loads 12 times per 27
 /// multiply-adds; 14 x 2 loads 16 times per 28, and was up to 5 points slower whenever the load ports are not all ours.
@@ -75,7 +79,20 @@ readonly record struct MicroKey(Isa Isa, Elem Elem, int Rows, int Vectors, LeftA
 /// </remarks>
 readonly record struct RegisterTile(int Rows, int Vectors)
 {
-    public static RegisterTile Of(Isa isa) => isa.VectorRegisters >= 32 ? new(9, 3) : new(6, 2);
+    static readonly RegisterTile[] narrow = [new(14, 1), new(14, 2), new(9, 3), new(6, 4), new(5, 5)];
+
+    /// <summary>The tile for products that many vectors wide.</summary>
+    public static RegisterTile Of(Isa isa, long vectors = long.MaxValue) =>
+        isa.VectorRegisters < 32 ? new(6, 2) : vectors <= narrow.Length ? narrow[Math.Max(1, vectors) - 1] : new(9, 3);
+
+    /// <summary>The tile for a right operand streamed from memory: all rows in one panel where they fit.</summary>
+    public static RegisterTile ForStreams(Isa isa, long rows) => isa.VectorRegisters >= 32 && rows <= 6 ? new(6, 4) : Of(isa);
+
+    /// <summary>The widest tile of a path, in vectors.</summary>
+    public static int MostVectors(Isa isa) => isa.VectorRegisters >= 32 ? 5 : 2;
+
+    /// <summary>The highest tile of a path.</summary>
+    public static int MostRows(Isa isa) => isa.VectorRegisters >= 32 ? 14 : 6;
 }
 
 /// <summary>Makes and keeps micro-kernels: the innermost loops of contractions, each a tile of sums held in registers.</summary>
@@ -113,8 +130,8 @@ static class MicroKernels
         readonly int rows, vectors, elementBytes, vectorBytes;
         readonly Reg[] sums;
         readonly Reg[] rowPointers;
-        readonly Reg a, b, c, packed, ahead, aheadC;
-        readonly Reg aStride, bStride, cStride, aheadStride;
+        readonly Reg a, b, c, packed, ahead, aheadResult, aheadRow;
+        readonly Reg aStride, bStride, cStride, aheadStride, aheadResultStride;
 
         public Writer(in MicroKey key)
         {
@@ -131,11 +148,13 @@ static class MicroKernels
             c = f.Var(Field(nameof(MicroArguments.C)), "c");
             packed = f.Var(Field(nameof(MicroArguments.Packed)), "packed");
             ahead = f.Var(Field(nameof(MicroArguments.Ahead)), "ahead");
-            aheadC = f.Var(VecType.Scalar, "aheadC");
+            aheadResult = f.Var(Field(nameof(MicroArguments.AheadResult)), "aheadResult");
+            aheadRow = f.Var(VecType.Scalar, "aheadRow");
             aStride = Field(nameof(MicroArguments.AStride));
             bStride = Field(nameof(MicroArguments.BStride));
             cStride = Field(nameof(MicroArguments.CStride));
             aheadStride = Field(nameof(MicroArguments.AheadStride));
+            aheadResultStride = Field(nameof(MicroArguments.AheadResultStride));
             rowPointers = [.. Enumerable.Range(0, key.Left == LeftAccess.Rows ? rows : 0).Select(_ => f.Var(VecType.Scalar, "row"))];
         }
 
@@ -155,7 +174,7 @@ static class MicroKernels
                 for (int i = 0; i < rowPointers.Length; i++) f.Assign(rowPointers[i], i == 0 ? a : rowPointers[i - 1] + aStride);
                 var panel = f.Var(a);
                 f.Assign(b, start);
-                f.Assign(aheadC, c);
+                f.Assign(aheadRow, aheadResult);
                 f.Assign(done, f.Const(0));
                 f.Loop(f.Const(0), chunks, 1, _ =>
                 {
@@ -169,6 +188,7 @@ static class MicroKernels
                 Tiles((i, j, at) => f.Store(at, storage, sums[i * vectors + j]));   // after all loads: rows 4 KiB apart alias
                 f.Assign(a, a + aStep);
                 f.Assign(c, c + cStride * rows);
+                f.Assign(aheadResult, aheadResult + aheadResultStride * rows);
             });
             return f.Build();
         }
@@ -176,7 +196,7 @@ static class MicroKernels
         void PrefetchChunk()
         {
             for (int row = 0; row < key.AheadRows && key.Right != RightAccess.Streamed; row++) PrefetchRow(ahead, aheadStride, near: false);
-            if (key.PrefetchesResult) PrefetchRow(aheadC, cStride, near: true);
+            if (key.PrefetchesResult) PrefetchRow(aheadRow, aheadResultStride, near: true);
         }
 
         void PrefetchRow(Reg pointer, Reg stride, bool near)

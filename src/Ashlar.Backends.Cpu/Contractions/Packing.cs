@@ -48,24 +48,25 @@ static unsafe class Packing
     /// <param name="bytes">Bytes of columns for each.</param>
     /// <param name="to">The panel.</param>
     /// <param name="toStride">From one inner index to the next.</param>
-    public static void CopyRows(Isa isa, byte* from, long fromStride, long inner, long bytes, byte* to, long toStride)
+    /// <param name="isEnd">The last row ends the matrix: nothing may be read behind it.</param>
+    public static void CopyRows(Isa isa, byte* from, long fromStride, long inner, long bytes, byte* to, long toStride, bool isEnd = true)
     {
         if (isa == Isa.Avx512 && bytes % 64 == 0) CopyVectors<Vector512<byte>>(from, fromStride, inner, bytes, to, toStride);
         else if (isa != Isa.Portable && bytes % 32 == 0) CopyVectors<Vector256<byte>>(from, fromStride, inner, bytes, to, toStride);
         else if (bytes % 16 == 0) CopyVectors<Vector128<byte>>(from, fromStride, inner, bytes, to, toStride);
         else if (bytes <= 64 && toStride == bytes && fromStride >= 64)
         {
-            // Narrow panels: whole vectors, each overwriting the surplus of the one before; the last row must not read past the matrix.
+            // Narrow panels: whole vectors, each overwriting the surplus of the one before.
             int width = isa == Isa.Avx512 ? 64 : isa == Isa.Avx2 ? 32 : 16;
             long reach = (bytes + width - 1) / width * width;
-            for (long k = 0; k < inner - 1; k++, from += fromStride, to += toStride)
+            for (long k = isEnd ? 1 : 0; k < inner; k++, from += fromStride, to += toStride)
                 for (long i = 0; i < reach; i += width)
                 {
                     if (width == 64) Vector512.Load(from + i).Store(to + i);
                     else if (width == 32) Vector256.Load(from + i).Store(to + i);
                     else Vector128.Load(from + i).Store(to + i);
                 }
-            if (inner > 0) Unsafe.CopyBlockUnaligned(to, from, (uint)bytes);
+            if (isEnd && inner > 0) Unsafe.CopyBlockUnaligned(to, from, (uint)bytes);
         }
         else
         {

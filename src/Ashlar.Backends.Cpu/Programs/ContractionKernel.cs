@@ -14,7 +14,7 @@ sealed class ContractionKernel : CpuKernel
     readonly Isa isa;
     readonly StridedOperand? left;
     readonly StridedOperand? right;
-    readonly StridedOperand? result;
+    readonly StridedOperand? result;             // with an epilogue only to fetch it ahead
     readonly BlockProgram? leftBlock;
     readonly BlockProgram? rightBlock;
     readonly BlockProgram? epilogue;
@@ -26,10 +26,11 @@ sealed class ContractionKernel : CpuKernel
         this.isa = isa;
         left = StridedOperand.Of(form.Left, form.Batch, form.Rows, form.Inner);
         right = StridedOperand.Of(form.Right, form.Batch, form.Inner, form.Columns);
-        if (form.Stores is [var store] && ReferenceEquals(store.Value, form.Result.Load([]))) result = StridedOperand.Of(store.Target, store.Indices, form.Batch, form.Rows, form.Columns);
+        result = StridedOperand.Of(form.Stores[0].Target, form.Stores[0].Indices, form.Batch, form.Rows, form.Columns);
+        bool isPlain = result is not null && form.Stores is [var store] && ReferenceEquals(store.Value, form.Result.Load([]));
         if (left is null) leftBlock = new(form.OperandBlock(left: true), form.Batch, buffers, blockFirst: false, isa);
         if (right is null) rightBlock = new(form.OperandBlock(left: false), form.Batch, buffers, blockFirst: false, isa);
-        if (result is null) epilogue = new(form.EpilogueBlock(), form.Batch, buffers, blockFirst: true, isa);
+        if (!isPlain) epilogue = new(form.EpilogueBlock(), form.Batch, buffers, blockFirst: true, isa);
     }
 
     public override unsafe CpuLaunch Bind(Func<Symbol, long> symbols, nint* addresses, Workers workers) => new ContractionLaunch(this, symbols, addresses, workers);

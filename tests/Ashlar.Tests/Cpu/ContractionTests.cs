@@ -145,7 +145,7 @@ public unsafe class ContractionTests
     [InlineData(4096, 96, 64, 3)]
     public void Blocking_GivesEveryThreadAShare(long rows, long columns, long inner, int threads)
     {
-        var blocking = Blocking.Choose(new(Isa.Available[0], 4, threads, true, columns * 4, true, inner * 4, false), 1, rows, columns, inner);
+        var blocking = Blocking.Choose(new(Isa.Available[0], 4, threads, OperandAccess.InPlace, columns * 4, OperandAccess.InPlace, inner * 4, false), 1, rows, columns, inner);
         Assert.Equal(threads, blocking.Workers);
         Assert.True(blocking.RowBlocks * blocking.ColumnBlocks >= threads);
         Assert.True(blocking.Inner * blocking.InnerBlocks >= inner);
