@@ -208,7 +208,7 @@ unsafe ref struct ContractionItem
             for (long p = 0; p < panels; p++)
             {
                 long bytes = (p < higher ? height + 1 : height) * elementBytes;
-                Packing.CopyRows(owner.Isa, source, step, count, bytes, to + k * bytes, bytes, isEnd: isLast && k + count == inner);
+                Packing.CopyRows(owner.Isa, source, step, count, bytes, to + k * bytes, bytes, isEnd: k + count == inner);
                 source += bytes;
                 to += bytes * inner;
             }

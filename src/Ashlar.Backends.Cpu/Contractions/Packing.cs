@@ -48,7 +48,7 @@ static unsafe class Packing
     /// <param name="bytes">Bytes of columns for each.</param>
     /// <param name="to">The panel.</param>
     /// <param name="toStride">From one inner index to the next.</param>
-    /// <param name="isEnd">The last row ends the matrix: nothing may be read behind it.</param>
+    /// <param name="isEnd">The last row ends the matrix, or what lies behind the panel is written already: nothing behind it is read or written.</param>
     public static void CopyRows(Isa isa, byte* from, long fromStride, long inner, long bytes, byte* to, long toStride, bool isEnd = true)
     {
         if (isa == Isa.Avx512 && bytes % 64 == 0) CopyVectors<Vector512<byte>>(from, fromStride, inner, bytes, to, toStride);
@@ -59,14 +59,15 @@ static unsafe class Packing
             // Narrow panels: whole vectors, each overwriting the surplus of the one before.
             int width = isa == Isa.Avx512 ? 64 : isa == Isa.Avx2 ? 32 : 16;
             long reach = (bytes + width - 1) / width * width;
-            for (long k = isEnd ? 1 : 0; k < inner; k++, from += fromStride, to += toStride)
+            long exact = isEnd ? Math.Min(inner, (reach + bytes - 1) / bytes) : 0;
+            for (long k = exact; k < inner; k++, from += fromStride, to += toStride)
                 for (long i = 0; i < reach; i += width)
                 {
                     if (width == 64) Vector512.Load(from + i).Store(to + i);
                     else if (width == 32) Vector256.Load(from + i).Store(to + i);
                     else Vector128.Load(from + i).Store(to + i);
                 }
-            if (isEnd && inner > 0) Unsafe.CopyBlockUnaligned(to, from, (uint)bytes);
+            for (; exact > 0; exact--, from += fromStride, to += toStride) Unsafe.CopyBlockUnaligned(to, from, (uint)bytes);
         }
         else
         {
