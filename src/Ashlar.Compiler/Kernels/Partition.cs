@@ -50,6 +50,7 @@ sealed class Partition
         if (fuse)
         {
             while (partition.Join()) { }
+            if (epilogues) partition.Hoist();
         }
         return partition.Ordered();
     }
@@ -193,6 +194,85 @@ sealed class Partition
                     }
                     else if (kernel != producer && kernel != consumer) return true;
             return false;
+        }
+    }
+
+    /// <summary>Computes in a producer what a consumer would compute from several of its roots alone, where storing the one value moves fewer bytes.</summary>
+    /// <remarks>
+    /// A backward pass reads what the forward pass left. GELU's slope needs the pre-activation and its error function: two arrays
+    /// stored, two read, an exponential again. Computed beside the activation it is one array: the least cut between the passes.
+    /// </remarks>
+    void Hoist()
+    {
+        foreach (var consumer in Ordered())
+        {
+            bool again = true;
+            while (again && kernels.Contains(consumer))
+            {
+                again = false;
+                foreach (var producer in Producers(consumer).Where(kernel => kernel.Kind != KernelKind.Single).ToList())
+                    if (Hoistable(producer, consumer) is { } value && TryHoist(value, producer)) { again = true; break; }
+            }
+        }
+    }
+
+    // The value inside the consumer whose move to the producer saves most; null when none saves anything.
+    Node? Hoistable(Kernel producer, Kernel consumer)
+    {
+        var leaves = new Dictionary<Node, HashSet<Node>>();
+        foreach (var node in Inside(consumer))
+        {
+            var from = new HashSet<Node>();
+            foreach (var input in node.Inputs)
+                if (leaves.TryGetValue(input, out var deeper)) from.UnionWith(deeper);
+                else from.Add(input);
+            leaves[node] = from;
+        }
+        Node? best = null;
+        long most = 0;
+        foreach (var (node, from) in leaves)
+        {
+            if (node.Meaning.Element is null || consumer.Roots.Contains(node) || owner.ContainsKey(node)) continue;
+            if (!from.All(leaf => IsStored(leaf) || leaf.Op == Op.Constant || producer.Roots.Contains(leaf)) || !from.Any(producer.Roots.Contains)) continue;
+            var left = Inside(consumer, stop: node).SelectMany(member => member.Inputs).Where(input => input != node).ToHashSet();
+            long saved = -2 * Estimate.Bytes(node);
+            foreach (var leaf in from.Where(leaf => !left.Contains(leaf)))
+            {
+                saved += Estimate.Bytes(leaf);
+                if (producer.Roots.Contains(leaf) && !results.Contains(leaf) && users[leaf].TrueForAll(user => leaves.ContainsKey(user) || owner.GetValueOrDefault(user) == producer || IsInside(user, producer)))
+                    saved += Estimate.Bytes(leaf);
+            }
+            if (saved > most) (best, most) = (node, saved);
+        }
+        return best;
+    }
+
+    bool TryHoist(Node value, Kernel producer)
+    {
+        var kernel = KernelOf(value);
+        kernels.Add(kernel);
+        owner[value] = kernel;
+        if (TryJoin(producer, kernel) is not null) return true;
+        kernels.Remove(kernel);
+        owner.Remove(value);
+        return false;
+    }
+
+    bool IsInside(Node node, Kernel kernel) => !owner.ContainsKey(node) && Inside(kernel).Contains(node);
+
+    // What a kernel computes, inputs first; from `stop` on, nothing below.
+    List<Node> Inside(Kernel kernel, Node? stop = null)
+    {
+        var order = new List<Node>();
+        var seen = new HashSet<Node>();
+        foreach (var root in kernel.Roots) Visit(root);
+        return order;
+
+        void Visit(Node node)
+        {
+            if (node == stop || IsStored(node) || owner.TryGetValue(node, out var other) && other != kernel || !seen.Add(node)) return;
+            foreach (var input in node.Inputs) Visit(input);
+            order.Add(node);
         }
     }
 

@@ -82,15 +82,19 @@ static class Contraction
         int[] rows = [.. Enumerable.Range(batch.Length, freeA.Length)];                     // a's free axes in dy
         int[] columns = [.. Enumerable.Range(batch.Length + rows.Length, freeB.Length)];    // b's free axes in dy
 
-        // [batch, free of a, summed as b has them]
-        var da = Contract(d, b, batch, pairs.BatchRight.Span, columns, freeB);
+        // [batch, free of a, summed as b has them]; where a's last axis is a free one, [batch, summed, free], so that rows stay contiguous
         int[] summedA = [.. pairs.SumRight.Select((axis, i) => (axis, Left: pairs.SumLeft[i])).OrderBy(pair => pair.axis)
             .Select(pair => pair.Left)];
-        // [batch, summed as a has them, free of b]
-        var db = Contract(a, d, pairs.BatchLeft.Span, batch, freeA, rows);
+        var da = freeA.Contains(a.Shape.Rank - 1)
+            ? Place(Contract(b, d, pairs.BatchRight.Span, batch, freeB, columns), [.. pairs.BatchLeft, .. summedA, .. freeA])
+            : Place(Contract(d, b, batch, pairs.BatchRight.Span, columns, freeB), [.. pairs.BatchLeft, .. freeA, .. summedA]);
+        // [batch, summed as a has them, free of b]; where b's last axis is summed, [batch, free, summed]
         int[] summedB = [.. pairs.SumLeft.Select((axis, i) => (axis, Right: pairs.SumRight[i])).OrderBy(pair => pair.axis)
             .Select(pair => pair.Right)];
-        return [Place(da, [.. pairs.BatchLeft, .. freeA, .. summedA]), Place(db, [.. pairs.BatchRight, .. summedB, .. freeB])];
+        var db = summedB.Contains(b.Shape.Rank - 1)
+            ? Place(Contract(d, a, batch, pairs.BatchLeft.Span, rows, freeA), [.. pairs.BatchRight, .. freeB, .. summedB])
+            : Place(Contract(a, d, pairs.BatchLeft.Span, batch, freeA, rows), [.. pairs.BatchRight, .. summedB, .. freeB]);
+        return [da, db];
     }
 
     // Axis i of the gradient is axis axes[i] of the input.
