@@ -13,7 +13,8 @@ internal sealed partial class TileLowering
     /// <param name="Lanes">Of a vector.</param>
     /// <param name="Unroll">Vectors per iteration.</param>
     /// <param name="CanMask">The last vector may be partial; otherwise the rest is scalar code.</param>
-    readonly record struct LoopPlan(int Axis, int Lanes, int Unroll, bool CanMask);
+    /// <param name="Cost">Instructions per vector, roughly.</param>
+    readonly record struct LoopPlan(int Axis, int Lanes, int Unroll, bool CanMask, int Cost = 0);
 
     void Group(List<Statement> group)
     {
@@ -30,6 +31,8 @@ internal sealed partial class TileLowering
             return;
         }
         var plan = PlanOf(group, axes);
+        ahead = prefetches.GetValueOrDefault(group[0]) ?? [];
+        CountUses(group);
         if (plan.Axis >= 0 && group[0] is Reduce { Over.Count: > 0 } first && plan.Axis < first.Domain.Count)
         {
             if (group.Count > 1 && !group.TrueForAll(s => s is Reduce other && other.Domain.Count == first.Domain.Count))
@@ -77,8 +80,11 @@ internal sealed partial class TileLowering
             if (accumulator?.Reduce.Domain.Count == depth) StoreOne(accumulator.Reduce, Finish(accumulator));
     }
 
+    // The statements of a group at one point, or one vector of points. Everything is computed before anything is stored: a buffer may be
+    // written over another that is read at the same place.
     void Points(List<Statement> group, List<Accumulator?> accumulators, int copy)
     {
+        var stores = new List<Action>();
         for (int i = 0; i < group.Count; i++)
         {
             if (group[i] is not Store store)
@@ -86,10 +92,22 @@ internal sealed partial class TileLowering
                 Accumulate(accumulators[i]!, copy);
                 continue;
             }
-            StorePoint(store, store.Streaming);
-            if (store.Mode == StoreMode.Set && store.Guard is null && group.Count > i + 1) Forward(store, group.Skip(i + 1));
-            else ForgetHere(Bit(store.Target));
+            if (store.Mode == StoreMode.Set && store.Guard is null && !IsChecked(store.Indices))
+            {
+                var value = ForStore(store.Value);
+                Forward(store, group.Skip(i + 1));
+                stores.Add(() => PutValue(store.Target, Flat(store.Target, store.Indices), value, null, store.Streaming));
+            }
+            else
+            {
+                foreach (var earlier in stores) earlier();
+                stores.Clear();
+                StorePoint(store, store.Streaming);
+                ForgetHere(Bit(store.Target));
+            }
         }
+        foreach (var store in stores) store();
+        if (level.Axis is { Rest: null } axis) Prefetch(axis, copy);
     }
 
     // What was stored is known: a later statement of the loop need not load it.

@@ -375,6 +375,8 @@ internal sealed partial class TileLowering
         f.Store(VecBuilder.At(f.Scratch, 16), DType.Int64, extent);
     }
 
+    static bool IsChecked(IReadOnlyList<Node> indices) => Traversal.PostOrder(indices).Exists(node => node.Op == Op.Bound);
+
     // 1 where every checked index among these is in range; null where none is checked, or every axis has an element to stand in.
     Reg? Failing(IReadOnlyList<Node> indices)
     {

@@ -75,7 +75,7 @@ internal sealed partial class TileLowering
             Score = points * Math.Max(used, 0.05);
             int unroll = columns ? Math.Max(1, 8 / reductions) : reductions > 0 ? (cost <= 10 ? 4 : cost <= 30 ? 2 : 1) : cost <= 40 ? 2 : 1;
             while (unroll > 1 && (columns && cost * unroll > 160 || unroll * lanes > extent)) unroll /= 2;
-            return new(axis, lanes, Math.Min(unroll, columns ? lowering.options.Unroll * 2 : lowering.options.Unroll), canMask && lanes >= 4);
+            return new(axis, lanes, Math.Min(unroll, columns ? lowering.options.Unroll * 2 : lowering.options.Unroll), canMask && lanes >= 4, cost);
         }
 
         bool mustMask;

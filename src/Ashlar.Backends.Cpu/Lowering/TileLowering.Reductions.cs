@@ -105,6 +105,11 @@ internal sealed partial class TileLowering
     void AccumulateVector(Reduce reduce, Total running)
     {
         var type = running.Value.Type;
+        if (reduce.Op == Op.ReduceSum && IsOwnProduct(reduce.Value) && LanesWithin(type) is null)
+        {
+            f.Assign(running.Value, f.Fma(Value(reduce.Value.Inputs[0]), Value(reduce.Value.Inputs[1]), running.Value));
+            return;
+        }
         var value = RunningValue(reduce.Value, type);
         var within = LanesWithin(type);
         if (running.Place is { } place)

@@ -108,7 +108,38 @@ internal sealed partial class TileLowering
         }
         if (node.DType == DType.Bool) return Logic(node);
         if (node.DType == DType.Int64) return level.Axis is null ? ScalarInteger(node) : WideInteger(node);
+        if (Fused(node) is { } fused) return fused;
         return Arithmetic(node.Op, Array.ConvertAll([.. node.Inputs], Value), node);
+    }
+
+    // How often each value of the present group is used.
+    readonly Dictionary<Node, int> uses = [];
+
+    void CountUses(List<Statement> group)
+    {
+        uses.Clear();
+        var roots = group.SelectMany(LoopGroup.Values).ToList();
+        foreach (var root in roots) uses[root] = uses.GetValueOrDefault(root) + 1;
+        foreach (var node in Traversal.PostOrder(roots))
+            foreach (var input in node.Inputs) uses[input] = uses.GetValueOrDefault(input) + 1;
+    }
+
+    // A float product that only this sum needs.
+    bool IsOwnProduct(Node node) => node.Op == Op.Mul && node.DType is DType.Float32 or DType.Float64 && uses.GetValueOrDefault(node) == 1;
+
+    // a * b + c in one instruction, rounded once.
+    Reg? Fused(Node node)
+    {
+        if (node.Op is not (Op.Add or Op.Sub) || node.DType is not (DType.Float32 or DType.Float64)) return null;
+        Node left = node.Inputs[0], right = node.Inputs[1];
+        if (ReferenceEquals(left, right)) return null;
+        if (node.Op == Op.Add && IsOwnProduct(right) && !IsOwnProduct(left)) (left, right) = (right, left);
+        if (IsOwnProduct(left))
+        {
+            var c = Value(right);
+            return f.Fma(Value(left.Inputs[0]), Value(left.Inputs[1]), node.Op == Op.Add ? c : -c);
+        }
+        return node.Op == Op.Sub && IsOwnProduct(right) ? f.Fma(-Value(right.Inputs[0]), Value(right.Inputs[1]), Value(left)) : null;
     }
 
     // Sizes are run-time arguments; equal extents share one.
@@ -197,16 +228,47 @@ internal sealed partial class TileLowering
     // int64 outside of vectors: scalar code.
     Reg ScalarInteger(Node node)
     {
+        if (node.Op is Op.Min or Op.Max && Settled(node) is { } winner) return Value(winner);
         if (node.Op is Op.Pow or Op.Shl or Op.Shr or Op.Sign or Op.Abs)
             return f.ToScalar(Arithmetic(node.Op, [.. node.Inputs.Select(input => Integers(input, wide: true))], node));
         return Arithmetic(node.Op, [.. node.Inputs.Select(Value)], node);
+    }
+
+    // The input of Min or Max that always wins: a block of a size that divides its axis is never cut.
+    Node? Settled(Node node)
+    {
+        var (a, b) = (ranges.Of(node.Inputs[0]), ranges.Of(node.Inputs[1]));
+        if (node.Op == Op.Max) (a, b) = (b, a);
+        return a.Greatest <= b.Least ? node.Inputs[0] : b.Greatest <= a.Least ? node.Inputs[1] : null;
     }
 
     // int64 within vectors: in 32-bit lanes where nothing needs more.
     Reg WideInteger(Node node)
     {
         bool wide = !IsNarrow(node);
+        if (node.Op is Op.Div or Op.Mod && node.Inputs[1].Attributes is ConstantAttributes { Integer: > 0 } divisor && DivideBy(node, divisor.Integer, wide) is { } quick) return quick;
         return Arithmetic(node.Op, [.. node.Inputs.Select(input => Integers(input, wide))], node);
+    }
+
+    // Floor division by a number, without a division per lane: a power of 2, or 24 bits that a float32 holds.
+    Reg? DivideBy(Node node, long divisor, bool wide)
+    {
+        if (System.Numerics.BitOperations.IsPow2(divisor))
+        {
+            var x = Integers(node.Inputs[0], wide);
+            if (node.Op == Op.Mod) return x & (divisor - 1);
+            return f.ShiftBy(VecOp.SarBy, x, System.Numerics.BitOperations.Log2((ulong)divisor));
+        }
+        var (least, greatest) = ranges.Of(node.Inputs[0]);
+        if (wide || least < -(1 << 22) || greatest > 1 << 22 || divisor > 1 << 22) return null;
+        var whole = Integers(node.Inputs[0], wide: false);
+        var by = f.ConstBits(whole.Type, divisor);
+        // The quotient of the floats is at most one off.
+        var quotient = f.Convert(f.Unary(VecOp.Floor, f.Convert(whole, Elem.F32) * (1.0 / divisor)), Elem.I32);
+        var rest = whole - quotient * by;
+        var over = f.Bitcast(f.Compare(VecOp.Ge, rest, by), Elem.I32);   // -1 where set
+        var under = rest >> 31;
+        return node.Op == Op.Div ? quotient - over + under : rest - (over & by) + (under & by);
     }
 
     /// <summary>True when an int64 expression over the vector axis can be computed in 32-bit lanes.</summary>

@@ -163,12 +163,13 @@ internal sealed partial class TileLowering
 
     void Body(IReadOnlyList<Statement> body)
     {
+        PlanPrefetches(body);
         for (int i = 0; i < body.Count;)
         {
             switch (body[i])
             {
                 case Store or Reduce:
-                    int end = options.Fuse ? LoopGroup.End(body, i) : i + 1;
+                    int end = GroupEnd(body, i);
                     Group([.. body.Skip(i).Take(end - i)]);
                     i = end;
                     continue;
@@ -205,6 +206,8 @@ internal sealed partial class TileLowering
             i++;
         }
     }
+
+    int GroupEnd(IReadOnlyList<Statement> body, int begin) => options.Fuse ? LoopGroup.End(body, begin) : begin + 1;
 
     // Bookkeeping of what depends on what.
 
