@@ -30,6 +30,9 @@ sealed class Kernel
     /// <summary>How many elements in a row; 1 for a map.</summary>
     public Extent Columns { get; set; } = 1;
 
+    /// <summary>Of a kernel with sums over rows: how many consecutive rows make one sum; they run one after another. Null without such sums.</summary>
+    public Extent? Part { get; init; }
+
     /// <summary>The contraction, or the op of a single kernel.</summary>
     public Node? Anchor { get; init; }
 

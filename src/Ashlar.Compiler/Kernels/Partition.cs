@@ -15,6 +15,11 @@ sealed class Partition
 
     // Generated code must stay inside RyuJIT's budget for full optimisation; an exp is about 12 instructions.
     const int GreatestCost = 260;
+
+    // Sums over rows: as many columns stay in the second-level cache beside the row, and as many parts keep workers busy.
+    const long MostSummedColumns = 1 << 14;
+    const long FewestParts = 8;
+
     const int MostBuffers = 20;
 
     readonly Function function;
@@ -50,6 +55,7 @@ sealed class Partition
         if (fuse)
         {
             while (partition.Join()) { }
+            partition.JoinSiblings();
             if (epilogues) partition.Hoist();
         }
         return partition.Ordered();
@@ -80,6 +86,7 @@ sealed class Partition
     {
         if (node.Op == Op.Contract) return new() { Kind = KernelKind.Contraction, Roots = [node], Anchor = node, Rows = node.Shape.Elements };
         if (IsRowReduction(node)) return new() { Kind = KernelKind.Rows, Roots = [node], Rows = node.Shape.Elements, Columns = Row(node) };
+        if (ColumnSum(node) is var (parts, part, columns)) return new() { Kind = KernelKind.Rows, Roots = [node], Rows = parts * part, Columns = columns, Part = part };
         if (IsAnchor(node)) return new() { Kind = KernelKind.Single, Roots = [node], Anchor = node, Rows = node.Shape.Elements };
         return new() { Kind = KernelKind.Map, Roots = [node], Rows = node.Shape.Elements };
     }
@@ -94,6 +101,18 @@ sealed class Partition
         int kept = node.Inputs[0].Shape.Rank - ReducedAxes(node).Length;
         if (!ReducedAxes(node).Order().SequenceEqual(Enumerable.Range(kept, node.Inputs[0].Shape.Rank - kept))) return false;
         return Row(node).Max is > 0 and <= LongestRow;
+    }
+
+    /// <summary>Of a sum over middle axes that a kernel of rows can keep in a tile: [parts, part, columns] of its input; null for other nodes.</summary>
+    public static (Extent Parts, Extent Part, Extent Columns)? ColumnSum(Node node)
+    {
+        if (node.Op != Op.ReduceSum) return null;
+        var shape = node.Inputs[0].Shape;
+        int[] axes = [.. ReducedAxes(node).Order()];
+        if (axes.Length == 0 || !axes.SequenceEqual(Enumerable.Range(axes[0], axes.Length)) || axes[^1] == shape.Rank - 1) return null;
+        var (parts, part) = (Extent.Product(shape.Take(axes[0])), Extent.Product(axes.Select(axis => shape[axis])));
+        var columns = Extent.Product(shape.Skip(axes[^1] + 1));
+        return parts.Min >= FewestParts && part.Min >= 2 && columns.Min > 1 && columns.Max <= MostSummedColumns ? (parts, part, columns) : null;
     }
 
     /// <summary>The axes of the input that a reduction makes vanish.</summary>
@@ -163,13 +182,14 @@ sealed class Partition
         if (consumer.Roots.Exists(root => results.Contains(root) && IsCopy(root))) return null;
         if (producer.Kind == KernelKind.Contraction && (!epilogues || consumer.Kind != KernelKind.Map || consumer.Rows != producer.Rows)) return null;
         if (Space(producer, consumer) is not var (rows, columns)) return null;
+        if (producer.Part is { } one && consumer.Part is { } other && one != other) return null;
         if (ReachesAround(producer, consumer)) return null;
 
         var roots = producer.Roots.Concat(consumer.Roots).ToList();
         var kind = producer.Kind == KernelKind.Contraction ? KernelKind.Contraction : columns == 1 ? KernelKind.Map : KernelKind.Rows;
         if (Views.Of(roots, rows, columns, IsForeign) is not { } views || views.Cost > GreatestCost || views.Reads + roots.Count > MostBuffers) return null;
 
-        var joined = new Kernel { Kind = kind, Roots = roots, Rows = rows, Columns = columns, Anchor = producer.Anchor };
+        var joined = new Kernel { Kind = kind, Roots = roots, Rows = rows, Columns = columns, Anchor = producer.Anchor, Part = producer.Part ?? consumer.Part };
         joined.Roots.RemoveAll(root => !results.Contains(root) && IsUsedOnlyBy(root, views.Members, roots) && !IsReadElsewhere(root));
         foreach (var root in roots) owner[root] = joined;
         foreach (var inner in (IEnumerable<Node>)[.. producer.Inner, .. consumer.Inner, .. producer.Roots, .. consumer.Roots])
@@ -195,6 +215,33 @@ sealed class Partition
                     else if (kernel != producer && kernel != consumer) return true;
             return false;
         }
+    }
+
+    /// <summary>Joins sums over rows to kernels of rows that read the same array: a bias's gradient to the norm's that reads it too.</summary>
+    void JoinSiblings()
+    {
+        foreach (var sums in kernels.Where(kernel => kernel.Part is not null).ToList())
+        {
+            if (!kernels.Contains(sums)) continue;
+            var reads = Reads(sums, owner).Where(node => node.Shape.Elements == sums.Rows * sums.Columns).ToHashSet();
+            foreach (var other in Ordered())
+                if (other != sums && other.Kind == KernelKind.Rows && other.Rows == sums.Rows && other.Columns == sums.Columns
+                    && Reads(other, owner).Exists(reads.Contains) && !Needs(sums, other) && !Needs(other, sums) && TryJoin(sums, other) is not null)
+                    break;
+        }
+    }
+
+    bool Needs(Kernel kernel, Kernel needed)
+    {
+        var seen = new HashSet<Kernel>();
+        var stack = new Stack<Kernel>([kernel]);
+        while (stack.TryPop(out var next))
+            foreach (var producer in Producers(next))
+            {
+                if (producer == needed) return true;
+                if (seen.Add(producer)) stack.Push(producer);
+            }
+        return false;
     }
 
     /// <summary>Computes in a producer what a consumer would compute from several of its roots alone, where storing the one value moves fewer bytes.</summary>

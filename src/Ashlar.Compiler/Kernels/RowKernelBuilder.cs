@@ -23,6 +23,7 @@ sealed class RowKernelBuilder
     readonly Dictionary<Tile, (Node Reduction, Node Value)> reduced = [];
     readonly List<Tile> reductionOrder = [];
     readonly List<(Node Root, Node[] Index, Node Value, bool Whole)> stores = [];
+    readonly List<(Node Root, Node[] Index, Node Value)> sums = [];   // over the rows of a part
     Domain domain = null!;
 
     RowKernelBuilder(Kernel kernel) => this.kernel = kernel;
@@ -39,15 +40,18 @@ sealed class RowKernelBuilder
 
     void Evaluate(Func<Node, bool> isForeign)
     {
-        domain = new(scope, [kernel.Rows, kernel.Columns]);
+        // With sums over rows: parts, the rows of a part, columns; otherwise rows and columns.
+        domain = new(scope, kernel.Part is { } rowsOfPart && kernel.Rows.TryDivide(rowsOfPart, out var parts)
+            ? [parts, rowsOfPart, kernel.Columns] : [kernel.Rows, kernel.Columns]);
         do
         {
             reductions.Clear();
             reduced.Clear();
             reductionOrder.Clear();
             stores.Clear();
-            var rows = domain.Positions[0];
-            var whole = rows * kernel.Columns + domain.Positions[1];
+            sums.Clear();
+            var rows = kernel.Part is { } part ? domain.Positions[0] * part + domain.Positions[1] : domain.Positions[0];
+            var whole = rows * kernel.Columns + domain.Positions[^1];
             IndexEvaluator evaluator = null!;
             evaluator = new((node, index, guard) =>
             {
@@ -66,13 +70,19 @@ sealed class RowKernelBuilder
             });
             foreach (var root in kernel.Roots)
             {
+                if (kernel.Part is not null && Partition.ColumnSum(root) is not null)
+                {
+                    var place = IndexEvaluator.Unflatten(domain.Positions[0] * kernel.Columns + domain.Positions[^1], root.Shape);
+                    sums.Add((root, [.. place.Select(axis => axis.ToNode())], evaluator.Value(root.Inputs[0], IndexEvaluator.Unflatten(whole, root.Inputs[0].Shape))));
+                    continue;
+                }
                 bool isWhole = kernel.Columns != 1 && root.Shape.Elements == kernel.Rows * kernel.Columns && !Partition.IsRowReduction(root);
                 var index = IndexEvaluator.Unflatten(isWhole ? whole : rows, root.Shape);
                 var value = Nodes.Cast(evaluator.Value(root, index), root.DType);
                 stores.Add((root, [.. index.Select(axis => axis.ToNode())], value, isWhole));
             }
         }
-        while (domain.Split([.. stores.SelectMany(store => store.Index.Append(store.Value)), .. reduced.Values.Select(entry => entry.Value)]));
+        while (domain.Split([.. stores.SelectMany(store => store.Index.Append(store.Value)), .. sums.SelectMany(sum => sum.Index.Append(sum.Value)), .. reduced.Values.Select(entry => entry.Value)]));
     }
 
     BuiltKernel Map()
@@ -142,12 +152,14 @@ sealed class RowKernelBuilder
 
     BuiltKernel Rows()
     {
-        var columns = domain.Variables[1];
+        var columns = domain.Variables[^1];
         var over = columns.Select(DomainAxis.Whole).ToValueList();
         var phases = new Phases(reduced, columns);
-        var staged = phases.Stage(reductionOrder, [.. stores.Select(store => store.Value)], Cheap);
+        var staged = phases.Stage(reductionOrder, [.. stores.Select(store => store.Value), .. sums.Select(sum => sum.Value)], Cheap);
         var tiles = new Dictionary<Node, Tile>();
-        foreach (var (value, _) in staged) tiles[value] = scope.Tile(value.DType, Shape.Of(columns.Select(column => column.Count)));
+        var row = Shape.Of(columns.Select(column => column.Count));
+        foreach (var (value, _) in staged) tiles[value] = scope.Tile(value.DType, row);
+        var running = sums.ConvertAll(sum => scope.Tile(sum.Value.DType, row));
         Node[] at = [.. columns.Select(column => column.Index())];
 
         var body = new List<Statement>();
@@ -159,12 +171,26 @@ sealed class RowKernelBuilder
                 if (first == phase) body.Add(new Store(tiles[value], [.. at], Later(value, phase, except: value), over));
             foreach (var tile in reductionOrder)
                 if (phases.Of(tile) == phase) body.Add(new Reduce(reduced[tile].Reduction.Op, tile, [], Later(reduced[tile].Value, phase), [], over));
+            for (int i = 0; i < sums.Count; i++)
+                if (phases.Of(sums[i].Value) == phase)
+                    body.Add(new Store(running[i], [.. at], Nodes.Binary(Op.Add, running[i].Load(at), Later(sums[i].Value, phase)), over));
             foreach (var (root, index, value, whole) in stores)
                 if (phases.Of(value) == phase)
                     body.Add(new Store(scope.Write(root), [.. index], Later(value, phase), whole ? over : [], Streaming: IsStreamed(root)));
         }
+        if (sums.Count > 0) body = [.. InParts(body.ToValueList())];
         var grid = domain.Variables[0].Select(variable => (variable, Nodes.Size(variable.Count)));
         return scope.Finish(Name("rows"), Expressions.Grid(grid, body.ToValueList()));
+
+        // The rows of a part one after another; the sums over them stay in tiles meanwhile.
+        IEnumerable<Statement> InParts(ValueList<Statement> rowBody)
+        {
+            foreach (var tile in running) yield return new Allocate(tile);
+            foreach (var tile in running) yield return new Store(tile, [.. at], tile.Load(at).Like(0), over);
+            foreach (var variable in Enumerable.Reverse(domain.Variables[1])) rowBody = [new For(variable, Nodes.Size(variable.Count), LoopKind.Serial, rowBody)];
+            foreach (var statement in rowBody) yield return statement;
+            for (int i = 0; i < sums.Count; i++) yield return new Store(scope.Write(sums[i].Root), [.. sums[i].Index], Nodes.Cast(running[i].Load(at), sums[i].Root.DType), over);
+        }
 
         // In phases after the one that computes it, a staged value is read from its tile.
         Node Later(Node value, int phase, Node? except = null)

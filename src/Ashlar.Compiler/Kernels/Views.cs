@@ -5,12 +5,12 @@ namespace Ashlar.Compiler.Kernels;
 /// <summary>How a kernel of rows and columns sees the nodes it computes: element for element, value per row, or otherwise.</summary>
 /// <remarks>
 /// From each root downward: elementwise ops and reshapes keep the view, a broadcast along trailing axes turns the whole into one
-/// value per row, a row reduction turns a value per row into the whole. Anything else (transposes, slices, gathers) may only lead to
+/// value per row, a row reduction turns a value per row into the whole, and so does a sum over rows, which is a root. Anything else (transposes, slices, gathers) may only lead to
 /// memory that other kernels wrote, since those elements are not the ones this iteration computes.
 /// </remarks>
 sealed class Views
 {
-    enum View { Whole, Row, Other }
+    enum View { Whole, Row, Column, Other }
 
     readonly HashSet<(Node, View)> seen = [];
     readonly HashSet<Node> foreign = [];
@@ -44,6 +44,11 @@ sealed class Views
             if (statement && Level(node) != view) return null;
             if (views.Members.Add(node)) views.Cost += Estimate.Cost(node.Op);
             if (node.Op == Op.Contract) continue;   // its operands are read by the matrix engine
+            if (Level(node) == View.Column)
+            {
+                stack.Push((node.Inputs[0], View.Whole));
+                continue;
+            }
             if (Partition.IsAnchor(node))
             {
                 if (!Partition.IsRowReduction(node) || node.Inputs[0].Shape.Elements != rows * columns || node.Shape.Elements != rows) return null;
@@ -56,6 +61,7 @@ sealed class Views
 
         View? Level(Node node)
         {
+            if (columns != 1 && own.Contains(node) && Partition.ColumnSum(node) is var (parts, part, width) && parts * part == rows && width == columns) return View.Column;
             if (columns != 1 && node.Shape.Elements == rows * columns && !Partition.IsRowReduction(node)) return View.Whole;
             if (node.Shape.Elements == rows) return columns == 1 ? View.Whole : View.Row;
             return null;

@@ -21,8 +21,9 @@ static class LongReductions
     static Node? Split(Node node)
     {
         var input = node.Inputs[0];
-        if (!input.Shape.IsConstant || Estimate.Elements(input) < ManyElements || Estimate.Elements(node) >= FewKept) return null;
+        if (!input.Shape.IsConstant || Estimate.Elements(input) < ManyElements) return null;
         int[] axes = Partition.ReducedAxes(node);
+        if (Estimate.Elements(node) >= FewKept && !SumsRows(node, axes)) return null;
         bool rows = Partition.IsRowReduction(node);
         if (rows && Estimate.Elements(node) >= Parts) return null;   // a kernel of rows has enough of them
 
@@ -40,6 +41,11 @@ static class LongReductions
         }
         return null;
     }
+
+    // A sum of many rows into one: in parts it joins the kernel that makes the rows, or reads them in the order they lie.
+    static bool SumsRows(Node node, int[] axes) =>
+        node.Op == Op.ReduceSum && axes.Order().SequenceEqual(Enumerable.Range(0, axes.Length)) && Estimate.Elements(node) <= 1 << 14
+        && Estimate.Elements(node.Inputs[0]) / Math.Max(1, Estimate.Elements(node)) >= 16 * Parts;
 
     static long Divisor(long extent)
     {
