@@ -109,6 +109,8 @@ internal sealed partial class TileLowering
         if (node.DType == DType.Bool) return Logic(node);
         if (node.DType == DType.Int64) return level.Axis is null ? ScalarInteger(node) : WideInteger(node);
         if (Fused(node) is { } fused) return fused;
+        if (node.Op == Op.Div && node.DType == DType.Float32 && level.Axis is not null && Home(node.Inputs[1]).Axis is null && node.Inputs[1].Op != Op.Constant)
+            return Value(node.Inputs[0]) * Value(Nodes.Unary(Op.Recip, node.Inputs[1]));   // a row's divisor: one division per row
         return Arithmetic(node.Op, Array.ConvertAll([.. node.Inputs], Value), node);
     }
 
@@ -181,7 +183,7 @@ internal sealed partial class TileLowering
             Op.Erf => f.Erf(a),
             Op.Sqrt => f.Unary(VecOp.Sqrt, a),
             Op.Rsqrt => f.Unary(VecOp.Rsqrt, a),
-            Op.Recip => f.Unary(VecOp.Recip, a),
+            Op.Recip => IsOfExponential(node.Inputs[0]) ? f.RecipNear(a) : f.Unary(VecOp.Recip, a),
             Op.Floor => f.Unary(VecOp.Floor, a),
             Op.Ceil => f.Unary(VecOp.Ceil, a),
             Op.Round => f.Unary(VecOp.Round, a),
@@ -204,6 +206,9 @@ internal sealed partial class TileLowering
                 "write it with other elementwise ops."),
         };
     }
+
+    // 1 / (1 + e^x): where an exponential has been rounded already, the last bit of the quotient means nothing.
+    static bool IsOfExponential(Node node) => node.Op == Op.Add && node.Inputs.Any(input => input.Op == Op.Exp);
 
     Reg Sign(Reg a)
     {

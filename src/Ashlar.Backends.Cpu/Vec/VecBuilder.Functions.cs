@@ -9,7 +9,7 @@ namespace Ashlar.Backends.Cpu.Vec;
 /// exp2       0.9    1.1
 /// log        1.1    1.1
 /// log2       1.8    2.1
-/// tanh       2.3    3.1
+/// tanh       2.6    3.1
 /// erf        1.7    lane by lane in C#
 /// sin, cos   1.5    .NET's, lane by lane
 /// pow        0.6    .NET's, lane by lane
@@ -184,13 +184,23 @@ internal sealed partial class VecBuilder
         return Fma(p, power, power - 1.0);
     }
 
+    /// <summary>1 / x within 1 ULP: an estimate and a Newton step where that is quicker than the division, which takes 16 cycles.</summary>
+    public Reg RecipNear(Reg x)
+    {
+        if (Isa != Isa.Avx512 || x.Type.Elem != Elem.F32) return Unary(VecOp.Recip, x);
+        var estimate = Unary(VecOp.RecipEstimate, x);
+        // 1 - x * estimate; where they are infinite and 0 that is NaN, which the minimum replaces, so the estimate stays.
+        var error = Binary(VecOp.MinFast, Fma(-x, estimate, Const(x.Type, 1)), Const(x.Type, 1));
+        return Fma(estimate, error, estimate);
+    }
+
     /// <summary>Hyperbolic tangent.</summary>
     public Reg Tanh(Reg x)
     {
         // tanh |x| = (e^2|x| - 1) / (e^2|x| + 1); beyond the bound it rounds to 1.
         var magnitude = Binary(VecOp.MinFast, Const(x.Type, Narrow(x) ? 10 : 20), Unary(VecOp.Abs, x));
         var e = ExpMinus1(magnitude + magnitude);
-        return WithSign(e / (e + 2.0), SignOf(x));
+        return WithSign(e * RecipNear(e + 2.0), SignOf(x));
     }
 
     /// <summary>The error function.</summary>

@@ -127,6 +127,8 @@ internal enum VecOp : byte
     Getexp,
     /// <summary>The significand of a, in [0.75, 1.5); NaN where a is negative.</summary>
     Getmant,
+    /// <summary>1 / x of float32 to 14 bits; infinities and zeros give each other.</summary>
+    RecipEstimate,
 
     // One .NET call per lane: right everywhere, slow. Floats only, but for the power.
     SinCall,

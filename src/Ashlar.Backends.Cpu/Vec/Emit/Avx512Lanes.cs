@@ -125,6 +125,9 @@ internal static unsafe class Avx512Lanes
     [MethodImpl(Inline)] public static Vector128<double> Scalef(Vector128<double> a, Vector128<double> b) => Avx512F.VL.Scale(a, b);
     [MethodImpl(Inline)] public static Vector256<double> Scalef(Vector256<double> a, Vector256<double> b) => Avx512F.VL.Scale(a, b);
     [MethodImpl(Inline)] public static Vector512<double> Scalef(Vector512<double> a, Vector512<double> b) => Avx512F.Scale(a, b);
+    [MethodImpl(Inline)] public static Vector128<float> RecipEstimate(Vector128<float> a) => Avx512F.VL.Reciprocal14(a);
+    [MethodImpl(Inline)] public static Vector256<float> RecipEstimate(Vector256<float> a) => Avx512F.VL.Reciprocal14(a);
+    [MethodImpl(Inline)] public static Vector512<float> RecipEstimate(Vector512<float> a) => Avx512F.Reciprocal14(a);
     [MethodImpl(Inline)] public static Vector128<float> Getexp(Vector128<float> a) => Avx512F.VL.GetExponent(a);
     [MethodImpl(Inline)] public static Vector256<float> Getexp(Vector256<float> a) => Avx512F.VL.GetExponent(a);
     [MethodImpl(Inline)] public static Vector512<float> Getexp(Vector512<float> a) => Avx512F.GetExponent(a);
