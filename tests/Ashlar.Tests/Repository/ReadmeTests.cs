@@ -1,17 +1,13 @@
-using System.Text.RegularExpressions;
 using Ashlar.Backends.Cpu;
 using Ashlar.Runtime;
 
 namespace Ashlar.Tests.Repository;
 
-public partial class ReadmeTests
+public class ReadmeTests
 {
     [Fact]
-    public void CSharp_IsWhatTestsCompile()
-    {
-        var shown = Blocks().Matches(Files.Read("README.md")).Select(match => match.Groups[1].Value.Trim());
-        Assert.Equal(Snippets(), shown);
-    }
+    public void CSharp_IsWhatTestsCompile() => Assert.Equal(
+        Snippets.InSource("tests/Ashlar.Tests/Repository/ReadmeSnippets.cs", "// readme"), Snippets.InDocument("README.md"));
 
     [Theory]
     [InlineData("reference")]
@@ -40,20 +36,4 @@ public partial class ReadmeTests
     [Fact]
     public void Layout_NamesEveryProject() =>
         Assert.All(Files.Projects(), project => Assert.Contains($"\nsrc/{project.Name} ", Files.Read("README.md")));
-
-    static IEnumerable<string> Snippets()
-    {
-        string[] lines = Files.Read("tests/Ashlar.Tests/Repository/ReadmeSnippets.cs").Split('\n');
-        for (int i = 0; i < lines.Length; i++)
-        {
-            if (lines[i].Trim() != "// readme") continue;
-            int indent = lines[i].IndexOf('/', StringComparison.Ordinal);
-            var snippet = new List<string>();
-            while (lines[++i].Trim() != "// end") snippet.Add(lines[i].Length >= indent ? lines[i][indent..] : "");
-            yield return string.Join('\n', snippet).Trim();
-        }
-    }
-
-    [GeneratedRegex("```csharp\n(.*?)```", RegexOptions.Singleline)]
-    internal static partial Regex Blocks();
 }
