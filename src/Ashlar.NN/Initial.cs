@@ -5,8 +5,8 @@ namespace Ashlar.NN;
 
 /// <summary>How a parameter begins: a distribution, or a number.</summary>
 /// <remarks>
-/// Random values are counted, not drawn in turn: they depend on the seed of the weights and the parameter's full name alone, not on
-/// which parameters were made before. The key made of both has 32 bits.
+/// Random values are counted, not drawn in turn: they depend on the seed of the weights and the parameter's full name alone, not
+/// on which parameters were made before. The key made of both has 32 bits.
 /// </remarks>
 public sealed class Initial
 {
@@ -24,7 +24,8 @@ public sealed class Initial
     /// <summary>One number everywhere.</summary>
     // Data, not a constant of the graph: equal constants are one node, and then two parameters would share their gradient.
     public static Initial Constant(double value) =>
-        new(string.Create(CultureInfo.InvariantCulture, $"constant {value}"), (shape, dtype, _) => Tensor.Full(shape, Tensor.Of(value), dtype));
+        new(string.Create(CultureInfo.InvariantCulture, $"constant {value}"), (shape, dtype, _) =>
+            Tensor.Full(shape, Tensor.Of(value), dtype));
 
     /// <summary>Normally distributed.</summary>
     /// <param name="deviation">The standard deviation.</param>
@@ -47,12 +48,15 @@ public sealed class Initial
     /// <remarks>Source: He et al. 2015, arXiv:1502.01852.</remarks>
     public static Initial Kaiming(long inputs, double gain = 1.4142135623730951) => Normal(gain / Math.Sqrt(inputs));
 
-    /// <summary>Uniform within <c>gain * sqrt(6 / (inputs + outputs))</c>: activations and gradients keep their variance.</summary>
+    /// <summary>Uniform within <c>gain * sqrt(6 / (inputs + outputs))</c>: activations and gradients keep their
+    /// variance.</summary>
     /// <param name="inputs">How many inputs are summed into one output.</param>
     /// <param name="outputs">How many outputs one input goes to.</param>
     /// <param name="gain">1 for linear layers and tanh.</param>
-    /// <remarks>Source: Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks".</remarks>
-    public static Initial Xavier(long inputs, long outputs, double gain = 1) => Uniform(gain * Math.Sqrt(6.0 / (inputs + outputs)));
+    /// <remarks>Source: Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural
+    /// networks".</remarks>
+    public static Initial Xavier(long inputs, long outputs, double gain = 1) =>
+        Uniform(gain * Math.Sqrt(6.0 / (inputs + outputs)));
 
     // One constant for all: the key is data, so parameters of one shape share their program whatever the seed.
     const long Seed = 0;

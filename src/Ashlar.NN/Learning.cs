@@ -6,7 +6,8 @@ public static class Learning
     extension(Tensor loss)
     {
         /// <summary>The gradients of this scalar with respect to all parameters of the weights.</summary>
-        /// <returns>One per parameter in the order of <see cref="Weights.Parameters"/>, like it; zeros where the loss does not depend on it.</returns>
+        /// <returns>One per parameter in the order of <see cref="Weights.Parameters"/>, like it; zeros where the loss does not
+        /// depend on it.</returns>
         /// <exception cref="GraphException">This is no scalar of a float type.</exception>
         public Tensor[] Gradient(Weights weights) => loss.Gradient(weights.Parameters.Select(parameter => parameter.State));
     }
@@ -26,7 +27,8 @@ public static class Learning
             return (sum ?? Tensor.Zeros()).Sqrt();
         }
 
-        /// <summary>The gradients, scaled down together where their global norm is greater than <paramref name="limit"/>.</summary>
+        /// <summary>The gradients, scaled down together where their global norm is greater than
+        /// <paramref name="limit"/>.</summary>
         /// <param name="limit">Above 0; 1 is usual for language models.</param>
         /// <returns>The gradients, and their norm before: worth watching.</returns>
         /// <remarks>

@@ -6,9 +6,11 @@ public static class Loss
     /// <summary>The mean negative logarithm of the probability that softmax gives to the target.</summary>
     /// <param name="logits">[..., V], unnormalised.</param>
     /// <param name="targets">[...], integers from 0 to below V.</param>
-    /// <param name="ignore">Rows of this target do not count, neither in the sum nor in the mean; the target may lie outside of V.</param>
+    /// <param name="ignore">Rows of this target do not count, neither in the sum nor in the mean; the target may lie outside of
+    /// V.</param>
     /// <param name="smoothing">
-    /// The share of probability that the truth spreads evenly over all V classes, from 0 to 1 (Szegedy et al. 2015, arXiv:1512.00567).
+    /// The share of probability that the truth spreads evenly over all V classes, from 0 to 1 (Szegedy et al. 2015,
+    /// arXiv:1512.00567).
     /// </param>
     /// <returns>A scalar; 0 where every row is ignored.</returns>
     /// <exception cref="ShapeException">The targets are not one per row of logits.</exception>
@@ -47,7 +49,8 @@ public static class Loss
         return (logits.Softplus() - logits * targets.Cast(logits.DType)).Mean();
     }
 
-    /// <summary>The mean of <c>d² / 2</c> for differences d up to delta, and of <c>delta (|d| - delta / 2)</c> beyond: a square that outliers do not rule.</summary>
+    /// <summary>The mean of <c>d² / 2</c> for differences d up to delta, and of <c>delta (|d| - delta / 2)</c> beyond: a square
+    /// that outliers do not rule.</summary>
     /// <param name="predictions">[...]</param>
     /// <param name="targets">[...], of the same shape.</param>
     /// <param name="delta">Where the square ends, above 0.</param>
@@ -63,9 +66,11 @@ public static class Loss
         return (near * (difference - near * 0.5)).Mean();
     }
 
-    /// <summary>How far the predicted distribution is from the true one: the mean over rows of <c>sum(p (log p - log q))</c>.</summary>
+    /// <summary>How far the predicted distribution is from the true one: the mean over rows of <c>sum(p (log p - log
+    /// q))</c>.</summary>
     /// <param name="logits">[..., V], unnormalised logarithms of the prediction q.</param>
-    /// <param name="targetLogits">[..., V], unnormalised logarithms of the truth p, such as those of a larger model that teaches. Gets a gradient too: <c>StopGradient</c> ends it.</param>
+    /// <param name="targetLogits">[..., V], unnormalised logarithms of the truth p, such as those of a larger model that teaches.
+    /// Gets a gradient too: <c>StopGradient</c> ends it.</param>
     /// <returns>A scalar, at least 0.</returns>
     /// <remarks>Source: Kullback and Leibler 1951, "On information and sufficiency".</remarks>
     /// <exception cref="ModelException">The shapes differ.</exception>

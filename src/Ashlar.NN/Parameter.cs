@@ -14,7 +14,8 @@ public sealed class Parameter
     /// <summary>The element type, which never changes.</summary>
     public DType DType => State.DType;
 
-    /// <summary>Whether it is a row per token, looked up or scored one by one, not a matrix that mixes: <see cref="Muon"/> leaves it to AdamW.</summary>
+    /// <summary>Whether it is a row per token, looked up or scored one by one, not a matrix that mixes: <see cref="Muon"/> leaves
+    /// it to AdamW.</summary>
     public bool IsTable { get; }
 
     /// <summary>The cell that holds the value.</summary>

@@ -1,15 +1,18 @@
 namespace Ashlar.NN;
 
-/// <summary>A number over the steps of a training: the learning rate. Computed within the step, from the number of the step.</summary>
+/// <summary>A number over the steps of a training: the learning rate. Computed within the step, from the number of the
+/// step.</summary>
 /// <remarks>
-/// A chain of pieces, each a line or half a wave; after the last one the value stays. Steps count from 0, the first update.
-/// A number converts to a constant schedule, so <c>learningRate: 3e-4f</c> is one.
+/// A chain of pieces, each a line or half a wave; after the last one the value stays. Steps count from 0, the first update. A
+/// number converts to a constant schedule, so <c>learningRate: 3e-4f</c> is one.
 /// </remarks>
 public sealed class Schedule
 {
     readonly Piece[] pieces;
 
-    Schedule(params Piece[] pieces) => this.pieces = [.. pieces.Where(piece => piece.Steps > 0), pieces[^1] with { From = pieces[^1].To, Steps = 0 }];
+    // The last piece holds the value that stays; it has no steps of its own.
+    Schedule(params Piece[] pieces) =>
+        this.pieces = [.. pieces.Where(piece => piece.Steps > 0), pieces[^1] with { From = pieces[^1].To, Steps = 0 }];
 
     /// <summary>A number that never changes.</summary>
     public static implicit operator Schedule(double value) => Constant(value);
@@ -88,7 +91,8 @@ public sealed class Schedule
         ArgumentOutOfRangeException.ThrowIfNegative(warmup);
         ArgumentOutOfRangeException.ThrowIfNegative(decay);
         if (warmup + decay > steps)
-            throw new ArgumentOutOfRangeException(nameof(steps), steps, $"must be at least the {warmup + decay} steps of the schedule's other parts.");
+            throw new ArgumentOutOfRangeException(nameof(steps), steps,
+                $"must be at least the {warmup + decay} steps of the schedule's other parts.");
     }
 
     sealed record Piece(long Steps, double From, double To, bool IsCosine = false);

@@ -1,6 +1,7 @@
 namespace Ashlar.NN;
 
-/// <summary>Where layers get their parameters: new ones by an initialiser, or those of a file. Knows all that were asked for.</summary>
+/// <summary>Where layers get their parameters: new ones by an initialiser, or those of a file. Knows all that were asked
+/// for.</summary>
 /// <remarks>
 /// A layer asks in its constructor, by a name within its scope; the full name is the path of scopes, joined by dots. So names of
 /// checkpoints are in the code, and optimizers and loaders need nothing but the weights. Not thread-safe.
@@ -77,13 +78,16 @@ public sealed class Weights
     public IReadOnlyList<Parameter> Parameters =>
         path.Length == 0 ? source.Parameters : [.. source.Parameters.Where(parameter => IsBelow(parameter.Name))];
 
-    /// <summary>All that a checkpoint of the model holds: parameters, and states that are not learned, in the order of asking.</summary>
-    public IReadOnlyList<State> States => path.Length == 0 ? source.States : [.. source.States.Where(state => IsBelow(state.Name))];
+    /// <summary>All that a checkpoint of the model holds: parameters, and states that are not learned, in the order of
+    /// asking.</summary>
+    public IReadOnlyList<State> States =>
+        path.Length == 0 ? source.States : [.. source.States.Where(state => IsBelow(state.Name))];
 
     /// <summary>How many numbers are learned.</summary>
     public long ParameterCount => Parameters.Sum(parameter => parameter.Shape.Elements.Value);
 
-    /// <summary>Fails where the weights are from a file that has names which no layer asked for: the file is of another model.</summary>
+    /// <summary>Fails where the weights are from a file that has names which no layer asked for: the file is of another
+    /// model.</summary>
     /// <exception cref="ModelException">Names are left over.</exception>
     public void ThrowIfUnused()
     {
@@ -127,8 +131,10 @@ public sealed class Weights
 
         string Nearest(string name)
         {
-            string[] near = [.. tensors!.Keys.OrderBy(other => Distance(name, other)).ThenBy(other => other, StringComparer.Ordinal).Take(3)];
-            return near.Length == 0 ? " They are empty." : $" The nearest names are {string.Join(", ", near.Select(other => $"'{other}'"))}.";
+            string[] near = [.. tensors!.Keys.OrderBy(other => Distance(name, other))
+                .ThenBy(other => other, StringComparer.Ordinal).Take(3)];
+            return near.Length == 0 ? " They are empty."
+                : $" The nearest names are {string.Join(", ", near.Select(other => $"'{other}'"))}.";
         }
 
         // How many letters to insert, delete or change: Levenshtein 1966.
@@ -140,7 +146,11 @@ public sealed class Weights
                 int corner = row[0];
                 row[0] = i + 1;
                 for (int j = 0; j < b.Length; j++)
-                    (row[j + 1], corner) = (Math.Min(Math.Min(row[j], row[j + 1]) + 1, corner + (a[i] == b[j] ? 0 : 1)), row[j + 1]);
+                {
+                    int changed = corner + (a[i] == b[j] ? 0 : 1);
+                    corner = row[j + 1];
+                    row[j + 1] = Math.Min(Math.Min(row[j], corner) + 1, changed);
+                }
             }
             return row[^1];
         }

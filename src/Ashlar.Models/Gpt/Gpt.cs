@@ -4,11 +4,11 @@ namespace Ashlar.Models;
 
 /// <summary>A transformer that predicts the next token: GPT-2, nanoGPT, or their modern variant, as its config says.</summary>
 /// <remarks>
-/// Names and layouts of weights are those of the published GPT-2: <c>wte</c>, <c>wpe</c>, <c>h.0.ln_1</c>, <c>h.0.attn.c_attn</c>,
-/// <c>h.0.attn.c_proj</c>, <c>h.0.ln_2</c>, <c>h.0.mlp.c_fc</c>, <c>h.0.mlp.c_proj</c>, <c>ln_f</c>; matrices are [inputs, outputs],
-/// tables [tokens, width], also that of an own head, <c>lm_head</c>.
-/// They begin as nanoGPT's: normal with deviation 0.02, what blocks add with <c>0.02 / sqrt(2 layers)</c>, biases 0.
-/// B batch, T tokens, V vocabulary. Source: Radford et al. 2019, "Language models are unsupervised multitask learners".
+/// Names and layouts of weights are those of the published GPT-2: <c>wte</c>, <c>wpe</c>, <c>h.0.ln_1</c>,
+/// <c>h.0.attn.c_attn</c>, <c>h.0.attn.c_proj</c>, <c>h.0.ln_2</c>, <c>h.0.mlp.c_fc</c>, <c>h.0.mlp.c_proj</c>, <c>ln_f</c>;
+/// matrices are [inputs, outputs], tables [tokens, width], also that of an own head, <c>lm_head</c>. They begin as nanoGPT's:
+/// normal with deviation 0.02, what blocks add with <c>0.02 / sqrt(2 layers)</c>, biases 0. B batch, T tokens, V vocabulary.
+/// Source: Radford et al. 2019, "Language models are unsupervised multitask learners".
 /// </remarks>
 public sealed class Gpt
 {
@@ -30,11 +30,13 @@ public sealed class Gpt
         config.Check();
         Config = config;
         var initial = Initial.Normal(0.02);
-        var rotary = config.Positions == Positions.Rotary ? new Rotary(config.Width / config.Heads, config.Context, config.RotaryBase) : null;
+        var rotary = config.Positions == Positions.Learned ? null
+            : new Rotary(config.Width / config.Heads, config.Context, config.RotaryBase);
         tokenTable = new(weights.Scope("wte"), config.Vocabulary, config.Width, initial);
         placeTable = rotary is null ? new(weights.Scope("wpe"), config.Context, config.Width, initial) : null;
         dropout = new(config.Dropout, Seed(config, 0, 0));
-        blocks = [.. Enumerable.Range(0, config.Layers).Select(layer => new Block(weights.Scope($"h.{layer}"), config, layer, rotary))];
+        blocks = [.. Enumerable.Range(0, config.Layers)
+            .Select(layer => new Block(weights.Scope($"h.{layer}"), config, layer, rotary))];
         norm = Norm(weights.Scope("ln_f"), config);
         head = config.TiedEmbeddings ? tokenTable : new(weights.Scope("lm_head"), config.Vocabulary, config.Width, initial);
     }
@@ -44,7 +46,8 @@ public sealed class Gpt
 
     /// <summary>For every token, how likely each token is to follow it.</summary>
     /// <param name="tokens">[B, T], integers from 0 to below the vocabulary; T at most the context.</param>
-    /// <param name="dropoutKey">An integer scalar that differs from step to step, such as <c>optimizer.Count.Value</c>; null, as in evaluation, drops nothing.</param>
+    /// <param name="dropoutKey">An integer scalar that differs from step to step, such as <c>optimizer.Count.Value</c>; null, as
+    /// in evaluation, drops nothing.</param>
     /// <returns>[B, T, V], logits: unnormalised logarithms of probabilities.</returns>
     /// <exception cref="ModelException">There are more tokens than the context holds.</exception>
     public Tensor Forward(Tensor tokens, Tensor? dropoutKey = null) => Logits(Hidden(tokens, dropoutKey));
@@ -72,7 +75,8 @@ public sealed class Gpt
     {
         if (capacity > Config.Context)
             throw new ModelException("ASH0347",
-                $"a cache of {capacity} tokens is more than the context of {Config.Context}.", "leave the capacity out: it is the context then.");
+                $"a cache of {capacity} tokens is more than the context of {Config.Context}.",
+                "leave the capacity out: it is the context then.");
         return new(Config.Layers, batch, capacity ?? Config.Context, Config.KvHeads ?? Config.Heads, Config.Width / Config.Heads,
             tokenTable.Weight.DType);
     }
@@ -80,17 +84,21 @@ public sealed class Gpt
     /// <summary>The same as without a cache, for new tokens that follow those in the cache; adds them to it.</summary>
     /// <param name="tokens">[B, T], the new tokens: a prompt, or the one that was chosen last.</param>
     /// <param name="cache">Of <see cref="NewCache"/>.</param>
-    /// <param name="position">An int32 scalar: how many tokens stand before the new ones. An argument of the compiled step, so that one program serves all.</param>
+    /// <param name="position">An int32 scalar: how many tokens stand before the new ones. An argument of the compiled step, so
+    /// that one program serves all.</param>
     /// <returns>[B, T, V], logits of the new tokens.</returns>
-    /// <exception cref="ModelException">The cache is of another model or batch, or there are more tokens than it holds.</exception>
+    /// <exception cref="ModelException">The cache is of another model or batch, or there are more tokens than it
+    /// holds.</exception>
     public Tensor Forward(Tensor tokens, KvCache cache, Tensor position) => Logits(Hidden(tokens, cache, position));
 
-    /// <summary>Which token comes next: the logits of the last new token alone, which saves the head's work for the others.</summary>
+    /// <summary>Which token comes next: the logits of the last new token alone, which saves the head's work for the
+    /// others.</summary>
     /// <param name="tokens">[B, T], the new tokens.</param>
     /// <param name="cache">Of <see cref="NewCache"/>.</param>
     /// <param name="position">An int32 scalar: how many tokens stand before the new ones.</param>
     /// <returns>[B, V]</returns>
-    /// <exception cref="ModelException">The cache is of another model or batch, or there are more tokens than it holds.</exception>
+    /// <exception cref="ModelException">The cache is of another model or batch, or there are more tokens than it
+    /// holds.</exception>
     public Tensor NextLogits(Tensor tokens, KvCache cache, Tensor position) =>
         Logits(Hidden(tokens, cache, position).Narrow(1, tokens.Shape[1] - 1, 1).Squeeze(1));
 
@@ -105,10 +113,12 @@ public sealed class Gpt
         CheckTokens(tokens);
         if (cache.Layers.Count != blocks.Length)
             throw new ModelException("ASH0347",
-                $"a cache of {cache.Layers.Count} layers is not of this model, which has {blocks.Length}.", "make it by model.NewCache.");
+                $"a cache of {cache.Layers.Count} layers is not of this model, which has {blocks.Length}.",
+                "make it by model.NewCache.");
         if (tokens.Shape[1].Max > cache.Capacity)
             throw new ModelException("ASH0347",
-                $"{tokens.Shape[1]} tokens do not fit into a cache of {cache.Capacity}.", "cut the text to the last tokens that fit.");
+                $"{tokens.Shape[1]} tokens do not fit into a cache of {cache.Capacity}.",
+                "cut the text to the last tokens that fit.");
         var places = position.Reshape(1) + Tensor.Arange(tokens.Shape[1]);
         var x = tokenTable.Forward(tokens);
         if (placeTable is not null) x += placeTable.Forward(places);
@@ -127,7 +137,8 @@ public sealed class Gpt
                 "cut the text to the last tokens that fit, or train with a longer context.");
     }
 
-    internal static Func<Tensor, Tensor> Norm(Weights weights, GptConfig config) => config.Normalisation == Normalisation.LayerNorm
+    internal static Func<Tensor, Tensor> Norm(Weights weights, GptConfig config) =>
+        config.Normalisation == Normalisation.LayerNorm
         ? new LayerNorm(weights, config.Width, config.Epsilon, config.Bias).Forward
         : new RmsNorm(weights, config.Width, config.Epsilon).Forward;
 

@@ -20,7 +20,8 @@ public enum Normalisation
     RmsNorm,
 }
 
-/// <summary>What a <see cref="Gpt"/> is. As it begins it is nanoGPT's model; <see cref="Modern"/> is what replaced that.</summary>
+/// <summary>What a <see cref="Gpt"/> is. As it begins it is nanoGPT's model; <see cref="Modern"/> is what replaced
+/// that.</summary>
 /// <remarks>The size that begins here is that of nanoGPT's character model of Shakespeare, without its dropout of 0.2.</remarks>
 public sealed record GptConfig
 {
@@ -45,7 +46,8 @@ public sealed record GptConfig
     /// <summary>The width within the MLP; null: 4 times the width, for SwiGLU 8/3 of it rounded up to a multiple of 64.</summary>
     public int? HiddenWidth { get; init; }
 
-    /// <summary>The MLP's activation: nanoGPT's exact GELU; the published GPT-2 weights need <see cref="Activation.GeluTanh"/>.</summary>
+    /// <summary>The MLP's activation: nanoGPT's exact GELU; the published GPT-2 weights need
+    /// <see cref="Activation.GeluTanh"/>.</summary>
     public Activation Activation { get; init; } = Activation.Gelu;
 
     /// <summary>How places are known.</summary>
@@ -63,7 +65,8 @@ public sealed record GptConfig
     /// <summary>Whether linear layers and layer norms have a bias.</summary>
     public bool Bias { get; init; } = true;
 
-    /// <summary>Whether the head uses the table of the embedding (Press and Wolf 2016, arXiv:1608.05859); else it has its own, <c>lm_head</c>.</summary>
+    /// <summary>Whether the head uses the table of the embedding (Press and Wolf 2016, arXiv:1608.05859); else it has its own,
+    /// <c>lm_head</c>.</summary>
     public bool TiedEmbeddings { get; init; } = true;
 
     /// <summary>Whether queries and keys are normalised.</summary>
@@ -78,10 +81,16 @@ public sealed record GptConfig
     /// <summary>The smallest of the published GPT-2 models: 124 million parameters.</summary>
     public static GptConfig Gpt2 { get; } = new()
     {
-        Vocabulary = 50257, Layers = 12, Width = 768, Heads = 12, Context = 1024, Activation = Activation.GeluTanh,
+        Vocabulary = 50257,
+        Layers = 12,
+        Width = 768,
+        Heads = 12,
+        Context = 1024,
+        Activation = Activation.GeluTanh,
     };
 
-    /// <summary>This config with what models of today have: rotary positions, RMS norms, SwiGLU, normalised queries and keys, no bias.</summary>
+    /// <summary>This config with what models of today have: rotary positions, RMS norms, SwiGLU, normalised queries and keys, no
+    /// bias.</summary>
     public GptConfig Modern() => this with
     {
         Positions = Positions.Rotary,
@@ -91,16 +100,19 @@ public sealed record GptConfig
         Bias = false,
     };
 
-    /// <summary>Floating-point operations of training on one token: those of the forward pass, and twice as many backward.</summary>
+    /// <summary>Floating-point operations of training on one token: those of the forward pass, and twice as many
+    /// backward.</summary>
     /// <param name="tokens">How many tokens stand in each text; at most the context.</param>
     /// <remarks>
-    /// A multiplication and an addition count as two; products alone count, and attention as if it were not causal. The convention of
-    /// Chowdhery et al. 2022, arXiv:2204.02311, appendix B, so that shares of a machine's peak compare with others'.
+    /// A multiplication and an addition count as two; products alone count, and attention as if it were not causal. The
+    /// convention of Chowdhery et al. 2022, arXiv:2204.02311, appendix B, so that shares of a machine's peak compare with
+    /// others'.
     /// </remarks>
     public double TrainingFlopsPerToken(int tokens)
     {
         double heads = Heads + 2.0 * (KvHeads ?? Heads), headWidth = Width / Heads;
-        double layer = Width * heads * headWidth + Heads * headWidth * Width + (Activation == Activation.SwiGlu ? 3.0 : 2.0) * Width * Hidden;
+        double mlp = (Activation == Activation.SwiGlu ? 3.0 : 2.0) * Width * Hidden;
+        double layer = Width * heads * headWidth + Heads * headWidth * Width + mlp;
         double attention = 2.0 * tokens * Width;   // queries by keys, and shares by values
         return 3 * 2 * (Layers * (layer + attention) + (double)Width * Vocabulary);
     }
@@ -112,14 +124,17 @@ public sealed record GptConfig
     /// <exception cref="ModelException">A size is below 1, heads do not divide, or a rate is out of range.</exception>
     internal void Check()
     {
-        foreach (var (name, size) in (ReadOnlySpan<(string, int)>)[(nameof(Vocabulary), Vocabulary), (nameof(Layers), Layers),
-            (nameof(Width), Width), (nameof(Heads), Heads), (nameof(KvHeads), KvHeads ?? Heads), (nameof(Context), Context), (nameof(HiddenWidth), Hidden)])
+        foreach (var (name, size) in (ReadOnlySpan<(string, int)>)[
+            (nameof(Vocabulary), Vocabulary), (nameof(Layers), Layers), (nameof(Width), Width), (nameof(Heads), Heads),
+            (nameof(KvHeads), KvHeads ?? Heads), (nameof(Context), Context), (nameof(HiddenWidth), Hidden)])
             if (size < 1) throw Wrong($"{name} is {size}.", "every size must be at least 1.");
-        if (Width % Heads != 0) throw Wrong($"{Heads} heads do not divide a width of {Width}.", "choose a width that is a multiple of the heads.");
+        if (Width % Heads != 0)
+            throw Wrong($"{Heads} heads do not divide a width of {Width}.", "choose a width that is a multiple of the heads.");
         if (Heads % (KvHeads ?? Heads) != 0)
             throw Wrong($"{KvHeads} key-value heads do not divide {Heads} heads.", "choose a divisor of the heads.");
         if (Positions == Positions.Rotary && Width / Heads % 2 != 0)
-            throw Wrong($"rotary positions need heads of an even width, but they are {Width / Heads} wide.", "choose a width and heads whose quotient is even.");
+            throw Wrong($"rotary positions need heads of an even width, but they are {Width / Heads} wide.",
+                "choose a width and heads whose quotient is even.");
         if (Dropout is not (>= 0 and < 1)) throw Wrong($"{nameof(Dropout)} is {Dropout}.", "it must be from 0 to below 1.");
         if (Epsilon is not > 0) throw Wrong($"{nameof(Epsilon)} is {Epsilon}.", "it must be above 0; 1e-5 is usual.");
     }

@@ -5,7 +5,8 @@ namespace Ashlar.NN;
 /// <param name="Heads">Query heads.</param>
 public sealed record AttentionConfig(int Width, int Heads)
 {
-    /// <summary>Key and value heads, each of which serves as many query heads (Ainslie et al. 2023, arXiv:2305.13245); null: one per query head.</summary>
+    /// <summary>Key and value heads, each of which serves as many query heads (Ainslie et al. 2023, arXiv:2305.13245); null: one
+    /// per query head.</summary>
     public int? KvHeads { get; init; }
 
     /// <summary>Numbers per head; null: the width over the heads, which must divide it.</summary>
@@ -17,7 +18,8 @@ public sealed record AttentionConfig(int Width, int Heads)
     /// <summary>Whether the projections have a bias.</summary>
     public bool Bias { get; init; } = true;
 
-    /// <summary>Whether queries and keys are normalised (<see cref="RmsNorm"/> over each head) before they are rotated, as in Qwen 3.</summary>
+    /// <summary>Whether queries and keys are normalised (<see cref="RmsNorm"/> over each head) before they are rotated, as in
+    /// Qwen 3.</summary>
     public bool NormaliseQueriesAndKeys { get; init; }
 
     /// <summary>The share of attention that is dropped in training; makes attention keep its matrix of T x T numbers.</summary>
@@ -36,8 +38,8 @@ public sealed record AttentionConfig(int Width, int Heads)
 /// <summary>Self-attention: each token mixes the values of others by how well their keys fit its query.</summary>
 /// <remarks>
 /// Layers: <c>c_attn</c>, which makes queries, keys and values side by side in one product, <c>c_proj</c>, and with normalised
-/// queries and keys <c>q_norm</c> and <c>k_norm</c>. B batch, T tokens, H query heads, K key-value heads, D head width.
-/// Source: Vaswani et al. 2017, arXiv:1706.03762.
+/// queries and keys <c>q_norm</c> and <c>k_norm</c>. B batch, T tokens, H query heads, K key-value heads, D head width. Source:
+/// Vaswani et al. 2017, arXiv:1706.03762.
 /// </remarks>
 public sealed class Attention
 {
@@ -60,10 +62,12 @@ public sealed class Attention
         Widths.ThrowIf(heads < 1 || config.HeadWidth is null && config.Width % heads != 0,
             $"{heads} heads do not divide a width of {config.Width}.", "choose a width that is a multiple of the heads.");
         Widths.ThrowIf(kvHeads < 1 || heads % kvHeads != 0,
-            $"{kvHeads} key-value heads do not divide {heads} heads.", "choose a divisor of the heads; as many as heads is plain attention.");
+            $"{kvHeads} key-value heads do not divide {heads} heads.",
+            "choose a divisor of the heads; as many as heads is plain attention.");
         headWidth = config.HeadWidth ?? config.Width / heads;
         input = new(weights.Scope("c_attn"), config.Width, (heads + 2 * kvHeads) * headWidth, config.Bias, config.Initial);
-        output = new(weights.Scope("c_proj"), heads * headWidth, config.Width, config.Bias, config.OutputInitial ?? config.Initial);
+        output = new(
+            weights.Scope("c_proj"), heads * headWidth, config.Width, config.Bias, config.OutputInitial ?? config.Initial);
         if (config.NormaliseQueriesAndKeys)
             (queryNorm, keyNorm) = (new(weights.Scope("q_norm"), headWidth), new(weights.Scope("k_norm"), headWidth));
         dropout = new(config.Dropout, config.DropoutSeed);
@@ -113,7 +117,8 @@ public sealed class Attention
     {
         var grouped = q.Unflatten(2, kvHeads, heads / kvHeads);                                       // [B, T, K, G, D]
         var scores = Tensor.Einsum("btkgd,bskd->bktgs", grouped, k) * (1 / Math.Sqrt(headWidth));     // [B, K, T, G, S]
-        if (seen is not null) scores = Tensor.Where(seen.Unsqueeze(1), scores, -1e30);                // finite: a row of these is still a row of numbers
+        if (seen is not null)
+            scores = Tensor.Where(seen.Unsqueeze(1), scores, -1e30);   // finite: a row of these is still a row of numbers
         var shares = dropout.Forward(scores.Softmax(), dropoutKey);
         return Tensor.Einsum("bktgs,bskd->btkgd", shares, v).Flatten(2, 3);                           // [B, T, H, D]
     }

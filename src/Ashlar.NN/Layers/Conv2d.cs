@@ -15,7 +15,8 @@ public sealed class Conv2d
     /// <param name="stride">Elements from one window to the next.</param>
     /// <param name="padding">Zeros around the image; half the size, rounded down, keeps height and width of odd windows.</param>
     /// <param name="dilation">Elements between members of a window.</param>
-    /// <param name="groups">Channels are convolved in so many separate groups; as many as channels is a depthwise convolution.</param>
+    /// <param name="groups">Channels are convolved in so many separate groups; as many as channels is a depthwise
+    /// convolution.</param>
     /// <param name="bias">Whether a bias is added; it begins as zeros.</param>
     /// <param name="initial">How the windows begin; null: uniform within <c>1 / sqrt(inputs / groups * size * size)</c>.</param>
     /// <exception cref="ModelException">Groups do not divide the channels, or a size is below 1.</exception>
@@ -24,13 +25,15 @@ public sealed class Conv2d
         bool bias = true, Initial? initial = null)
     {
         Widths.ThrowIf(inputs < 1 || outputs < 1 || size < 1 || stride < 1 || dilation < 1 || padding < 0,
-            $"a convolution of {inputs} to {outputs} channels, size {size}, stride {stride}, padding {padding}, dilation {dilation} cannot be.",
+            $"a convolution of {inputs} to {outputs} channels, size {size}, stride {stride}, padding {padding}, "
+            + $"dilation {dilation} cannot be.",
             "every number must be at least 1, the padding at least 0.");
         Widths.ThrowIf(groups < 1 || inputs % groups != 0 || outputs % groups != 0,
             $"{groups} groups do not divide {inputs} and {outputs} channels.", "choose a divisor of both.");
-        (name, this.inputs, this.stride, this.padding, this.dilation, this.groups) = (weights.Path, inputs, stride, padding, dilation, groups);
-        int members = inputs / groups * size * size;
-        Weight = weights.Get("weight", [outputs, inputs / groups, size, size], initial ?? Initial.Uniform(1 / Math.Sqrt(members)));
+        (name, this.inputs) = (weights.Path, inputs);
+        (this.stride, this.padding, this.dilation, this.groups) = (stride, padding, dilation, groups);
+        initial ??= Initial.Uniform(1 / Math.Sqrt(inputs / groups * size * size));
+        Weight = weights.Get("weight", [outputs, inputs / groups, size, size], initial);
         Bias = bias ? weights.Get("bias", [outputs], Initial.Zeros) : null;
     }
 

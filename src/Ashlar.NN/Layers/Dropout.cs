@@ -2,8 +2,8 @@ namespace Ashlar.NN;
 
 /// <summary>Sets elements to 0 at random and scales the others so that the mean stays; nothing where no key is given.</summary>
 /// <remarks>
-/// Which elements are dropped depends on the seed, the key and the place alone: with the number of the step as key, a step that is
-/// repeated, or resumed from a checkpoint, drops the same. Source: Srivastava et al. 2014, "Dropout: a simple way to prevent
+/// Which elements are dropped depends on the seed, the key and the place alone: with the number of the step as key, a step that
+/// is repeated, or resumed from a checkpoint, drops the same. Source: Srivastava et al. 2014, "Dropout: a simple way to prevent
 /// neural networks from overfitting".
 /// </remarks>
 public sealed class Dropout

@@ -17,7 +17,8 @@ public sealed class Embedding(Weights weights, int count, int width, Initial? in
     /// <returns>[..., width]</returns>
     public Tensor Forward(Tensor indices) => Weight.Value.Take(indices);
 
-    /// <summary>The other way round: how well a vector fits each row of the table. A language model's head, where it shares the table.</summary>
+    /// <summary>The other way round: how well a vector fits each row of the table. A language model's head, where it shares the
+    /// table.</summary>
     /// <param name="x">[..., width]</param>
     /// <returns>[..., count]</returns>
     /// <exception cref="ModelException">The last axis of <paramref name="x"/> is not <c>width</c> long.</exception>

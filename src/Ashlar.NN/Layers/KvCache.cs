@@ -2,9 +2,9 @@ namespace Ashlar.NN;
 
 /// <summary>Keys and values of the tokens that a model has read: what lets the next one be computed alone.</summary>
 /// <remarks>
-/// States of a fixed capacity, so one compiled step serves all lengths: the place of the first new token is its argument. What lies
-/// at or after that place is overwritten or not seen, so a cache is reused for another text by starting at place 0.
-/// A place outside of the capacity is an error when the program runs (ASH0510).
+/// States of a fixed capacity, so one compiled step serves all lengths: the place of the first new token is its argument. What
+/// lies at or after that place is overwritten or not seen, so a cache is reused for another text by starting at place 0. A place
+/// outside of the capacity is an error when the program runs (ASH0510).
 /// </remarks>
 public sealed class KvCache
 {
@@ -18,10 +18,12 @@ public sealed class KvCache
     public KvCache(int layers, int batch, int capacity, int kvHeads, int headWidth, DType dtype = DType.Float32)
     {
         Widths.ThrowIf(layers < 1 || batch < 1 || capacity < 1 || kvHeads < 1 || headWidth < 1,
-            $"a key/value cache of {layers} layers, {batch} texts, {capacity} tokens, {kvHeads} heads of {headWidth} numbers cannot be.",
+            $"a key/value cache of {layers} layers, {batch} texts, {capacity} tokens, "
+            + $"{kvHeads} heads of {headWidth} numbers cannot be.",
             "every size must be at least 1.");
         (Batch, Capacity) = (batch, capacity);
-        Layers = [.. Enumerable.Range(0, layers).Select(layer => new KvCacheLayer($"cache.{layer}", [batch, capacity, kvHeads, headWidth], dtype))];
+        Layers = [.. Enumerable.Range(0, layers)
+            .Select(layer => new KvCacheLayer($"cache.{layer}", [batch, capacity, kvHeads, headWidth], dtype))];
     }
 
     /// <summary>Texts that are read side by side.</summary>
@@ -59,7 +61,8 @@ public sealed class KvCacheLayer
     {
         if (keys.Shape[0] != Keys.Shape[0] || keys.Shape[2..] != Keys.Shape[2..])
             throw new ModelException("ASH0347",
-                $"a key/value cache of {Keys.Shape} cannot take keys {keys.Type}.", "make the cache for the model and for this batch.");
+                $"a key/value cache of {Keys.Shape} cannot take keys {keys.Type}.",
+                "make the cache for the model and for this batch.");
         var rows = places.Reshape(1, places.Shape[0], 1, 1);
         Keys.Value = Keys.Value.Scatter(1, rows, keys.Cast(Keys.DType));
         Values.Value = Values.Value.Scatter(1, rows, values.Cast(Values.DType));

@@ -2,8 +2,8 @@ namespace Ashlar.NN;
 
 /// <summary>Normalisation over the last axis: <c>(x - mean) / sqrt(variance + ε) · weight + bias</c>.</summary>
 /// <remarks>
-/// Statistics of 16-bit floats are kept in float32. Parameters: <c>weight</c> and <c>bias</c>, both [width].
-/// Source: Ba et al. 2016, arXiv:1607.06450.
+/// Statistics of 16-bit floats are kept in float32. Parameters: <c>weight</c> and <c>bias</c>, both [width]. Source: Ba et al.
+/// 2016, arXiv:1607.06450.
 /// </remarks>
 /// <param name="weights">The layer's scope.</param>
 /// <param name="width">The length of the last axis.</param>

@@ -3,9 +3,9 @@ namespace Ashlar.NN;
 /// <summary>A recurrent layer with a cell that gates open and close: reads a sequence step by step.</summary>
 /// <remarks>
 /// <c>c = σ(f) c + σ(i) tanh(g); h = σ(o) tanh(c)</c>, where i, f, g and o are parts of <c>x W + h U + b</c>, in this order.
-/// Parameters: <c>weight_ih</c> [inputs, 4 hidden], <c>weight_hh</c> [hidden, 4 hidden], <c>bias</c> [4 hidden]. The sequence is unrolled:
-/// the program grows with its length, but kernels of all steps are the same. B batch, T steps.
-/// Source: Hochreiter and Schmidhuber 1997, "Long short-term memory", with the forget gate of Gers et al. 2000.
+/// Parameters: <c>weight_ih</c> [inputs, 4 hidden], <c>weight_hh</c> [hidden, 4 hidden], <c>bias</c> [4 hidden]. The sequence is
+/// unrolled: the program grows with its length, but kernels of all steps are the same. B batch, T steps. Source: Hochreiter and
+/// Schmidhuber 1997, "Long short-term memory", with the forget gate of Gers et al. 2000.
 /// </remarks>
 public sealed class Lstm
 {
@@ -16,7 +16,8 @@ public sealed class Lstm
     /// <param name="weights">The layer's scope.</param>
     /// <param name="inputs">The width of what comes in.</param>
     /// <param name="hidden">The width of what goes out.</param>
-    /// <param name="initial">How the matrices begin; null: uniform within <c>1 / sqrt(hidden)</c>. The bias begins as zeros.</param>
+    /// <param name="initial">How the matrices begin; null: uniform within <c>1 / sqrt(hidden)</c>. The bias begins as
+    /// zeros.</param>
     public Lstm(Weights weights, int inputs, int hidden, Initial? initial = null)
     {
         (name, this.inputs, this.hidden) = (weights.Path, inputs, hidden);
@@ -43,7 +44,9 @@ public sealed class Lstm
     {
         Widths.ThrowUnlessLastAxisIs(inputs, x, name);
         if (x.Rank != 3)
-            throw new ModelException("ASH0346", $"the layer '{name}' needs [batch, steps, {inputs}], but got {x.Type}.", "add the batch axis by Unsqueeze(0).");
+            throw new ModelException("ASH0346",
+                $"the layer '{name}' needs [batch, steps, {inputs}], but got {x.Type}.",
+                "add the batch axis by Unsqueeze(0).");
         var all = x.MatMul(InputWeight.Value) + Bias.Value;   // [B, T, 4 hidden]: one product for all steps
         var zeros = Tensor.Zeros([x.Shape[0], hidden], all.DType);
         var (h, c) = start ?? new(zeros, zeros);
@@ -55,7 +58,9 @@ public sealed class Lstm
             h = gates[3].Sigmoid() * c.Tanh();
             outputs.Add(h);
         }
-        return (outputs.Count == 0 ? Tensor.Zeros([x.Shape[0], 0, hidden], all.DType) : Tensor.Stack([.. outputs], axis: 1), new(h, c));
+        var together = outputs.Count > 0 ? Tensor.Stack([.. outputs], axis: 1)
+            : Tensor.Zeros([x.Shape[0], 0, hidden], all.DType);
+        return (together, new(h, c));
     }
 }
 

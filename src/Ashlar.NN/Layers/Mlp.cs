@@ -13,8 +13,8 @@ public enum Activation
 
 /// <summary>Two linear layers with an activation between them: the feed-forward part of a transformer.</summary>
 /// <remarks>
-/// Layers: <c>c_fc</c> [width, hidden], <c>c_proj</c> [hidden, width], and for SwiGLU <c>c_gate</c> [width, hidden].
-/// Sources: Hendrycks and Gimpel 2016, arXiv:1606.08415; Shazeer 2020, arXiv:2002.05202.
+/// Layers: <c>c_fc</c> [width, hidden], <c>c_proj</c> [hidden, width], and for SwiGLU <c>c_gate</c> [width, hidden]. Sources:
+/// Hendrycks and Gimpel 2016, arXiv:1606.08415; Shazeer 2020, arXiv:2002.05202.
 /// </remarks>
 /// <param name="weights">The layer's scope.</param>
 /// <param name="width">The width of what comes in and goes out.</param>
@@ -33,6 +33,7 @@ public sealed class Mlp(
 
     /// <param name="x">[..., width]</param>
     /// <returns>[..., width]</returns>
-    public Tensor Forward(Tensor x) =>
-        down.Forward(gate is null ? up.Forward(x).Gelu(approximate: activation == Activation.GeluTanh) : gate.Forward(x).SwiGlu(up.Forward(x)));
+    public Tensor Forward(Tensor x) => down.Forward(gate is null
+        ? up.Forward(x).Gelu(approximate: activation == Activation.GeluTanh)
+        : gate.Forward(x).SwiGlu(up.Forward(x)));
 }

@@ -2,8 +2,8 @@ namespace Ashlar.NN;
 
 /// <summary>Root-mean-square normalisation over the last axis: <c>x / sqrt(mean(x²) + ε) · weight</c>.</summary>
 /// <remarks>
-/// The mean of 16-bit floats is kept in float32. Parameter: <c>weight</c> [width].
-/// Source: Zhang and Sennrich 2019, arXiv:1910.07467.
+/// The mean of 16-bit floats is kept in float32. Parameter: <c>weight</c> [width]. Source: Zhang and Sennrich 2019,
+/// arXiv:1910.07467.
 /// </remarks>
 /// <param name="weights">The layer's scope.</param>
 /// <param name="width">The length of the last axis.</param>

@@ -13,7 +13,8 @@ static class Widths
         [DoesNotReturn]
         static void Throw(long width, Tensor x, string layer) => throw new ModelException("ASH0346",
             $"the layer '{layer}' needs a last axis of {width}, but got {x.Type}.",
-            x.Rank > 1 && x.Shape[^2] == width ? "transpose the last two axes." : "check the layer's width against what comes before it.");
+            x.Rank > 1 && x.Shape[^2] == width ? "transpose the last two axes."
+                : "check the layer's width against what comes before it.");
     }
 
     /// <summary>Fails where the axes are not [N, C, ...] with the channels that a layer was made for.</summary>
@@ -24,7 +25,8 @@ static class Widths
         [DoesNotReturn]
         static void Throw(int channels, Tensor x, string layer) => throw new ModelException("ASH0346",
             $"the layer '{layer}' needs {channels} channels on axis 1, but got {x.Type}.",
-            x.Rank > 0 && x.Shape[0] == channels ? "add the batch axis by Unsqueeze(0)." : "check the layer's channels against what comes before it.");
+            x.Rank > 0 && x.Shape[0] == channels ? "add the batch axis by Unsqueeze(0)."
+                : "check the layer's channels against what comes before it.");
     }
 
     /// <summary>Fails where a config has no meaning.</summary>

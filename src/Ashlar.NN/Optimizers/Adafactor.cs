@@ -2,9 +2,10 @@ namespace Ashlar.NN;
 
 /// <summary>Adam's scaling by the gradient's size, with a number per row and one per column in place of one per weight.</summary>
 /// <remarks>
-/// Matrices keep means of the squared gradient over rows <c>R</c> and columns <c>C</c>, and take <c>V = R C / mean(R)</c>; vectors keep V whole.
-/// <c>u = g / sqrt(V); u = u / max(1, rms(u) / d); w = w - r max(ε2, rms(w)) u</c>, with <c>β2 = 1 - t^-0.8</c>, t from 1. There is no mean of
-/// the gradient. Of parameters with more than two axes the last two count. Source: Shazeer and Stern 2018, arXiv:1804.04235.
+/// Matrices keep means of the squared gradient over rows <c>R</c> and columns <c>C</c>, and take <c>V = R C / mean(R)</c>;
+/// vectors keep V whole. <c>u = g / sqrt(V); u = u / max(1, rms(u) / d); w = w - r max(ε2, rms(w)) u</c>, with <c>β2 = 1 -
+/// t^-0.8</c>, t from 1. There is no mean of the gradient. Of parameters with more than two axes the last two count. Source:
+/// Shazeer and Stern 2018, arXiv:1804.04235.
 /// </remarks>
 public sealed class Adafactor : Optimizer
 {
@@ -16,7 +17,8 @@ public sealed class Adafactor : Optimizer
 
     /// <summary>An optimizer of all parameters that were asked for so far.</summary>
     /// <param name="weights">Of a model that was made.</param>
-    /// <param name="learningRate">Relative to the size of each parameter: 0.01, falling with the root of the step, is the paper's.</param>
+    /// <param name="learningRate">Relative to the size of each parameter: 0.01, falling with the root of the step, is the
+    /// paper's.</param>
     /// <param name="limit">d: the greatest root mean square of a step before the learning rate.</param>
     /// <param name="isRelative">Whether the learning rate is multiplied by the root mean square of the parameter.</param>
     public Adafactor(Weights weights, Schedule learningRate, double limit = 1, bool isRelative = true)
@@ -25,7 +27,8 @@ public sealed class Adafactor : Optimizer
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(limit);
         (this.limit, this.isRelative) = (limit, isRelative);
         State?[] Of(string kind, bool ofMatrices, Func<Shape, Shape> shape) =>
-            [.. Parameters.Select(parameter => IsMatrix(parameter) == ofMatrices ? Moment(kind, parameter, shape(parameter.Shape)) : null)];
+            [.. Parameters.Select(parameter =>
+                IsMatrix(parameter) == ofMatrices ? Moment(kind, parameter, shape(parameter.Shape)) : null)];
         rows = Of("rows", true, shape => shape.Without(shape.Rank - 1));
         columns = Of("columns", true, shape => shape.Without(shape.Rank - 2));
         squares = Of("square", false, shape => shape);

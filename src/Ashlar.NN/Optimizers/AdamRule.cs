@@ -9,8 +9,10 @@ sealed class AdamRule
 
     public AdamRule(double beta1, double beta2, double epsilon)
     {
-        if (beta1 is not (>= 0 and < 1)) throw new ArgumentOutOfRangeException(nameof(beta1), beta1, "must be from 0 to below 1.");
-        if (beta2 is not (>= 0 and < 1)) throw new ArgumentOutOfRangeException(nameof(beta2), beta2, "must be from 0 to below 1.");
+        if (beta1 is not (>= 0 and < 1))
+            throw new ArgumentOutOfRangeException(nameof(beta1), beta1, "must be from 0 to below 1.");
+        if (beta2 is not (>= 0 and < 1))
+            throw new ArgumentOutOfRangeException(nameof(beta2), beta2, "must be from 0 to below 1.");
         (this.beta1, this.beta2, this.epsilon) = (beta1, beta2, epsilon);
     }
 

@@ -2,8 +2,8 @@ namespace Ashlar.NN;
 
 /// <summary>Adam with decay of the weights apart from the gradient.</summary>
 /// <remarks>
-/// <c>m = β1 m + (1 - β1) g; v = β2 v + (1 - β2) g²; w = w - r (m / (1 - β1^t) / (sqrt(v / (1 - β2^t)) + ε) + λ w)</c>, where t counts
-/// from 1. Source: Loshchilov and Hutter 2019, arXiv:1711.05101.
+/// <c>m = β1 m + (1 - β1) g; v = β2 v + (1 - β2) g²; w = w - r (m / (1 - β1^t) / (sqrt(v / (1 - β2^t)) + ε) + λ w)</c>, where t
+/// counts from 1. Source: Loshchilov and Hutter 2019, arXiv:1711.05101.
 /// </remarks>
 public sealed class AdamW : Optimizer
 {
@@ -21,8 +21,8 @@ public sealed class AdamW : Optimizer
     /// <param name="decay">λ: what share of a weight a step takes away, times the learning rate.</param>
     /// <param name="decays">Which parameters decay; null: those of two axes or more.</param>
     public AdamW(
-        Weights weights, Schedule learningRate, double beta1 = 0.9, double beta2 = 0.999, double epsilon = 1e-8, double decay = 0.01,
-        Func<Parameter, bool>? decays = null)
+        Weights weights, Schedule learningRate, double beta1 = 0.9, double beta2 = 0.999, double epsilon = 1e-8,
+        double decay = 0.01, Func<Parameter, bool>? decays = null)
         : base(weights, learningRate, "adamw")
     {
         (rule, this.decay) = (new(beta1, beta2, epsilon), decay);

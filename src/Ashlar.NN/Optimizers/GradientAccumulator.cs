@@ -2,9 +2,9 @@ namespace Ashlar.NN;
 
 /// <summary>Sums of gradients over several small batches, which then count as one large batch.</summary>
 /// <remarks>
-/// The sums are states, so one compiled step adds a batch and another updates: any number of batches, each with the memory of one.
-/// The update of a parameter can no longer be part of the kernel of its gradient; a batch that fits into memory needs no accumulator.
-/// With batches of equal size and mean losses, the result is that of the large batch up to rounding.
+/// The sums are states, so one compiled step adds a batch and another updates: any number of batches, each with the memory of
+/// one. The update of a parameter can no longer be part of the kernel of its gradient; a batch that fits into memory needs no
+/// accumulator. With batches of equal size and mean losses, the result is that of the large batch up to rounding.
 /// </remarks>
 /// <example><code>
 /// var add = Compiled.Step((Tensor tokens, Tensor targets) =>
@@ -27,7 +27,8 @@ public sealed class GradientAccumulator
     {
         ArgumentNullException.ThrowIfNull(weights);
         parameters = [.. weights.Parameters];
-        sums = [.. parameters.Select(parameter => new State($"accumulated.{parameter.Name}", Tensor.Zeros(parameter.Shape, parameter.DType.Compute)))];
+        sums = [.. parameters.Select(parameter =>
+            new State($"accumulated.{parameter.Name}", Tensor.Zeros(parameter.Shape, parameter.DType.Compute)))];
         count = new("accumulated", Tensor.Zeros([], DType.Int32));
     }
 

@@ -2,8 +2,8 @@ namespace Ashlar.NN;
 
 /// <summary>Moves every weight by the same amount, in the direction that a running mean of its gradient says.</summary>
 /// <remarks>
-/// <c>w = w - r (sign(β1 m + (1 - β1) g) + λ w); m = β2 m + (1 - β2) g</c>. One moment instead of AdamW's two; it wants a learning
-/// rate 3 to 10 times smaller and a decay as many times greater. Source: Chen et al. 2023, arXiv:2302.06675.
+/// <c>w = w - r (sign(β1 m + (1 - β1) g) + λ w); m = β2 m + (1 - β2) g</c>. One moment instead of AdamW's two; it wants a
+/// learning rate 3 to 10 times smaller and a decay as many times greater. Source: Chen et al. 2023, arXiv:2302.06675.
 /// </remarks>
 public sealed class Lion : Optimizer
 {
@@ -19,11 +19,14 @@ public sealed class Lion : Optimizer
     /// <param name="decay">λ: what share of a weight a step takes away, times the learning rate.</param>
     /// <param name="decays">Which parameters decay; null: those of two axes or more.</param>
     public Lion(
-        Weights weights, Schedule learningRate, double beta1 = 0.9, double beta2 = 0.99, double decay = 0.1, Func<Parameter, bool>? decays = null)
+        Weights weights, Schedule learningRate, double beta1 = 0.9, double beta2 = 0.99, double decay = 0.1,
+        Func<Parameter, bool>? decays = null)
         : base(weights, learningRate, "lion")
     {
-        if (beta1 is not (>= 0 and < 1)) throw new ArgumentOutOfRangeException(nameof(beta1), beta1, "must be from 0 to below 1.");
-        if (beta2 is not (>= 0 and < 1)) throw new ArgumentOutOfRangeException(nameof(beta2), beta2, "must be from 0 to below 1.");
+        if (beta1 is not (>= 0 and < 1))
+            throw new ArgumentOutOfRangeException(nameof(beta1), beta1, "must be from 0 to below 1.");
+        if (beta2 is not (>= 0 and < 1))
+            throw new ArgumentOutOfRangeException(nameof(beta2), beta2, "must be from 0 to below 1.");
         (this.beta1, this.beta2, this.decay) = (beta1, beta2, decay);
         this.decays = [.. Parameters.Select(decays ?? IsMatrix)];
         means = Moments("mean");

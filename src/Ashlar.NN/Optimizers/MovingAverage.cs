@@ -2,8 +2,8 @@ namespace Ashlar.NN;
 
 /// <summary>Running means of all weights, which often predict better than the weights of the last step.</summary>
 /// <remarks>
-/// <c>a = decay a + (1 - decay) w</c> after every update; a begins as the weights. Source: Polyak and Juditsky 1992, "Acceleration of
-/// stochastic approximation by averaging".
+/// <c>a = decay a + (1 - decay) w</c> after every update; a begins as the weights. Source: Polyak and Juditsky 1992,
+/// "Acceleration of stochastic approximation by averaging".
 /// </remarks>
 public sealed class MovingAverage
 {
@@ -17,16 +17,19 @@ public sealed class MovingAverage
     public MovingAverage(Weights weights, double decay = 0.999)
     {
         ArgumentNullException.ThrowIfNull(weights);
-        if (decay is not (>= 0 and < 1)) throw new ArgumentOutOfRangeException(nameof(decay), decay, "must be from 0 to below 1.");
+        if (decay is not (>= 0 and < 1))
+            throw new ArgumentOutOfRangeException(nameof(decay), decay, "must be from 0 to below 1.");
         this.decay = decay;
         parameters = [.. weights.Parameters];
-        averages = [.. parameters.Select(parameter => new State($"average.{parameter.Name}", parameter.Value.Cast(parameter.DType.Compute)))];
+        averages = [.. parameters.Select(parameter =>
+            new State($"average.{parameter.Name}", parameter.Value.Cast(parameter.DType.Compute)))];
     }
 
     /// <summary>The means, named, in the order of the parameters.</summary>
     public IReadOnlyList<State> States => averages;
 
-    /// <summary>Takes the weights now into the means: after <see cref="Optimizer.Update"/>, within the same compiled step.</summary>
+    /// <summary>Takes the weights now into the means: after <see cref="Optimizer.Update"/>, within the same compiled
+    /// step.</summary>
     public void Update()
     {
         for (int i = 0; i < averages.Length; i++)

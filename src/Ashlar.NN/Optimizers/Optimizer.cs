@@ -2,8 +2,8 @@ namespace Ashlar.NN;
 
 /// <summary>Moves parameters against their gradients. A step of it is a part of a compiled step.</summary>
 /// <remarks>
-/// The number of the step and all moments are states: a checkpoint that holds <see cref="States"/> continues as if never stopped. The
-/// learning rate is computed within the step. Moments and updates of 16-bit parameters are kept in float32.
+/// The number of the step and all moments are states: a checkpoint that holds <see cref="States"/> continues as if never stopped.
+/// The learning rate is computed within the step. Moments and updates of 16-bit parameters are kept in float32.
 /// </remarks>
 public abstract class Optimizer
 {
@@ -22,7 +22,8 @@ public abstract class Optimizer
         Parameters = [.. weights.Parameters];
         if (Parameters.Count == 0)
             throw new ModelException("ASH0348",
-                $"the optimizer '{name}' was given weights without parameters.", "make the model first: its layers ask for parameters.");
+                $"the optimizer '{name}' was given weights without parameters.",
+                "make the model first: its layers ask for parameters.");
         (LearningRate, this.name) = (learningRate, name);
         Count = new($"{name}.step", Tensor.Zeros([], DType.Int32));
         states.Add(Count);
@@ -41,7 +42,8 @@ public abstract class Optimizer
     public IReadOnlyList<State> States => states;
 
     /// <summary>Moves every parameter once.</summary>
-    /// <param name="gradients">One per parameter, in the order of <see cref="Parameters"/>, as <c>loss.Gradient(weights)</c> gives them.</param>
+    /// <param name="gradients">One per parameter, in the order of <see cref="Parameters"/>, as <c>loss.Gradient(weights)</c>
+    /// gives them.</param>
     /// <exception cref="ModelException">There is not one gradient per parameter.</exception>
     public void Update(IReadOnlyList<Tensor> gradients)
     {

@@ -59,7 +59,7 @@ public sealed class GptDecodingTests() : DeviceTests(Devices.Reference)
         }, [1, prompt], []);
         foreach (int length in (int[])[1, 3, 8])
         {
-            var tokens = Tensor.From(text[..length], [1, length]);
+            var tokens = Tensor.From<int>(text.AsSpan(0, length), [1, length]);
             Close(prefill(tokens, Tensor.Of(0)), model.Forward(tokens)[.., ^1], 1e-5);
         }
         Assert.Equal(1, recorded);
@@ -70,7 +70,7 @@ public sealed class GptDecodingTests() : DeviceTests(Devices.Reference)
     {
         var model = new Gpt(Weights.Random(1), nano);
         var cache = model.NewCache(capacity: 4);
-        Tensor Run(int count, int at, KvCache cache) => model.Forward(Tensor.From(text[..count], [1, count]), cache, Tensor.Of(at)).Realize();
+        Tensor Run(int count, int at, KvCache cache) => model.Forward(Tensor.From<int>(text.AsSpan(0, count), [1, count]), cache, Tensor.Of(at)).Realize();
         Fails<ModelException>(() => Run(5, 0, cache), "ASH0347", "5 tokens", "cache of 4");
         Fails<ModelException>(() => model.NewCache(capacity: 9), "ASH0347", "9 tokens", "context of 8");
         Fails<ModelException>(() => Run(1, 0, model.NewCache(batch: 2)), "ASH0347", "[2, 8, 2, 8]");

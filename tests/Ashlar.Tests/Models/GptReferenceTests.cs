@@ -100,8 +100,17 @@ public sealed class GptReferenceTests() : DeviceTests(Devices.Reference)
         var weights = Weights.From(tensors);
         var model = new Gpt(weights, new GptConfig
         {
-            Vocabulary = 512, Layers = 5, Width = 64, Heads = 8, KvHeads = 4, HiddenWidth = 172, Context = 512,
-            Positions = Positions.Rotary, Normalisation = Normalisation.RmsNorm, Activation = Activation.SwiGlu, Bias = false,
+            Vocabulary = 512,
+            Layers = 5,
+            Width = 64,
+            Heads = 8,
+            KvHeads = 4,
+            HiddenWidth = 172,
+            Context = 512,
+            Positions = Positions.Rotary,
+            Normalisation = Normalisation.RmsNorm,
+            Activation = Activation.SwiGlu,
+            Bias = false,
         });
         weights.ThrowIfUnused();
 

@@ -80,8 +80,8 @@ public sealed class GptTests() : DeviceTests(Devices.Reference)
         using var selected = new Device(new CpuBackend()).Select();
         var config = Small with { Layers = 1 };
 
-        var weights   = Weights.Random(seed: 42);
-        var model     = new Gpt(weights, config);
+        var weights = Weights.Random(seed: 42);
+        var model = new Gpt(weights, config);
         var optimizer = new AdamW(weights, learningRate: 3e-3f);
         var step = Compiled.Step((Tensor tokens, Tensor targets) =>
         {

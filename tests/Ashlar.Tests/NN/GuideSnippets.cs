@@ -3,7 +3,8 @@ using Ashlar.NN;
 
 namespace Ashlar.Tests.NN;
 
-/// <summary>The C# of docs/guides/neural-networks.md, compiled and run. What lies between "guide" and "end" is there word for word.</summary>
+/// <summary>The C# of docs/guides/neural-networks.md, compiled and run. What lies between "guide" and "end" is there word for
+/// word.</summary>
 static class GuideSnippets
 {
     static readonly GptConfig config = new() { Vocabulary = 11, Layers = 1, Width = 8, Heads = 2, Context = 6 };
@@ -30,8 +31,8 @@ static class GuideSnippets
     public static void Training(Tensor tokens, Tensor targets)
     {
         // guide
-        var weights   = Weights.Random(seed: 42);
-        var model     = new Gpt(weights, config);
+        var weights = Weights.Random(seed: 42);
+        var model = new Gpt(weights, config);
         var optimizer = new AdamW(weights, learningRate: 3e-4f);
         var step = Compiled.Step((Tensor tokens, Tensor targets) =>
         {
@@ -46,10 +47,10 @@ static class GuideSnippets
     public static void Options(Tensor tokens, Tensor targets)
     {
         // guide
-        var weights   = Weights.Random(seed: 42);
-        var model     = new Gpt(weights, config.Modern() with { Dropout = 0.1 });
+        var weights = Weights.Random(seed: 42);
+        var model = new Gpt(weights, config.Modern() with { Dropout = 0.1 });
         var optimizer = new Muon(weights, Schedule.Wsd(0.02, steps: 5000, warmup: 100, decay: 1000), adamLearningRate: 3e-4);
-        var average   = new MovingAverage(weights, decay: 0.999);
+        var average = new MovingAverage(weights, decay: 0.999);
         var step = Compiled.Step((Tensor tokens, Tensor targets) =>
         {
             var logits = model.Forward(tokens, dropoutKey: optimizer.Count.Value);   // other elements drop in each step
@@ -89,7 +90,7 @@ static class GuideSnippets
         var saved = weights.States.ToDictionary(state => state.Name, state => state.Value);   // a file has the same names
 
         var loaded = Weights.From(saved);
-        var twin   = new Gpt(loaded, config);
+        var twin = new Gpt(loaded, config);
         loaded.ThrowIfUnused();   // a name that no layer asked for: the file is of another model
         // end
         var tokens = Tensor.From([1, 2], [1, 2]);
