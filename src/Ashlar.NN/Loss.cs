@@ -1,6 +1,7 @@
 namespace Ashlar.NN;
 
 /// <summary>How wrong a prediction is, as one number to make small: the mean over all that was predicted.</summary>
+/// <remarks>Losses of 16-bit predictions are computed in float32.</remarks>
 public static class Loss
 {
     /// <summary>The mean negative logarithm of the probability that softmax gives to the target.</summary>
@@ -17,6 +18,7 @@ public static class Loss
     public static Tensor CrossEntropy(Tensor logits, Tensor targets, long? ignore = null, double smoothing = 0)
     {
         if (smoothing is < 0 or > 1) throw new ArgumentOutOfRangeException(nameof(smoothing), smoothing, "must be from 0 to 1.");
+        logits = Wide(logits);
         if (smoothing == 0) return logits.CrossEntropy(targets, ignore);
         if (ignore is not { } ignored) return Smooth(targets).Mean();
         var counts = targets.NotEqualTo(ignored);
@@ -35,7 +37,7 @@ public static class Loss
     public static Tensor MeanSquaredError(Tensor predictions, Tensor targets)
     {
         Check("MeanSquaredError", predictions, targets);
-        return (predictions - targets).Square().Mean();
+        return (Wide(predictions) - Wide(targets)).Square().Mean();
     }
 
     /// <summary>The mean negative logarithm of the probability that each sigmoid gives to its truth.</summary>
@@ -46,6 +48,7 @@ public static class Loss
     public static Tensor BinaryCrossEntropy(Tensor logits, Tensor targets)
     {
         Check("BinaryCrossEntropy", logits, targets);
+        logits = Wide(logits);
         return (logits.Softplus() - logits * targets.Cast(logits.DType)).Mean();
     }
 
@@ -61,7 +64,7 @@ public static class Loss
     {
         Check("Huber", predictions, targets);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(delta);
-        var difference = (predictions - targets).Abs();
+        var difference = (Wide(predictions) - Wide(targets)).Abs();
         var near = difference.Minimum(delta);   // d² / 2 = near (d - near / 2) within, delta (d - delta / 2) beyond
         return (near * (difference - near * 0.5)).Mean();
     }
@@ -77,9 +80,11 @@ public static class Loss
     public static Tensor KlDivergence(Tensor logits, Tensor targetLogits)
     {
         Check("KlDivergence", logits, targetLogits);
-        var truth = targetLogits.LogSoftmax();
-        return (truth.Exp() * (truth - logits.LogSoftmax())).Sum(-1).Mean();
+        var truth = Wide(targetLogits).LogSoftmax();
+        return (truth.Exp() * (truth - Wide(logits).LogSoftmax())).Sum(-1).Mean();
     }
+
+    static Tensor Wide(Tensor x) => x.Cast(x.DType.Compute);
 
     // Shapes that broadcast would compare each prediction with every target, silently.
     static void Check(string loss, Tensor predictions, Tensor targets)

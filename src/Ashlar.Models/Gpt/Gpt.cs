@@ -62,7 +62,7 @@ public sealed class Gpt
         CheckTokens(tokens);
         var x = tokenTable.Forward(tokens);
         if (placeTable is not null) x += placeTable.Weight.Value.Narrow(0, 0, tokens.Shape[1]);
-        x = dropout.Forward(x, dropoutKey);
+        x = dropout.Forward(Flow(x), dropoutKey);
         foreach (var block in blocks) x = block.Forward(x, dropoutKey);
         return norm(x);
     }
@@ -78,7 +78,7 @@ public sealed class Gpt
                 $"a cache of {capacity} tokens is more than the context of {Config.Context}.",
                 "leave the capacity out: it is the context then.");
         return new(Config.Layers, batch, capacity ?? Config.Context, Config.KvHeads ?? Config.Heads, Config.Width / Config.Heads,
-            tokenTable.Weight.DType);
+            Config.ActivationDType ?? tokenTable.Weight.DType);
     }
 
     /// <summary>The same as without a cache, for new tokens that follow those in the cache; adds them to it.</summary>
@@ -122,9 +122,12 @@ public sealed class Gpt
         var places = position.Reshape(1) + Tensor.Arange(tokens.Shape[1]);
         var x = tokenTable.Forward(tokens);
         if (placeTable is not null) x += placeTable.Forward(places);
+        x = Flow(x);
         for (int i = 0; i < blocks.Length; i++) x = blocks[i].Forward(x, cache.Layers[i], places);
         return norm(x);
     }
+
+    Tensor Flow(Tensor x) => x.Cast(Config.ActivationDType ?? x.DType);
 
     void CheckTokens(Tensor tokens)
     {

@@ -72,6 +72,10 @@ public sealed record GptConfig
     /// <summary>Whether queries and keys are normalised.</summary>
     public bool NormaliseQueriesAndKeys { get; init; }
 
+    /// <summary>The element type of what flows between layers, and so of their products; null: that of the weights.</summary>
+    /// <remarks>bfloat16 here leaves the weights, their moments and the loss in float32: mixed precision.</remarks>
+    public DType? ActivationDType { get; init; }
+
     /// <summary>The share that is dropped in training: of embeddings, attention, and what blocks add.</summary>
     public double Dropout { get; init; }
 
@@ -135,6 +139,7 @@ public sealed record GptConfig
         if (Positions == Positions.Rotary && Width / Heads % 2 != 0)
             throw Wrong($"rotary positions need heads of an even width, but they are {Width / Heads} wide.",
                 "choose a width and heads whose quotient is even.");
+        if (ActivationDType is { IsFloat: false } dtype) throw Wrong($"{nameof(ActivationDType)} is {dtype.Name}.", "choose a float type.");
         if (Dropout is not (>= 0 and < 1)) throw Wrong($"{nameof(Dropout)} is {Dropout}.", "it must be from 0 to below 1.");
         if (Epsilon is not > 0) throw Wrong($"{nameof(Epsilon)} is {Epsilon}.", "it must be above 0; 1e-5 is usual.");
     }

@@ -49,6 +49,6 @@ public sealed class Conv2d
     public Tensor Forward(Tensor x)
     {
         Widths.ThrowUnlessChannelsAre(inputs, x, name, x.Rank == 4);
-        return x.Conv2d(Weight.Value, Bias?.Value, stride, padding, dilation, groups);
+        return x.Conv2d(Weight.Value.Cast(x.DType), Bias?.Value.Cast(x.DType), stride, padding, dilation, groups);
     }
 }

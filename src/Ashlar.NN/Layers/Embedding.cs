@@ -20,11 +20,11 @@ public sealed class Embedding(Weights weights, int count, int width, Initial? in
     /// <summary>The other way round: how well a vector fits each row of the table. A language model's head, where it shares the
     /// table.</summary>
     /// <param name="x">[..., width]</param>
-    /// <returns>[..., count]</returns>
+    /// <returns>[..., count], in the element type of <paramref name="x"/>.</returns>
     /// <exception cref="ModelException">The last axis of <paramref name="x"/> is not <c>width</c> long.</exception>
     public Tensor Scores(Tensor x)
     {
         Widths.ThrowUnlessLastAxisIs(width, x, name);
-        return x.MatMul(Weight.Value.Transpose());
+        return x.MatMul(Weight.Value.Cast(x.DType).Transpose());
     }
 }

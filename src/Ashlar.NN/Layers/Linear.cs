@@ -30,12 +30,12 @@ public sealed class Linear
     public Parameter? Bias { get; }
 
     /// <param name="x">[..., inputs]</param>
-    /// <returns>[..., outputs]</returns>
+    /// <returns>[..., outputs], in the element type of <paramref name="x"/>: the weights are cast to it.</returns>
     /// <exception cref="ModelException">The last axis of <paramref name="x"/> is not <c>inputs</c> long.</exception>
     public Tensor Forward(Tensor x)
     {
         Widths.ThrowUnlessLastAxisIs(inputs, x, name);
-        var y = x.MatMul(Weight.Value);
-        return Bias is null ? y : y + Bias.Value;
+        var y = x.MatMul(Weight.Value.Cast(x.DType));
+        return Bias is null ? y : y + Bias.Value.Cast(x.DType);
     }
 }

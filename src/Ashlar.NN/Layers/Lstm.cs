@@ -47,13 +47,14 @@ public sealed class Lstm
             throw new ModelException("ASH0346",
                 $"the layer '{name}' needs [batch, steps, {inputs}], but got {x.Type}.",
                 "add the batch axis by Unsqueeze(0).");
-        var all = x.MatMul(InputWeight.Value) + Bias.Value;   // [B, T, 4 hidden]: one product for all steps
+        var all = x.MatMul(InputWeight.Value.Cast(x.DType)) + Bias.Value.Cast(x.DType);   // [B, T, 4 hidden]: one product for all steps
         var zeros = Tensor.Zeros([x.Shape[0], hidden], all.DType);
         var (h, c) = start ?? new(zeros, zeros);
+        var recurrent = HiddenWeight.Value.Cast(x.DType);
         var outputs = new List<Tensor>();
         foreach (var step in all.Unstack(1))
         {
-            var gates = (step + h.MatMul(HiddenWeight.Value)).Chunk(4, axis: 1);
+            var gates = (step + h.MatMul(recurrent)).Chunk(4, axis: 1);
             c = gates[1].Sigmoid() * c + gates[0].Sigmoid() * gates[2].Tanh();
             h = gates[3].Sigmoid() * c.Tanh();
             outputs.Add(h);

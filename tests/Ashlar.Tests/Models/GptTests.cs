@@ -124,6 +124,33 @@ public sealed class GptTests() : DeviceTests(Devices.Reference)
         }
     }
 
+    [Theory, InlineData("reference"), InlineData("cpu")]
+    public void Training_InMixedPrecision_IsThatOfFloat32_Nearly(string backend)
+    {
+        using var selected = new Device(backend == "cpu" ? new CpuBackend() : new ReferenceBackend()).Select();
+        float[] expected = Train(null), actual = Train(DType.BFloat16);
+        Assert.NotEqual(expected, actual);
+        Assert.All(expected.Zip(actual), pair => Assert.Equal(pair.First, pair.Second, 0.03));
+
+        static float[] Train(DType? dtype)
+        {
+            var weights = Weights.Random(7);
+            var model = new Gpt(weights, Small.Modern() with { Layers = 1, HiddenWidth = 32, ActivationDType = dtype });
+            var optimizer = new AdamW(weights, 1e-2);
+            var (tokens, targets) = (Tokens(2, 2, 8), Tokens(3, 2, 8));
+            Assert.Equal(dtype ?? DType.Float32, model.Forward(tokens).DType);
+            var step = Compiled.Step(() =>
+            {
+                var loss = Loss.CrossEntropy(model.Forward(tokens), targets);
+                optimizer.Update(loss.Gradient(weights));
+                return loss;
+            });
+            float[] losses = [.. Enumerable.Range(0, 6).Select(_ => step().Item<float>())];
+            Assert.All(weights.States.Concat(optimizer.States.Skip(1)), state => Assert.Equal(DType.Float32, state.DType));
+            return losses;
+        }
+    }
+
     [Fact]
     public void Training_DropsTheSame_WhenItIsRepeatedOrResumed()
     {
@@ -163,6 +190,7 @@ public sealed class GptTests() : DeviceTests(Devices.Reference)
         Refused(Small with { Layers = 0 }, "Layers is 0");
         Refused(Small with { Vocabulary = -1 }, "Vocabulary is -1");
         Refused(Small with { Dropout = 1 }, "Dropout is 1");
+        Refused(Small with { ActivationDType = DType.Int8 }, "ActivationDType is i8");
         Refused(Small with { Epsilon = 0 }, "Epsilon is 0");
         Refused(Small with { Width = 6, Heads = 2, Positions = Positions.Rotary }, "3 wide");
     }

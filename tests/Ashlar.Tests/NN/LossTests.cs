@@ -98,6 +98,18 @@ public sealed class LossTests() : DeviceTests(Devices.Reference)
     }
 
     [Fact]
+    public void Losses_AreFloat32_WhenPredictionsAreNarrow()
+    {
+        Tensor x = Tensor.RandomNormal(1, 3, 4).Cast(DType.BFloat16), y = x + 1;
+        foreach (var loss in (Tensor[])[Loss.CrossEntropy(x, Tensor.From([0, 1, 2])), Loss.CrossEntropy(x, Tensor.From([0, 1, 2]), smoothing: 0.1),
+            Loss.MeanSquaredError(x, y), Loss.BinaryCrossEntropy(x, y), Loss.Huber(x, y), Loss.KlDivergence(x, y)])
+        {
+            Assert.Equal("f32[]", loss.Type);
+            Assert.Equal("bf16[3, 4]", loss.Gradient(x).Type);
+        }
+    }
+
+    [Fact]
     public void Losses_Refuse_ShapesThatWouldBroadcast()
     {
         Tensor column = Tensor.Zeros(3, 1), row = Tensor.Zeros(3);
