@@ -8,7 +8,7 @@ namespace Ashlar.Bench;
 /// <summary>How long it takes until code is there.</summary>
 static class Compilation
 {
-    const double KernelMilliseconds = 5, GraphMilliseconds = 300, FirstStepMilliseconds = 3000;
+    const double KernelMilliseconds = 5, GraphMilliseconds = 300;
     const int GraphNodes = 200;
 
     public static IEnumerable<Benchmark> Benchmarks(IReadOnlyList<int> threads)
@@ -16,8 +16,6 @@ static class Compilation
         double[]? perKernel = null;
         return
         [
-            // First of all: the compiler's own code is not compiled yet, as in a user's process.
-            new("compile.gpt6.first", null, session => Against("compile.gpt6.first", FirstCompile(session, () => GptStep.Build()), FirstStepMilliseconds)),
             new("compile.graph200", Target.AtMost(1), session => Against("compile.graph200", Graph(session), GraphMilliseconds)),
             new("compile.kernel.median", Target.AtMost(1), session =>
                 Against("compile.kernel.median", Sampling.Median(perKernel ??= [.. Kernels(session)]), KernelMilliseconds)),
@@ -26,13 +24,6 @@ static class Compilation
         ];
 
         static Figure Against(string name, double milliseconds, double budget) => Figure.Against(name, milliseconds, "ms", budget);
-    }
-
-    static double FirstCompile(Session session, Func<(Function, ValueList<(int, int)>)> build)
-    {
-        var stage = session.On(1);
-        var (function, donations) = build();
-        return Milliseconds(() => stage.Backend.Compile(function, new(OptimizationLevel.O2, donations)));
     }
 
     /// <summary>From graph to the end of a first run, on small data: what a run needs is bound then too.</summary>

@@ -6,7 +6,9 @@ public static class Suites
     /// <summary>The suites, in the order in which a run of all takes them: what must be cold comes first.</summary>
     public static IReadOnlyList<Suite> All { get; } =
     [
-        new("compile", "time to compile kernels, a training graph of 200 nodes, a GPT's training step", Compilation.Benchmarks),
+        new("train", "a 6-layer GPT's training step: its first one, its speed, what is not kernels; against PyTorch where bench/peers/torch.sh set it up",
+            Training.GptFigures.Benchmarks),
+        new("compile", "time to compile kernels and a training graph of 200 nodes", Compilation.Benchmarks),
         new("dispatch", "time per kernel and managed memory of a program of 200 small kernels", Dispatch.Benchmarks),
         new("memory", "planned memory of a GPT's training step against one buffer per value", Planned.Benchmarks),
         new("elementwise", "fused elementwise chains over more than the caches hold", threads => Timing.Of(Workloads.Elementwise(), threads)),

@@ -5,7 +5,7 @@
 #   bench/peers/torch.sh              set it up (once; some minutes)
 #   bench/peers/torch.sh SCRIPT ARGS  run a Python script in it; the repository is at /ashlar there, and so is the working folder
 set -euo pipefail
-root="${ASHLAR_PEERS:-$HOME/.cache/ashlar/peers}/torch"
+root="$HOME/.cache/ashlar/peers/torch"
 repository="$(cd "$(dirname "$0")/../.." && pwd)"
 
 if [ ! -e "$root/.ready" ]; then
