@@ -22,6 +22,12 @@ sealed class Partition
 
     const int MostBuffers = 20;
 
+    // A contraction's operand is computed while it is packed up to this cost (a sigmoid), from so many arrays; a right operand
+    // where the left has so few rows that it is packed once.
+    const int MostPrologueCost = 20;
+    const int MostPrologueReads = 4;
+    const long MostPackedRows = 1024;
+
     readonly Function function;
     readonly bool fuse;
     readonly bool epilogues;
@@ -145,11 +151,39 @@ sealed class Partition
         return (cost, bytes);
     }
 
-    // A contraction reads its operands as strided arrays: what is between them and memory must be movement that strides express.
+    // A contraction reads its operands as strided arrays, or computes them as it packs them. Anything else is stored for it.
     bool FeedsAnchorUnreadably(Node node)
     {
         if (!users[node].Exists(user => user.Op == Op.Contract)) return false;
-        return node.Op is not (Op.Reshape or Op.Permute or Op.Broadcast or Op.Slice or Op.Window) || !OperandViews.IsStrided(node, owner.ContainsKey);
+        bool moves = node.Op is Op.Reshape or Op.Permute or Op.Broadcast or Op.Slice or Op.Window && OperandViews.IsStrided(node, owner.ContainsKey);
+        return !moves && !(epilogues && IsPrologue(node));
+    }
+
+    // Elementwise work that is cheaper to do while packing than to store and read: each element is packed about once.
+    bool IsPrologue(Node node)
+    {
+        if (users[node] is not [{ Op: Op.Contract } contract] || contract.Inputs[0] == contract.Inputs[1] || results.Contains(node)) return false;
+        bool isRight = contract.Inputs[1] == node;
+        if (isRight && Estimate.Elements(contract.Inputs[0]) > MostPackedRows * Estimate.Of(Inner(contract))) return false;   // packed anew for each block of rows
+        int cost = 0, reads = 0;
+        var seen = new HashSet<Node>();
+        var stack = new Stack<Node>([node]);
+        while (stack.TryPop(out var next))
+        {
+            if (!seen.Add(next) || next.Op == Op.Constant) continue;
+            if (IsStored(next) || owner.ContainsKey(next)) { reads++; continue; }
+            if (next.Meaning.Element is null && next.Op is not (Op.Cast or Op.Reshape or Op.Permute or Op.Broadcast or Op.Slice)) return false;
+            cost += Estimate.Cost(next.Op);
+            foreach (var input in next.Inputs) stack.Push(input);
+        }
+        return cost <= MostPrologueCost && reads <= MostPrologueReads;
+    }
+
+    // Of the batch too: what one packed element of the right operand is multiplied with.
+    static Extent Inner(Node contract)
+    {
+        var pairs = contract.Get<ContractAttributes>();
+        return Extent.Product(pairs.SumLeft.Concat(pairs.BatchLeft).Select(axis => contract.Inputs[0].Shape[axis]));
     }
 
     bool Join()

@@ -45,6 +45,23 @@ public class CompilerTests
     [Fact]
     public void LayerNorm_IsOneKernel() => Assert.Single(Pipelines.Compile(Programs.All["layer norm"](), OptimizationLevel.O1).Launches);
 
+    [Theory, InlineData("prologues"), InlineData("prologues of other types")]
+    public void Prologues_JoinTheProduct_AtO2(string name) => Assert.Single(Pipelines.Compile(Programs.All[name](), OptimizationLevel.O2).Launches);
+
+    [Fact]
+    public void SumsOverRows_JoinTheRows() =>
+        Assert.Equal(["rows", "reduce", "reduce"], Pipelines.Compile(Programs.All["layer norm gradient of many rows"](), OptimizationLevel.O1).Launches.Select(launch => launch.Kernel.Program.Name.Split('_')[0]));
+
+    [Fact]
+    public void BackwardPass_ReadsOneArrayOfTheActivation()
+    {
+        Node x = Programs.P(0, 640, 129), w = Programs.P(1, 129, 130), v = Programs.P(2, 130, 131), dy = Programs.P(3, 640, 131);
+        var y = Nodes.MatMul(Nodes.Gelu(Nodes.MatMul(x, w)), v);
+        var plan = Pipelines.Compile(Programs.F([x, w, v, dy], [y, .. Gradients.Of([y], [dy], [w, v])]), OptimizationLevel.O2);
+        // The activation for the second product's gradient, and its slope: not the pre-activation and its error function.
+        Assert.Equal(2, plan.Launches[0].Kernel.Program.Buffers.Count(buffer => buffer.Written));
+    }
+
     [Fact]
     public void BiasAndGelu_JoinTheProduct_AtO2() => Assert.Single(Pipelines.Compile(Programs.All["linear gelu"](), OptimizationLevel.O2).Launches);
 

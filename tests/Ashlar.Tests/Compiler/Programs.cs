@@ -27,6 +27,22 @@ static class Programs
             Node x = P(0, 9, 33), w = P(1, 33), b = P(2, 33), dy = P(3, 9, 33);
             return F([x, w, b, dy], Gradients.Of([Node.Of(Op.LayerNorm, [x, w, b], new NormAttributes(1e-5))], [dy], [x, w, b]));
         },
+        ["layer norm gradient of many rows"] = () =>
+        {
+            Node x = P(0, 640, 129), w = P(1, 129), b = P(2, 129), dy = P(3, 640, 129);
+            return F([x, w, b, dy], Gradients.Of([Node.Of(Op.LayerNorm, [x, w, b], new NormAttributes(1e-5))], [dy], [x, w, b]));
+        },
+        ["prologues"] = () =>
+        {
+            Node x = P(0, 3, 7, 19), g = P(1, 19), w = P(2, 3, 19, 21), s = P(3, 21);
+            var scaled = Nodes.Unary(Op.Sigmoid, x) * S(g, x);
+            return F([x, g, w, s], Nodes.Contract(scaled, w * 2.0 - S(s, w), [0], [0], [2], [1]) * 0.5);
+        },
+        ["prologues of other types"] = () =>
+        {
+            Node a = Nodes.Parameter(0, DType.BFloat16, [20, 33]), b = Nodes.Parameter(1, DType.Int8, [33, 17]), s = P(2, 17);
+            return F([a, b, s], Nodes.MatMul(Nodes.Cast(a, DType.Float32), Nodes.Cast(b, DType.Float32) * Nodes.Broadcast(Nodes.Reshape(s, [1, 17]), [33, 17])));
+        },
         ["cross entropy gradient"] = () =>
         {
             Node x = P(0, 9, 33), t = I(1, 33, 9);
