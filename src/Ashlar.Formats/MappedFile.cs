@@ -42,11 +42,17 @@ public sealed unsafe class MappedFile : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">They are not all within the file.</exception>
     public ReadOnlyMemory<T> Memory<T>(long offset, int count) where T : unmanaged
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(offset);
-        ArgumentOutOfRangeException.ThrowIfNegative(count);
-        if (offset > Bytes - (long)count * sizeof(T))
-            throw new ArgumentOutOfRangeException(nameof(count), $"{count} elements of {sizeof(T)} bytes from byte {offset} on do not lie within the {Bytes} bytes of {Path}.");
+        ThrowUnlessWithin<T>(offset, count);
         return count == 0 ? default : new Elements<T>(this, offset, count).Memory;
+    }
+
+    /// <summary>Elements of the file, as they lie there; allocates nothing. Not to be used after <see cref="Dispose"/>.</summary>
+    /// <inheritdoc cref="Memory{T}(long, int)"/>
+    public ReadOnlySpan<T> Span<T>(long offset, int count) where T : unmanaged
+    {
+        ThrowUnlessWithin<T>(offset, count);
+        ObjectDisposedException.ThrowIf(IsClosed, this);
+        return new(start + offset, count);
     }
 
     /// <summary>Unmaps the file, once nothing is pinned in it any more.</summary>
@@ -60,6 +66,15 @@ public sealed unsafe class MappedFile : IDisposable
     }
 
     bool IsClosed { get; set; }
+
+    void ThrowUnlessWithin<T>(long offset, int count) where T : unmanaged
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        if (offset > Bytes - (long)count * sizeof(T))
+            throw new ArgumentOutOfRangeException(nameof(count),
+                $"{count} elements of {sizeof(T)} bytes from byte {offset} on do not lie within the {Bytes} bytes of {Path}.");
+    }
 
     sealed class Elements<T>(MappedFile owner, long offset, int count) : MemoryManager<T> where T : unmanaged
     {

@@ -1,0 +1,49 @@
+namespace Ashlar.Training;
+
+/// <summary>Rows that are windows of one long text: T tokens, and as targets the same moved by one.</summary>
+/// <remarks>
+/// Each epoch cuts the text into windows that do not overlap, beginning at an offset of its own, so that what stands at the edge of a window in one
+/// epoch stands within one in the next. Less than two windows per epoch are left out.
+/// </remarks>
+public sealed class WindowBatches : Batches
+{
+    readonly Tokens tokens;
+
+    /// <summary>Batches of a text.</summary>
+    /// <param name="tokens">At least one more than <paramref name="context"/>.</param>
+    /// <param name="batchSize">B, rows of a batch.</param>
+    /// <param name="context">T, tokens of a row.</param>
+    /// <param name="seed">Which order.</param>
+    /// <param name="shuffle">False takes the windows in the order of the text, always the same ones: for validation.</param>
+    /// <exception cref="DataException">There are fewer tokens than one window needs.</exception>
+    public WindowBatches(Tokens tokens, int batchSize, int context, long seed = 0, bool shuffle = true)
+        : base(batchSize, context, seed, shuffle)
+    {
+        ArgumentNullException.ThrowIfNull(tokens);
+        tokens.ThrowUnlessEnough(context, "to learn from");
+        this.tokens = tokens;
+        long windows = (tokens.Count - 1) / context;
+        RowsPerEpoch = shuffle && windows > 1 ? windows - 1 : windows;   // one is given up, so that there is room to begin elsewhere
+    }
+
+    /// <inheritdoc/>
+    public override long RowsPerEpoch { get; }
+
+    private protected override string Kind => "windows";
+
+    private protected override uint Fingerprint() => tokens.Fingerprint();
+
+    private protected override void FillRow(long row, ulong? key, Span<int> inputs, Span<int> targets)
+    {
+        long offset = 0;
+        if (key is { } random)
+        {
+            long room = tokens.Count - 1 - RowsPerEpoch * Context;
+            offset = (long)(Shuffle.Mix(random, 1) % (ulong)(room + 1));
+        }
+        long start = offset + row * Context;
+        tokens.Read(start, inputs);
+        inputs[1..].CopyTo(targets);
+        tokens.Read(start + Context, targets[^1..]);
+    }
+}
