@@ -48,7 +48,7 @@ static class CommandLine
             error.WriteLine($"Try: ashlar{verb} --help");
             return Wrong;
         }
-        catch (AshlarException problem)
+        catch (Exception problem) when (problem is AshlarException or Tokenizers.TokenizerException)
         {
             error.WriteLine(problem.Message);
             return Failed;

@@ -1,9 +1,23 @@
+using Ashlar;
+using Ashlar.Backends.Cpu;
 using Ashlar.Bench;
 using Ashlar.Cli;
+
+bool isTyping = !Console.IsInputRedirected && !Console.IsOutputRedirected;
 
 // One file per verb; this list is the command line.
 return await CommandLine.Run(
 [
+    QuickstartCommand.Define(Console.In, isTyping, Prepare),
+    GenerateCommand.Define(() => Prepare()),
     EnvCommand.Define(),
     BenchCommand.Define(CpuStage.Make),
 ], args);
+
+// The device of all verbs that run models, and the peak that their speed is compared with.
+static double? Prepare()
+{
+    Device.Use(new CpuBackend());
+    var limits = new Limits(Isa.Chosen);
+    return 1e9 * Enumerable.Range(0, 5).Select(_ => limits.Sample(Limit.Fma, limits.Threads)).Order().ElementAt(2);
+}

@@ -17,7 +17,7 @@ sealed class TrainingStep
     readonly Func<Tensor, Tensor, (Tensor Loss, Tensor Norm)> whole;
     readonly Action<Tensor, Tensor> gather;
     readonly Func<(Tensor Loss, Tensor Norm)> apply;
-    readonly State[] sums;     // of gradients, where a step has several parts
+    readonly GradientAccumulator accumulator;
     readonly State lossSum = new("loss", Tensor.Zeros());
     readonly State part = new("part", Tensor.Zeros([], DType.Int32));
 
@@ -29,7 +29,7 @@ sealed class TrainingStep
     public TrainingStep(Weights weights, Optimizer optimizer, Func<Tensor, Tensor, Tensor?, Tensor> loss, double clip, int parts)
     {
         (this.weights, this.optimizer, this.loss, this.clip, this.parts) = (weights, optimizer, loss, clip, parts);
-        sums = parts == 1 ? [] : [.. weights.Parameters.Select(parameter => new State($"sum.{parameter.Name}", Tensor.Zeros(parameter.Shape, parameter.DType.Compute)))];
+        accumulator = new(weights);
         whole = Compiled.Step((Tensor tokens, Tensor targets) =>
         {
             var value = loss(tokens, targets, optimizer.Count.Value);
@@ -38,16 +38,15 @@ sealed class TrainingStep
         gather = Compiled.Step((Tensor tokens, Tensor targets) =>
         {
             var value = loss(tokens, targets, optimizer.Count.Value * parts + part.Value);
-            var gradients = value.Gradient(weights);
+            accumulator.Add(value.Gradient(weights));
             part.Value += 1;
-            for (int i = 0; i < sums.Length; i++) sums[i].Value += gradients[i].Cast(sums[i].DType) / parts;
             lossSum.Value += value.Cast(DType.Float32) / parts;
         });
         apply = Compiled.Step(() =>
         {
             var value = lossSum.Value;
-            var norm = Update(value, [.. sums.Zip(weights.Parameters, (sum, parameter) => sum.Value.Cast(parameter.DType))]);
-            foreach (var sum in (State[])[.. sums, lossSum, part]) sum.Value = sum.Value.ZerosLike();
+            var norm = Update(value, accumulator.Take());
+            (lossSum.Value, part.Value) = (Tensor.Zeros(), Tensor.Zeros([], DType.Int32));
             return (value, norm);
         });
     }
