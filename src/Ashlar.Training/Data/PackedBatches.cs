@@ -18,36 +18,36 @@ public sealed class PackedBatches : Batches
     readonly int[] inputs, targets;
 
     /// <summary>Batches of documents.</summary>
-    /// <param name="documents">None longer than <paramref name="context"/> plus 1, none with fewer than 2 tokens.</param>
-    /// <param name="batchSize">B, rows of a batch.</param>
-    /// <param name="context">T, tokens of a row.</param>
+    /// <param name="documents">None longer than <paramref name="length"/> plus 1, none with fewer than 2 tokens.</param>
+    /// <param name="rows">B, of a batch.</param>
+    /// <param name="length">T, tokens of a row.</param>
     /// <param name="seed">Which order.</param>
     /// <param name="shuffle">False takes the rows always in the same order: for validation.</param>
     /// <param name="filler">The token that fills what is left of rows.</param>
     /// <exception cref="DataException">There is no document, or one is too long or too short.</exception>
-    public PackedBatches(IReadOnlyList<Document> documents, int batchSize, int context, long seed = 0, bool shuffle = true, int filler = 0)
-        : base(batchSize, context, seed, shuffle)
+    public PackedBatches(IReadOnlyList<Document> documents, int rows, int length, long seed = 0, bool shuffle = true, int filler = 0)
+        : base(rows, length, seed, shuffle)
     {
         ArgumentNullException.ThrowIfNull(documents);
         if (documents.Count == 0) throw new DataException("ASH0433", "there are no documents to learn from.", "give at least one.");
-        var rows = Pack(documents);
-        RowsPerEpoch = rows.Count;
-        inputs = new int[checked(rows.Count * context)];
+        var packed = Pack(documents);
+        RowsPerEpoch = packed.Count;
+        inputs = new int[checked(packed.Count * length)];
         targets = new int[inputs.Length];
         Array.Fill(inputs, filler);
-        Array.Fill(targets, Ignored);
-        foreach (var (row, members) in rows.Index())
+        Array.Fill(targets, IBatches.Ignored);
+        foreach (var (row, members) in packed.Index())
         {
-            var input = inputs.AsSpan(row * context, context);
-            var target = targets.AsSpan(row * context, context);
+            var input = inputs.AsSpan(row * length, length);
+            var target = targets.AsSpan(row * length, length);
             int at = 0;
             foreach (int member in members)
             {
-                var tokens = documents[member].Tokens.Span;
-                for (int i = 0; i < tokens.Length; i++, at++)
+                var document = documents[member].Tokens.Span;
+                for (int i = 0; i < document.Length; i++, at++)
                 {
-                    if (at < context) input[at] = tokens[i];
-                    if (i >= Math.Max(1, documents[member].FirstTarget)) target[at - 1] = tokens[i];
+                    if (at < length) input[at] = document[i];
+                    if (i >= Math.Max(1, documents[member].FirstTarget)) target[at - 1] = document[i];
                 }
             }
         }
@@ -57,7 +57,7 @@ public sealed class PackedBatches : Batches
     public override long RowsPerEpoch { get; }
 
     /// <summary>Which share of all targets counts in the loss.</summary>
-    public double CountingShare => targets.Count(target => target != Ignored) / (double)targets.Length;
+    public double CountingShare => targets.Count(target => target != IBatches.Ignored) / (double)targets.Length;
 
     private protected override string Kind => "packed";
 
@@ -69,29 +69,29 @@ public sealed class PackedBatches : Batches
         return sum.Value;
     }
 
-    private protected override void FillRow(long row, ulong? key, Span<int> inputs, Span<int> targets)
+    private protected override void ReadRow(long row, ulong? key, Span<int> tokens, Span<int> targets)
     {
-        this.inputs.AsSpan((int)row * Context, Context).CopyTo(inputs);
-        this.targets.AsSpan((int)row * Context, Context).CopyTo(targets);
+        inputs.AsSpan((int)row * Length, Length).CopyTo(tokens);
+        this.targets.AsSpan((int)row * Length, Length).CopyTo(targets);
     }
 
     List<List<int>> Pack(IReadOnlyList<Document> documents)
     {
-        int capacity = Context + 1;   // the last token of a row is a target only
+        int capacity = Length + 1;   // the last token of a row is a target only
         var rows = new List<List<int>>();
         var open = new Stack<List<int>>[capacity + 1];   // by the room that is left
         for (int room = 0; room < open.Length; room++) open[room] = new();
         var order = new Shuffle(documents.Count, (ulong)Seed);
         for (int place = 0; place < documents.Count; place++)
         {
-            int member = (int)order[place], length = documents[member].Tokens.Length;
-            if (length < 2 || length > capacity)
-                throw new DataException("ASH0438", $"document {member:N0} has {length:N0} tokens, but a row of {Context:N0} takes 2 to {capacity:N0}.", "cut or leave out such documents, or take a larger context.");
-            int room = length;
+            int member = (int)order[place], needed = documents[member].Tokens.Length;
+            if (needed < 2 || needed > capacity)
+                throw new DataException("ASH0438", $"document {member:N0} has {needed:N0} tokens, but a row of {Length:N0} takes 2 to {capacity:N0}.", "cut or leave out such documents, or take a larger context.");
+            int room = needed;
             while (room < capacity && open[room].Count == 0) room++;
             if (!open[room].TryPop(out var row)) rows.Add(row = []);
             row.Add(member);
-            open[room - length].Push(row);
+            open[room - needed].Push(row);
         }
         return rows;
     }

@@ -7,22 +7,22 @@ namespace Ashlar.Training;
 /// </remarks>
 public sealed class WindowBatches : Batches
 {
-    readonly Tokens tokens;
+    readonly Tokens all;
 
     /// <summary>Batches of a text.</summary>
-    /// <param name="tokens">At least one more than <paramref name="context"/>.</param>
-    /// <param name="batchSize">B, rows of a batch.</param>
-    /// <param name="context">T, tokens of a row.</param>
+    /// <param name="tokens">At least one more than <paramref name="length"/>.</param>
+    /// <param name="rows">B, of a batch.</param>
+    /// <param name="length">T, tokens of a row.</param>
     /// <param name="seed">Which order.</param>
     /// <param name="shuffle">False takes the windows in the order of the text, always the same ones: for validation.</param>
     /// <exception cref="DataException">There are fewer tokens than one window needs.</exception>
-    public WindowBatches(Tokens tokens, int batchSize, int context, long seed = 0, bool shuffle = true)
-        : base(batchSize, context, seed, shuffle)
+    public WindowBatches(Tokens tokens, int rows, int length, long seed = 0, bool shuffle = true)
+        : base(rows, length, seed, shuffle)
     {
         ArgumentNullException.ThrowIfNull(tokens);
-        tokens.ThrowUnlessEnough(context, "to learn from");
-        this.tokens = tokens;
-        long windows = (tokens.Count - 1) / context;
+        tokens.ThrowUnlessEnough(length, "to learn from");
+        all = tokens;
+        long windows = (tokens.Count - 1) / length;
         RowsPerEpoch = shuffle && windows > 1 ? windows - 1 : windows;   // one is given up, so that there is room to begin elsewhere
     }
 
@@ -31,19 +31,19 @@ public sealed class WindowBatches : Batches
 
     private protected override string Kind => "windows";
 
-    private protected override uint Fingerprint() => tokens.Fingerprint();
+    private protected override uint Fingerprint() => all.Fingerprint();
 
-    private protected override void FillRow(long row, ulong? key, Span<int> inputs, Span<int> targets)
+    private protected override void ReadRow(long row, ulong? key, Span<int> tokens, Span<int> targets)
     {
         long offset = 0;
         if (key is { } random)
         {
-            long room = tokens.Count - 1 - RowsPerEpoch * Context;
+            long room = all.Count - 1 - RowsPerEpoch * Length;
             offset = (long)(Shuffle.Mix(random, 1) % (ulong)(room + 1));
         }
-        long start = offset + row * Context;
-        tokens.Read(start, inputs);
-        inputs[1..].CopyTo(targets);
-        tokens.Read(start + Context, targets[^1..]);
+        long start = offset + row * Length;
+        all.Read(start, tokens);
+        tokens[1..].CopyTo(targets);
+        all.Read(start + Length, targets[^1..]);
     }
 }

@@ -6,8 +6,8 @@ public class BatchesTests
 {
     static (int[] Inputs, int[] Targets) Fill(Batches batches, long step)
     {
-        int[] inputs = new int[batches.BatchSize * batches.Context], targets = new int[inputs.Length];
-        batches.Fill(step, inputs, targets);
+        int[] inputs = new int[batches.Rows * batches.Length], targets = new int[inputs.Length];
+        batches.Read(step, inputs, targets);
         return (inputs, targets);
     }
 
@@ -51,7 +51,7 @@ public class BatchesTests
     [Fact]
     public void Windows_HaveTheNextTokenAsTarget()
     {
-        var batches = new WindowBatches(Counting(1000), batchSize: 4, context: 16, seed: 1);
+        var batches = new WindowBatches(Counting(1000), rows: 4, length: 16, seed: 1);
         for (int step = 0; step < 40; step++)
         {
             var (inputs, targets) = Fill(batches, step);
@@ -63,7 +63,7 @@ public class BatchesTests
     [Fact]
     public void Windows_OfAnEpoch_DoNotOverlap_AndNextTimeBeginElsewhere()
     {
-        var batches = new WindowBatches(Counting(1000), batchSize: 1, context: 10, seed: 1);
+        var batches = new WindowBatches(Counting(1000), rows: 1, length: 10, seed: 1);
         Assert.Equal(98, batches.RowsPerEpoch);
         Assert.Equal(1.5, batches.Epochs(147));
         int[][] epochs = [.. Enumerable.Range(0, 3).Select(epoch => Enumerable.Range(0, 98).Select(row => Fill(batches, epoch * 98 + row).Inputs[0]).ToArray())];
@@ -90,7 +90,7 @@ public class BatchesTests
     [Fact]
     public void Windows_ToValidateOn_GoThroughTheTextInOrder()
     {
-        var batches = new WindowBatches(Counting(41), batchSize: 2, context: 10, shuffle: false);
+        var batches = new WindowBatches(Counting(41), rows: 2, length: 10, shuffle: false);
         Assert.Equal(4, batches.RowsPerEpoch);
         Assert.Equal(Enumerable.Range(0, 40), Enumerable.Range(0, 2).SelectMany(step => Fill(batches, step).Inputs));
         Assert.Equal(Fill(batches, 0).Inputs, Fill(batches, 2).Inputs);
@@ -105,7 +105,7 @@ public class BatchesTests
     [InlineData(31)]
     public void Windows_FitTextsOfFewTokens(int count)
     {
-        var batches = new WindowBatches(Counting(count), batchSize: 3, context: 10, seed: 4);
+        var batches = new WindowBatches(Counting(count), rows: 3, length: 10, seed: 4);
         for (int step = 0; step < 20; step++) Assert.All(Fill(batches, step).Targets, token => Assert.InRange(token, 1, count - 1));
     }
 
@@ -119,15 +119,15 @@ public class BatchesTests
     }
 
     [Fact]
-    public void Fill_AllocatesNothing()
+    public void Read_AllocatesNothing()
     {
         var batches = new WindowBatches(Counting(1000), 4, 16, seed: 1);
         int[] inputs = new int[64], targets = new int[64];
-        batches.Fill(0, inputs, targets);
+        batches.Read(0, inputs, targets);
         long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int step = 0; step < 100; step++) batches.Fill(step, inputs, targets);
+        for (int step = 0; step < 100; step++) batches.Read(step, inputs, targets);
         Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
-        Assert.Throws<ArgumentException>(() => batches.Fill(0, inputs, new int[63]));
+        Assert.Throws<ArgumentException>(() => batches.Read(0, inputs, new int[63]));
     }
 
     [Fact]
@@ -136,7 +136,7 @@ public class BatchesTests
         var batches = new WindowBatches(Counting(1000), 4, 16, seed: 1);
         batches.ThrowUnlessSame(new WindowBatches(Counting(1000), 4, 16, seed: 1).State);
         Assert.Contains("seed was 2, is 1", Differs(new WindowBatches(Counting(1000), 4, 16, seed: 2)));
-        Assert.Contains("batch was 5, is 4, context was 20, is 16", Differs(new WindowBatches(Counting(1000), 5, 20, seed: 1)));
+        Assert.Contains("rows of a batch was 5, is 4, context was 20, is 16", Differs(new WindowBatches(Counting(1000), 5, 20, seed: 1)));
         Assert.Contains("the tokens themselves", Differs(new WindowBatches(Tokens.Of(new int[1000], 1000), 4, 16, seed: 1)));
 
         string Differs(Batches before)
@@ -150,10 +150,10 @@ public class BatchesTests
     [Fact]
     public void Packed_KeepsDocumentsWhole_AndCountsOnlyTheirTargets()
     {
-        var batches = new PackedBatches([new((int[])[1, 2, 3, 4], FirstTarget: 2), new((int[])[5, 6, 7])], batchSize: 1, context: 8, filler: 9);
+        var batches = new PackedBatches([new((int[])[1, 2, 3, 4], FirstTarget: 2), new((int[])[5, 6, 7])], rows: 1, length: 8, filler: 9);
         Assert.Equal(1, batches.RowsPerEpoch);
         var (inputs, targets) = Fill(batches, 0);
-        const int No = Batches.Ignored;
+        const int No = IBatches.Ignored;
         bool firstFirst = inputs[0] == 1;
         Assert.Equal(firstFirst ? [1, 2, 3, 4, 5, 6, 7, 9] : [5, 6, 7, 1, 2, 3, 4, 9], inputs);
         Assert.Equal(firstFirst ? [No, 3, 4, No, 6, 7, No, No] : [6, 7, No, No, 3, 4, No, No], targets);
@@ -163,7 +163,7 @@ public class BatchesTests
     [Fact]
     public void Packed_UsesTheLastTokenOfARowAsATarget()
     {
-        var (inputs, targets) = Fill(new PackedBatches([new((int[])[1, 2, 3])], batchSize: 1, context: 2), 0);
+        var (inputs, targets) = Fill(new PackedBatches([new((int[])[1, 2, 3])], rows: 1, length: 2), 0);
         Assert.Equal([1, 2], inputs);
         Assert.Equal([2, 3], targets);
     }
@@ -173,13 +173,13 @@ public class BatchesTests
     {
         var random = new Random(3);
         Document[] documents = [.. Enumerable.Range(0, 500).Select(i => new Document(Enumerable.Repeat(i + 1, random.Next(2, 30)).ToArray()))];
-        var batches = new PackedBatches(documents, batchSize: 1, context: 63, seed: 5);
+        var batches = new PackedBatches(documents, rows: 1, length: 63, seed: 5);
         var times = new Dictionary<int, int>();
         for (int step = 0; step < batches.RowsPerEpoch; step++)
         {
             var (inputs, targets) = Fill(batches, step);
             for (int i = 0; i < 63; i++)
-                if (targets[i] != Batches.Ignored)
+                if (targets[i] != IBatches.Ignored)
                 {
                     Assert.Equal(inputs[i], targets[i]);   // within a document
                     times[targets[i]] = times.GetValueOrDefault(targets[i]) + 1;
