@@ -44,12 +44,7 @@ public sealed class Checkpoints
         ArgumentOutOfRangeException.ThrowIfNegative(step);
         ArgumentNullException.ThrowIfNull(facts);
         var arrays = Checkpoint.Named(model, optimizer).Select(entry => StateArrays.Array(entry.Name, entry.State)).ToList();
-        var metadata = new Dictionary<string, string>
-        {
-            [Checkpoint.VersionKey] = Checkpoint.Version,
-            [Checkpoint.StepKey] = step.ToString(CultureInfo.InvariantCulture),
-            [Checkpoint.FactsKey] = facts.ToJsonString(),
-        };
+        var metadata = Checkpoint.Describe(step, facts, arrays);
         string path = Path.Combine(Folder, $"{Prefix}{step.ToString("D8", CultureInfo.InvariantCulture)}{Suffix}");
         write(path, stream => Safetensors.Write(stream, arrays, metadata));
         foreach (var (_, old) in Present().Where(entry => entry.Step < step).Skip(keep - 1)) Delete(old);
