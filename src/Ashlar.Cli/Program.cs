@@ -9,6 +9,7 @@ bool isTyping = !Console.IsInputRedirected && !Console.IsOutputRedirected;
 return await CommandLine.Run(
 [
     QuickstartCommand.Define(Console.In, isTyping, Prepare),
+    TrainCommand.Define(Prepare),
     GenerateCommand.Define(() => Prepare()),
     EnvCommand.Define(),
     BenchCommand.Define(CpuStage.Make),

@@ -86,10 +86,10 @@ static class QuickstartCommand
         var model = ScheduleModel.Make(recipe, codec, seed);
         var screen = new TrainingScreen(console, recipe.Steps);
         screen.Say(string.Create(CultureInfo.InvariantCulture,
-            $"A transformer of {model.Weights.ParameterCount:N0} parameters learns to turn English into cron, from random weights: {recipe.Steps:N0} steps of {recipe.Rows * recipe.Length:N0} tokens."));
+            $"A transformer of {model.Weights.ParameterCount:N0} parameters learns to turn English into cron, from random weights: {recipe.Steps:N0} steps of {recipe.BatchSize} examples."));
         var trainer = model.Trainer(recipe, peak);
         trainer.Stepped += screen.Show;
-        var result = screen.Run(0, () => trainer.Train(new ScheduleBatches(codec, seed, recipe.Rows, recipe.Length), cancellation: cancellation));
+        var result = screen.Run(0, () => trainer.Train(new ScheduleBatches(codec, seed, recipe.BatchSize, recipe.RowTokens), cancellation: cancellation));
         if (!result.IsComplete)
         {
             screen.Say("Cancelled before it had learned enough; nothing is saved. Run it again, or with --quick for a run of seconds.");

@@ -12,14 +12,6 @@ public sealed record NamedArray(string Name, DType DType, Shape Shape, Action<St
     /// <summary>How many bytes the elements take.</summary>
     public long Bytes => checked(Shape.Elements.Value * DType.Bytes);
 
-    /// <summary>The CRC-32C of the elements' bytes, which produces all of them once.</summary>
-    public uint Checksum()
-    {
-        var sink = new CountingStream(Stream.Null);
-        Write(sink);
-        return sink.Checksum;
-    }
-
     /// <summary>An array of these elements.</summary>
     /// <param name="name">Its name in the file.</param>
     /// <param name="shape">As many elements as <paramref name="elements"/> holds.</param>

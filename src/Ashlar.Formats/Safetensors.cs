@@ -102,11 +102,13 @@ public sealed class Safetensors : IDisposable
     public ReadOnlyMemory<byte> ElementBytes(string name) => Memory<byte>(this[name], this[name].Bytes);
 
     /// <summary>The checksum of the whole file, which reads all of it.</summary>
-    public uint Checksum() => Checksum(0, file.Bytes);
-
-    /// <summary>The checksum of the elements of an array, as <see cref="NamedArray.Checksum"/> gives it before they are written.</summary>
-    /// <exception cref="ModelFileException">There is no such array.</exception>
-    public uint Checksum(string name) => Checksum(this[name].Offset, this[name].Bytes);
+    public uint Checksum()
+    {
+        Crc32C sum = default;
+        for (long offset = 0; offset < file.Bytes; offset += 1 << 24)
+            sum.Append(file.Memory<byte>(offset, (int)Math.Min(1 << 24, file.Bytes - offset)).Span);
+        return sum.Value;
+    }
 
     /// <summary>Writes a file, atomically: <see cref="AtomicFile"/>.</summary>
     /// <param name="path">The file; one of that name is replaced.</param>
@@ -142,15 +144,6 @@ public sealed class Safetensors : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => file.Dispose();
-
-    uint Checksum(long from, long bytes)
-    {
-        const int AtOnce = 1 << 24;
-        Crc32C sum = default;
-        for (long offset = from; offset < from + bytes; offset += AtOnce)
-            sum.Append(file.Span<byte>(offset, (int)Math.Min(AtOnce, from + bytes - offset)));
-        return sum.Value;
-    }
 
     ReadOnlyMemory<T> Memory<T>(ArrayEntry entry, long count) where T : unmanaged
     {

@@ -5,6 +5,7 @@ using Ashlar.Formats;
 using Ashlar.Models;
 using Ashlar.NN;
 using Ashlar.Tokenizers;
+using Ashlar.Training;
 
 namespace Ashlar.Cli;
 
@@ -27,14 +28,14 @@ sealed record GptFolder(Gpt Model, Weights Weights, Tokenizer Tokenizer, JsonObj
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
     };
 
-    /// <summary>True where a folder holds a model, whole or not.</summary>
-    public static bool Exists(string folder) => File.Exists(Path.Combine(folder, "config.json"));
+    /// <summary>What the weights' file says about itself, so that other tools read it.</summary>
+    public static IReadOnlyDictionary<string, string> Metadata { get; } = new Dictionary<string, string> { ["format"] = "pt" };
 
     /// <summary>Writes a model; each file is there whole or not at all.</summary>
     /// <exception cref="ModelFileException">The disk is full, or the folder cannot be written to.</exception>
     public void Save(string folder)
     {
-        Safetensors.Write(Path.Combine(folder, "model.safetensors"), Weights.States.Select(Array), new Dictionary<string, string> { ["format"] = "pt" });
+        Safetensors.Write(Path.Combine(folder, "model.safetensors"), Weights.States.Select(state => StateArrays.Array(state.Name, state)), Metadata);
         AtomicFile.Write(Path.Combine(folder, "tokenizer.json"), Tokenizer.ToJson());
         WriteConfig(folder, Model.Config, About);
     }
@@ -55,7 +56,7 @@ sealed record GptFolder(Gpt Model, Weights Weights, Tokenizer Tokenizer, JsonObj
     {
         var (config, about) = ReadConfig(folder);
         using var file = Safetensors.Open(Path.Combine(folder, "model.safetensors"));
-        var weights = Weights.From(file.Entries.ToDictionary(entry => entry.Name, entry => Tensor(file, entry)));
+        var weights = Weights.From(file.Entries.ToDictionary(entry => entry.Name, entry => StateArrays.Read(file, entry)));
         var model = new Gpt(weights, config);
         weights.ThrowIfUnused();
         var tokenizer = Tokenizer.Load(Path.Combine(folder, "tokenizer.json"));
@@ -98,13 +99,4 @@ sealed record GptFolder(Gpt Model, Weights Weights, Tokenizer Tokenizer, JsonObj
             throw new TrainingException("ASH0503", $"{path} cannot be read: {problem.Message.TrimEnd('.')}.", "put back the file that was written with the model.");
         }
     }
-
-    static NamedArray Array(State state) => new(state.Name, state.DType, state.Shape, stream => state.Value.Read((ReadOnlySpan<float> elements) =>
-    {
-        NamedArray.WriteElements(stream, elements);
-        return 0;
-    }));
-
-    // Copied: the file may be replaced while the model runs.
-    static Tensor Tensor(Safetensors file, ArrayEntry entry) => Ashlar.Tensor.From(file.Elements<float>(entry.Name).Span, entry.Shape);
 }

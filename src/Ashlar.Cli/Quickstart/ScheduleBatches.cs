@@ -2,8 +2,11 @@ using Ashlar.Training;
 
 namespace Ashlar.Cli.Quickstart;
 
-/// <summary>Training batches of schedules; what the model has to say, the expression, counts in the loss, what it is given does not.</summary>
-/// <remarks>Examples lie one behind the other in a row until the next one does not fit.</remarks>
+/// <summary>Training batches of schedules, an example a row; what the model has to say, the expression, counts in the loss, what it is given does not.</summary>
+/// <remarks>
+/// Several examples to a row would waste less room, but a model that sees other examples before its own learns several times slower.
+/// Examples longer than a row are left out.
+/// </remarks>
 sealed class ScheduleBatches(ScheduleCodec codec, long seed, int rows, int length) : IBatches
 {
     const long PerBatch = 1 << 20;         // numbers of examples that a batch may draw from
@@ -17,23 +20,13 @@ sealed class ScheduleBatches(ScheduleCodec codec, long seed, int rows, int lengt
         tokens.Fill(codec.End);
         targets.Fill(IBatches.Ignored);
         long next = number * PerBatch;
-        (int[] Tokens, int Given)? left = null;
-        for (int row = 0; row < rows; row++)
+        for (int row = 0; row < rows;)
         {
-            for (int at = row * length, end = at + length; ;)
-            {
-                var (text, given) = left ?? codec.Encode(ScheduleData.Draw(seed, ref next, Portion.Training));
-                left = null;
-                if (text.Length > length) continue;
-                if (at + text.Length > end)
-                {
-                    left = (text, given);
-                    break;
-                }
-                text.CopyTo(tokens[at..]);
-                for (int i = given - 1; i + 1 < text.Length; i++) targets[at + i] = text[i + 1];
-                at += text.Length;
-            }
+            var (text, given) = codec.Encode(ScheduleData.Draw(seed, ref next, Portion.Training));
+            if (text.Length > length + 1) continue;
+            int at = row++ * length;
+            text.AsSpan(0, text.Length - 1).CopyTo(tokens[at..]);
+            text.AsSpan(given).CopyTo(targets[(at + given - 1)..]);
         }
     }
 }

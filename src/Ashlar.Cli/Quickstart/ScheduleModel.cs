@@ -11,11 +11,14 @@ sealed record ScheduleRecipe
     /// <summary>Updates.</summary>
     public long Steps { get; init; } = 2000;
 
-    /// <summary>Rows of a batch.</summary>
-    public int Rows { get; init; } = 8;
+    /// <summary>Examples of a batch.</summary>
+    public int BatchSize { get; init; } = 32;
 
-    /// <summary>Tokens of a row, and what the model can look back on.</summary>
-    public int Length { get; init; } = 128;
+    /// <summary>Tokens of a row in training; few examples are longer.</summary>
+    public int RowTokens { get; init; } = 40;
+
+    /// <summary>Tokens that the model can look back on.</summary>
+    public int Context { get; init; } = 96;
 
     /// <summary>Tokens: 256 bytes, and the words of the grammar.</summary>
     public int Vocabulary { get; init; } = 640;
@@ -44,7 +47,7 @@ sealed record ScheduleRecipe
     /// <summary>A run of seconds, for tests: it shows that everything works, not that anything was learned.</summary>
     public static ScheduleRecipe Quick { get; } = new()
     {
-        Steps = 10, Rows = 4, Length = 64, Vocabulary = 400, VocabularyExamples = 1000, Layers = 1, Width = 32, Heads = 2, HeldOut = 64,
+        Steps = 10, BatchSize = 8, Vocabulary = 400, VocabularyExamples = 1000, Layers = 1, Width = 32, Heads = 2, HeldOut = 64,
     };
 }
 
@@ -78,7 +81,7 @@ sealed class ScheduleModel
     public static ScheduleModel Make(ScheduleRecipe recipe, ScheduleCodec codec, long seed)
     {
         var weights = Weights.Random(seed);
-        var config = new GptConfig { Vocabulary = codec.Tokenizer.VocabularySize, Layers = recipe.Layers, Width = recipe.Width, Heads = recipe.Heads, Context = recipe.Length };
+        var config = new GptConfig { Vocabulary = codec.Tokenizer.VocabularySize, Layers = recipe.Layers, Width = recipe.Width, Heads = recipe.Heads, Context = recipe.Context };
         return new(new(weights, config.Modern()), weights, codec);
     }
 
@@ -93,7 +96,7 @@ sealed class ScheduleModel
         {
             Steps = recipe.Steps,
             EvaluateEvery = null,
-            FlopsPerToken = Model.Config.TrainingFlopsPerToken(recipe.Length),
+            FlopsPerToken = Model.Config.TrainingFlopsPerToken(recipe.RowTokens),
             PeakFlopsPerSecond = peakFlopsPerSecond,
         });
     }

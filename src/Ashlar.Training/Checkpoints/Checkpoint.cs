@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Ashlar.Formats;
@@ -12,7 +10,6 @@ public sealed class Checkpoint : IDisposable
 {
     internal const string ModelPrefix = "model.", OptimizerPrefix = "optimizer.";
     internal const string VersionKey = "ashlar.checkpoint", StepKey = "step", FactsKey = "facts";
-    internal const string ChecksumsKey = "checksums", SealKey = "seal";
     internal const string Version = "1";
 
     readonly Safetensors file;
@@ -28,7 +25,7 @@ public sealed class Checkpoint : IDisposable
     /// <summary>What else the training wanted to be remembered.</summary>
     public JsonObject Facts { get; }
 
-    /// <summary>Opens a checkpoint and compares all of it with its checksums.</summary>
+    /// <summary>Opens a checkpoint and checks its header.</summary>
     /// <exception cref="ModelFileException">The file is damaged, cut short, or no checkpoint.</exception>
     /// <exception cref="TrainingException">It is of another version.</exception>
     public static Checkpoint Open(string path)
@@ -45,7 +42,6 @@ public sealed class Checkpoint : IDisposable
                 || !file.Metadata.TryGetValue(FactsKey, out string? text) || Parse(text) is not { } facts)
                 throw new ModelFileException("ASH0420", $"the checkpoint {path} does not say at which step it was written, or with which facts.",
                     "delete it: the one before it is used then.");
-            ThrowIfDamaged(file, number, text);
             return new(file, step, facts);
         }
         catch
@@ -82,43 +78,6 @@ public sealed class Checkpoint : IDisposable
 
     internal static IEnumerable<(string Name, State State)> Named(IEnumerable<State> model, IEnumerable<State> optimizer) =>
         model.Select(state => (ModelPrefix + state.Name, state)).Concat(optimizer.Select(state => (OptimizerPrefix + state.Name, state)));
-
-    /// <summary>What a checkpoint says about itself, with checksums of its arrays and of what it says.</summary>
-    internal static Dictionary<string, string> Describe(long step, JsonObject facts, IEnumerable<NamedArray> arrays)
-    {
-        string number = step.ToString(CultureInfo.InvariantCulture), text = facts.ToJsonString();
-        var sums = new JsonObject();
-        foreach (var array in arrays) sums[array.Name] = Hex(array.Checksum());
-        string checksums = sums.ToJsonString();
-        return new()
-        {
-            [VersionKey] = Version,
-            [StepKey] = number,
-            [FactsKey] = text,
-            [ChecksumsKey] = checksums,
-            [SealKey] = Seal(number, text, checksums),
-        };
-    }
-
-    static void ThrowIfDamaged(Safetensors file, string step, string facts)
-    {
-        if (!file.Metadata.TryGetValue(ChecksumsKey, out string? checksums) || !file.Metadata.TryGetValue(SealKey, out string? seal))
-            throw Damaged(file, "it lacks its checksums");
-        if (seal != Seal(step, facts, checksums) || Parse(checksums) is not { } sums) throw Damaged(file, "its step, facts or checksums are not those that were written");
-        foreach (var entry in file.Entries)
-        {
-            string found = Hex(file.Checksum(entry.Name));
-            string? written = (string?)sums[entry.Name];
-            if (found != written) throw Damaged(file, $"the array '{entry.Name}' has the checksum {found}, but {written ?? "none"} was written");
-        }
-    }
-
-    static ModelFileException Damaged(Safetensors file, string problem) =>
-        new("ASH0423", $"the checkpoint {file.Path} is damaged: {problem}.", "delete it: the one before it is used then. Look after the disk.");
-
-    static string Seal(string step, string facts, string checksums) => Hex(Crc32C.Of(Encoding.UTF8.GetBytes($"{step}\n{facts}\n{checksums}")));
-
-    static string Hex(uint checksum) => checksum.ToString("x8", CultureInfo.InvariantCulture);
 
     static JsonObject? Parse(string text)
     {

@@ -44,7 +44,12 @@ public sealed class Checkpoints
         ArgumentOutOfRangeException.ThrowIfNegative(step);
         ArgumentNullException.ThrowIfNull(facts);
         var arrays = Checkpoint.Named(model, optimizer).Select(entry => StateArrays.Array(entry.Name, entry.State)).ToList();
-        var metadata = Checkpoint.Describe(step, facts, arrays);
+        var metadata = new Dictionary<string, string>
+        {
+            [Checkpoint.VersionKey] = Checkpoint.Version,
+            [Checkpoint.StepKey] = step.ToString(CultureInfo.InvariantCulture),
+            [Checkpoint.FactsKey] = facts.ToJsonString(),
+        };
         string path = Path.Combine(Folder, $"{Prefix}{step.ToString("D8", CultureInfo.InvariantCulture)}{Suffix}");
         write(path, stream => Safetensors.Write(stream, arrays, metadata));
         foreach (var (_, old) in Present().Where(entry => entry.Step < step).Skip(keep - 1)) Delete(old);

@@ -32,22 +32,6 @@ public sealed class AtomicFileTests : IDisposable
         Assert.Equal(["a"], folder.Names);
     }
 
-    /// <summary>The unfinished file is a link to a device that is always full, so the error is the system's own.</summary>
-    [Fact]
-    public void Write_KeepsWhatStoodThere_WhenTheSystemSaysThatTheDiskIsFull()
-    {
-        if (!File.Exists("/dev/full")) return;
-        AtomicFile.Write(folder.File("a"), "one"u8.ToArray());
-        File.CreateSymbolicLink(folder.File(".a.tmp"), "/dev/full");
-        var error = Assert.Throws<ModelFileException>(() => AtomicFile.Write(folder.File("a"), "two"u8.ToArray()));
-        Assert.Equal("ASH0418", error.Code);
-        Assert.Contains("No space left on device", error.Message);
-        Assert.Equal("one", File.ReadAllText(folder.File("a")));
-        Assert.Equal(["a"], folder.Names);
-        AtomicFile.Write(folder.File("a"), "two"u8.ToArray());
-        Assert.Equal("two", File.ReadAllText(folder.File("a")));
-    }
-
     [Fact]
     public void Write_LetsErrorsOfTheContentPass()
     {

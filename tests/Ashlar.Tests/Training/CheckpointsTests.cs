@@ -86,66 +86,6 @@ public sealed class CheckpointsTests : IDisposable
     }
 
     [Fact]
-    public void FullDisk_LeavesTheCheckpointBefore_WhereverItFills()
-    {
-        long size = new FileInfo(Save(10)).Length;
-        byte[] before = File.ReadAllBytes(Path.Combine(folder.Path, "step-00000010.safetensors"));
-        for (long room = 0; room < size; room++)
-        {
-            var full = new Checkpoints(folder.Path, 2, (path, write) => AtomicFile.Write(path, stream => write(new FullAfter(stream, room))));
-            Assert.Throws<ModelFileException>(() => Save(20, full));
-            Assert.Equal(["step-00000010.safetensors"], Files());
-        }
-        Assert.Equal(before, File.ReadAllBytes(Path.Combine(folder.Path, "step-00000010.safetensors")));
-    }
-
-    /// <summary>What a process leaves that is killed while it writes: the unfinished file, of any length.</summary>
-    [Fact]
-    public void Kill_LeavesTheCheckpointBefore_WhereverItStrikes()
-    {
-        byte[] next = File.ReadAllBytes(Save(20));
-        File.Delete(Path.Combine(folder.Path, "step-00000020.safetensors"));
-        Save(10);
-        for (int length = 0; length <= next.Length; length++)
-        {
-            File.WriteAllBytes(Path.Combine(folder.Path, ".step-00000020.safetensors.tmp"), next[..length]);
-            using var latest = Here().Latest(problem => Assert.Fail(problem))!;
-            Assert.Equal(10, latest.Step);
-        }
-        Save(20);
-        Assert.Equal(["step-00000010.safetensors", "step-00000020.safetensors"], Files());
-    }
-
-    [Fact]
-    public void AnyByteThatChanged_IsFound()
-    {
-        Save(10);
-        float[] expected = weight.Value.ToArray<float>();
-        byte[] whole = File.ReadAllBytes(Save(20));
-        long origin = whole.Length - 4 * 4 - 4;   // four floats and an int behind the header
-        for (int at = 0; at < whole.Length; at++)
-        {
-            byte[] changed = [.. whole];
-            changed[at] ^= 1;
-            File.WriteAllBytes(Path.Combine(folder.Path, "step-00000030.safetensors"), changed);
-            var told = new List<string>();
-            try
-            {
-                using var latest = Here(keep: 3).Latest(told.Add)!;
-                if (latest.Step == 20) Assert.Contains("step-00000030", Assert.Single(told), StringComparison.Ordinal);
-                else latest.Restore([weight], [count]);
-                Assert.Equal(20, latest.Step);
-            }
-            catch (TrainingException)
-            {
-                Assert.True(at < origin, $"byte {at}");   // another version, or other names
-            }
-            if (at >= origin) Assert.Contains("ASH0423", Assert.Single(told), StringComparison.Ordinal);
-        }
-        Assert.Equal(expected, weight.Value.ToArray<float>());
-    }
-
-    [Fact]
     public void Restore_NamesWhatDiffers_AndChangesNothing()
     {
         Save(10);
