@@ -29,7 +29,7 @@ public class ReadmeTests
     [Fact]
     public void FirstCommand_RunsASampleThatExists()
     {
-        Assert.Contains("```\ndotnet run samples/compiled.cs\n```", Files.Read("README.md"));
+        Assert.Contains("```\ndotnet run --project src/Ashlar.Cli -c Release -- quickstart\n```", Files.Read("README.md"));
         Assert.Contains("Device.Use(new CpuBackend());", Files.Read("samples/compiled.cs"));
     }
 
