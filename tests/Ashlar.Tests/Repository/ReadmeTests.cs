@@ -27,10 +27,10 @@ public class ReadmeTests
     }
 
     [Fact]
-    public void FirstCommand_RunsASampleThatExists()
+    public void FirstCommand_IsTheMainJob()
     {
         Assert.Contains("```\ndotnet run --project src/Ashlar.Cli -c Release -- quickstart\n```", Files.Read("README.md"));
-        Assert.Contains("Device.Use(new CpuBackend());", Files.Read("samples/compiled.cs"));
+        Assert.Contains("new Verb(\"quickstart\"", Files.Read("src/Ashlar.Cli/QuickstartCommand.cs"));
     }
 
     [Fact]
