@@ -39,7 +39,7 @@ sealed class GptTraining
     public float Step(int number)
     {
         var batch = BatchOf(number);
-        return Step(batch[..Tokens], batch[Tokens..]);
+        return Step(batch.AsSpan(0, Tokens), batch.AsSpan(Tokens));
     }
 
     /// <summary>A step; waits for the loss.</summary>
