@@ -4,16 +4,18 @@ namespace Ashlar.Formats;
 
 /// <summary>Files that are there whole or not at all: written beside their place, flushed to the disk, then renamed.</summary>
 /// <remarks>
-/// A rename within a folder is atomic on every system that .NET runs on, so a process that is killed at any moment leaves the file that
-/// stood there before, or the new one. The unfinished file has the name <c>.NAME.tmp</c>; the next write of the same file replaces it.
-/// Two processes must not write one file at the same time: the second gets an error.
+/// A rename within a folder is atomic on every system that .NET runs on, so a process that is killed at any moment leaves the
+/// file that stood there before, or the new one. The unfinished file has the name <c>.NAME.tmp</c>; the next write of the same
+/// file replaces it. Two processes must not write one file at the same time: the second gets an error.
 /// </remarks>
 public static partial class AtomicFile
 {
     /// <summary>Writes a file; a file of that name is replaced once the new one is safe on the disk.</summary>
     /// <param name="path">The file; its folder is made where it does not exist.</param>
     /// <param name="write">Writes the content. The stream is unbuffered: hand it large pieces.</param>
-    /// <exception cref="ModelFileException">The disk is full, the folder cannot be written to, and the like; what stood there before is untouched.</exception>
+    /// <exception cref="ModelFileException">
+    /// The disk is full, the folder cannot be written to, and the like; what stood there before is untouched.
+    /// </exception>
     public static void Write(string path, Action<Stream> write)
     {
         ArgumentNullException.ThrowIfNull(write);
@@ -43,7 +45,9 @@ public static partial class AtomicFile
     /// <inheritdoc cref="Write(string, Action{Stream})"/>
     public static void Write(string path, ReadOnlyMemory<byte> content) => Write(path, stream => stream.Write(content.Span));
 
-    /// <summary>Makes the names in a folder last: a file that was created, renamed or removed in it stays so when the power fails.</summary>
+    /// <summary>
+    /// Makes the names in a folder last: a file that was created, renamed or removed in it stays so when the power fails.
+    /// </summary>
     /// <remarks>Windows keeps names by itself; there this does nothing.</remarks>
     /// <exception cref="IOException">The folder cannot be opened.</exception>
     public static void FlushFolder(string folder)
@@ -58,7 +62,8 @@ public static partial class AtomicFile
 
     /// <summary>The error for a file that could not be written.</summary>
     internal static ModelFileException Failed(string path, Exception error) => new("ASH0418",
-        $"{path} could not be written: {error.Message.TrimEnd('.')}. {(File.Exists(path) ? "The file that stood there before is untouched." : "Nothing was left there.")}",
+        $"{path} could not be written: {error.Message.TrimEnd('.')}. "
+        + (File.Exists(path) ? "The file that stood there before is untouched." : "Nothing was left there."),
         "free space on that disk, or name a folder that can be written to.");
 
     static void Discard(string path)

@@ -45,10 +45,12 @@ public sealed class CountingStream(Stream inner) : Stream
     public override void Flush() => inner.Flush();
 
     /// <inheritdoc/>
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("this stream is written to.");
+    public override int Read(byte[] buffer, int offset, int count) =>
+        throw new NotSupportedException("this stream is written to.");
 
     /// <inheritdoc/>
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException("bytes are written one after the other.");
+    public override long Seek(long offset, SeekOrigin origin) =>
+        throw new NotSupportedException("bytes are written one after the other.");
 
     /// <inheritdoc/>
     public override void SetLength(long value) => throw new NotSupportedException("bytes are written one after the other.");

@@ -4,7 +4,8 @@ using System.Numerics;
 namespace Ashlar.Formats;
 
 /// <summary>The checksum CRC-32C (Castagnoli), as in iSCSI (RFC 3720, appendix B.4) and TensorFlow's record files.</summary>
-/// <remarks>Processors have an instruction for it, which .NET uses: about 8 bytes in 1 ns. It finds damage, not forgery.</remarks>
+/// <remarks>Processors have an instruction for it, which .NET uses: about 8 bytes in 1 ns. It finds damage, not
+/// forgery.</remarks>
 public struct Crc32C
 {
     uint register;   // 0 for no bytes: the complement is taken at both ends of Append

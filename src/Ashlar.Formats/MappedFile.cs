@@ -6,8 +6,8 @@ namespace Ashlar.Formats;
 
 /// <summary>A file seen as memory: pages are read when they are first touched, and nothing is copied.</summary>
 /// <remarks>
-/// The file must not be cut short while it is mapped; a file that is replaced by a rename is not touched by that.
-/// Memory handed out stays valid while it is pinned, also after <see cref="Dispose"/>; asking it for a span after that is an error.
+/// The file must not be cut short while it is mapped; a file that is replaced by a rename is not touched by that. Memory handed
+/// out stays valid while it is pinned, also after <see cref="Dispose"/>; asking it for a span after that is an error.
 /// </remarks>
 public sealed unsafe class MappedFile : IDisposable
 {

@@ -21,11 +21,15 @@ public sealed record NamedArray(string Name, DType DType, Shape Shape, Action<St
     {
         ArgumentNullException.ThrowIfNull(shape);
         if (shape.Elements.Value != elements.Length)
-            throw new ModelFileException("ASH0419", $"the array '{name}' of shape {shape} was given {elements.Length:N0} elements.", "give as many elements as the shape has.");
+            throw new ModelFileException("ASH0419",
+                $"the array '{name}' of shape {shape} was given {elements.Length:N0} elements.",
+                "give as many elements as the shape has.");
         return new(name, DTypes.Of<T>(), shape, stream => WriteElements(stream, elements.Span));
     }
 
-    /// <summary>Writes elements as they lie in memory. Every machine that .NET 10 runs Ashlar on is little-endian, as the files are.</summary>
+    /// <summary>
+    /// Writes elements as they lie in memory. Every machine that .NET 10 runs Ashlar on is little-endian, as the files are.
+    /// </summary>
     public static void WriteElements<T>(Stream stream, ReadOnlySpan<T> elements) where T : unmanaged
     {
         ArgumentNullException.ThrowIfNull(stream);

@@ -16,15 +16,17 @@ public sealed record ArrayEntry(string Name, DType DType, Shape Shape, long Offs
 
 /// <summary>A safetensors file, mapped into memory: named arrays, and a few words about them.</summary>
 /// <remarks>
-/// docs/formats/safetensors.md describes the format. Opening reads and checks the header alone; the elements are read when they are
-/// touched. Disposing unmaps the file as soon as no tensor is made of its memory any more. Thread-safe.
+/// docs/formats/safetensors.md describes the format. Opening reads and checks the header alone; the elements are read when they
+/// are touched. Disposing unmaps the file as soon as no tensor is made of its memory any more. Thread-safe.
 /// </remarks>
 public sealed class Safetensors : IDisposable
 {
     /// <summary>The most bytes that a header may have; the reference implementation has the same limit.</summary>
     public const long LongestHeader = 100_000_000;
 
-    /// <summary>The place of the first element in files that Ashlar writes is a multiple of this, so that tensors need no copy.</summary>
+    /// <summary>
+    /// The place of the first element in files that Ashlar writes is a multiple of this, so that tensors need no copy.
+    /// </summary>
     internal const int Alignment = 64;
 
     readonly MappedFile file;
@@ -55,7 +57,8 @@ public sealed class Safetensors : IDisposable
         $"{Path} has no array '{name}'.{Alike(name)}", "check that the file is of the model that it is read for.");
 
     /// <summary>The array of a name, where there is one.</summary>
-    public bool TryGet(string name, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out ArrayEntry? entry) => byName.TryGetValue(name, out entry);
+    public bool TryGet(string name, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out ArrayEntry? entry) =>
+        byName.TryGetValue(name, out entry);
 
     /// <summary>Opens a file and checks all of its header.</summary>
     /// <exception cref="ModelFileException">
@@ -70,7 +73,9 @@ public sealed class Safetensors : IDisposable
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new ModelFileException("ASH0410", $"{path} could not be opened: {error.Message.TrimEnd('.')}.", "check the path and whether the file may be read.");
+            throw new ModelFileException("ASH0410",
+                $"{path} could not be opened: {error.Message.TrimEnd('.')}.",
+                "check the path and whether the file may be read.");
         }
         try
         {
@@ -93,7 +98,9 @@ public sealed class Safetensors : IDisposable
         var entry = this[name];
         var asked = DTypes.Of<T>();
         if (asked != entry.DType)
-            throw new DTypeException("ASH0222", $"{entry} of {Path} was read as {typeof(T).Name}, which holds {asked.Name}.", "read it as its own type, and convert it then.");
+            throw new DTypeException("ASH0222",
+                $"{entry} of {Path} was read as {typeof(T).Name}, which holds {asked.Name}.",
+                "read it as its own type, and convert it then.");
         return Memory<T>(entry, entry.Bytes / Unsafe.SizeOf<T>());
     }
 
@@ -120,17 +127,21 @@ public sealed class Safetensors : IDisposable
 
     /// <summary>Writes a file to a stream.</summary>
     /// <remarks>
-    /// Arrays whose bytes are a multiple of 64 come first, then wider element types before narrower ones, otherwise in the order given. So
-    /// every array is aligned to its elements and most to 64 bytes, though the format allows no gaps. Equal arrays give equal files.
+    /// Arrays whose bytes are a multiple of 64 come first, then wider element types before narrower ones, otherwise in the order
+    /// given. So every array is aligned to its elements and most to 64 bytes, though the format allows no gaps. Equal arrays give
+    /// equal files.
     /// </remarks>
     /// <param name="stream">Unbuffered streams do: pieces are large.</param>
     /// <param name="arrays">Their names differ.</param>
     /// <param name="metadata">What readers may want to know; null writes none.</param>
-    /// <exception cref="ModelFileException">Two arrays share a name, or one writes another number of bytes than it has.</exception>
+    /// <exception cref="ModelFileException">
+    /// Two arrays share a name, or one writes another number of bytes than it has.
+    /// </exception>
     public static void Write(Stream stream, IEnumerable<NamedArray> arrays, IReadOnlyDictionary<string, string>? metadata = null)
     {
         ArgumentNullException.ThrowIfNull(stream);
-        NamedArray[] ordered = [.. arrays.OrderBy(array => array.Bytes % Alignment == 0 ? 0 : 1).ThenByDescending(array => array.DType.Bytes)];
+        NamedArray[] ordered =
+            [.. arrays.OrderBy(array => array.Bytes % Alignment == 0 ? 0 : 1).ThenByDescending(array => array.DType.Bytes)];
         stream.Write(SafetensorsHeader.Write(ordered, metadata));
         var counted = new CountingStream(stream);
         foreach (var array in ordered)
@@ -138,7 +149,10 @@ public sealed class Safetensors : IDisposable
             long before = counted.Written;
             array.Write(counted);
             if (counted.Written - before != array.Bytes)
-                throw new ModelFileException("ASH0419", $"the array '{array.Name}', {array.DType.Name}{array.Shape}, has {array.Bytes:N0} bytes, but {counted.Written - before:N0} were written.", "write each element once.");
+                throw new ModelFileException("ASH0419",
+                    $"the array '{array.Name}', {array.DType.Name}{array.Shape}, has {array.Bytes:N0} bytes, "
+                    + $"but {counted.Written - before:N0} were written.",
+                    "write each element once.");
         }
     }
 
@@ -148,13 +162,16 @@ public sealed class Safetensors : IDisposable
     ReadOnlyMemory<T> Memory<T>(ArrayEntry entry, long count) where T : unmanaged
     {
         if (count > int.MaxValue)
-            throw new ModelFileException("ASH0417", $"{entry} of {Path} has {entry.Bytes:N0} bytes, more than one span can show.", "read it as its own element type, or split the array.");
+            throw new ModelFileException("ASH0417",
+                $"{entry} of {Path} has {entry.Bytes:N0} bytes, more than one span can show.",
+                "read it as its own element type, or split the array.");
         return file.Memory<T>(entry.Offset, (int)count);
     }
 
     string Alike(string name)
     {
-        string[] alike = [.. byName.Keys.Select(other => (other, distance: Distance(name, other))).OrderBy(pair => pair.distance).ThenBy(pair => pair.other, StringComparer.Ordinal).Take(3).Select(pair => $"'{pair.other}'")];
+        string[] alike = [.. byName.Keys.OrderBy(other => Distance(name, other)).ThenBy(other => other, StringComparer.Ordinal)
+            .Take(3).Select(other => $"'{other}'")];
         return alike.Length == 0 ? " It has none at all." : $" Called alike: {string.Join(", ", alike)}.";
     }
 

@@ -20,7 +20,8 @@ static class SafetensorsHeader
             throw Foreign(path, $"has {file.Bytes} bytes, but a safetensors file begins with 8 bytes that say how long its header is");
         ulong length = BinaryPrimitives.ReadUInt64LittleEndian(file.Memory<byte>(0, 8).Span);
         if (length is < 2 or > Safetensors.LongestHeader)
-            throw Foreign(path, $"says in its first 8 bytes that its header has {length:N0} bytes, but a header has 2 to {Safetensors.LongestHeader:N0}");
+            throw Foreign(path, $"says in its first 8 bytes that its header has {length:N0} bytes, "
+                + $"but a header has 2 to {Safetensors.LongestHeader:N0}");
         int available = (int)Math.Min((long)length, file.Bytes - 8);
         var text = file.Memory<byte>(8, available);
         if (available == 0 || text.Span[0] != (byte)'{')
@@ -61,17 +62,21 @@ static class SafetensorsHeader
 
     static void ParseMetadata(string path, JsonElement value, Dictionary<string, string> metadata)
     {
-        if (value.ValueKind != JsonValueKind.Object) throw Invalid(path, $"{MetadataName} is {Kind(value)}, but should be an object of strings");
+        if (value.ValueKind != JsonValueKind.Object)
+            throw Invalid(path, $"{MetadataName} is {Kind(value)}, but should be an object of strings");
         foreach (var property in value.EnumerateObject())
         {
-            if (property.Value.ValueKind != JsonValueKind.String) throw Invalid(path, $"{MetadataName}.{property.Name} is {Kind(property.Value)}, but should be a string");
-            if (!metadata.TryAdd(property.Name, property.Value.GetString()!)) throw Invalid(path, $"{MetadataName} names '{property.Name}' twice");
+            if (property.Value.ValueKind != JsonValueKind.String)
+                throw Invalid(path, $"{MetadataName}.{property.Name} is {Kind(property.Value)}, but should be a string");
+            if (!metadata.TryAdd(property.Name, property.Value.GetString()!))
+                throw Invalid(path, $"{MetadataName} names '{property.Name}' twice");
         }
     }
 
     static Claim ParseArray(string path, string name, JsonElement value)
     {
-        if (value.ValueKind != JsonValueKind.Object) throw Invalid(path, $"'{name}' is {Kind(value)}, but should be an object with dtype, shape and data_offsets");
+        if (value.ValueKind != JsonValueKind.Object)
+            throw Invalid(path, $"'{name}' is {Kind(value)}, but should be an object with dtype, shape and data_offsets");
         JsonElement? dtypeText = null, shapeText = null, offsetsText = null;
         foreach (var property in value.EnumerateObject())
         {
@@ -86,24 +91,31 @@ static class SafetensorsHeader
             if (place is not null) throw Invalid(path, $"'{name}' gives {property.Name} twice");
             place = property.Value;
         }
-        if (dtypeText is not { ValueKind: JsonValueKind.String } dtypeName) throw Invalid(path, $"'{name}' has no dtype that is a string");
-        if (shapeText is not { ValueKind: JsonValueKind.Array } shapeList) throw Invalid(path, $"'{name}' has no shape that is a list of numbers");
-        if (offsetsText is not { ValueKind: JsonValueKind.Array } offsetsList || offsetsList.GetArrayLength() != 2) throw Invalid(path, $"'{name}' has no data_offsets that are two numbers");
+        if (dtypeText is not { ValueKind: JsonValueKind.String } dtypeName)
+            throw Invalid(path, $"'{name}' has no dtype that is a string");
+        if (shapeText is not { ValueKind: JsonValueKind.Array } shapeList)
+            throw Invalid(path, $"'{name}' has no shape that is a list of numbers");
+        if (offsetsText is not { ValueKind: JsonValueKind.Array } offsetsList || offsetsList.GetArrayLength() != 2)
+            throw Invalid(path, $"'{name}' has no data_offsets that are two numbers");
 
         var dtype = SafetensorsTypes.Parse(dtypeName.GetString()!) ?? throw new ModelFileException("ASH0413",
-            $"{path}: '{name}' has the element type '{dtypeName.GetString()}', which Ashlar does not know. It knows {SafetensorsTypes.All}.",
+            $"{path}: '{name}' has the element type '{dtypeName.GetString()}', which Ashlar does not know. "
+            + $"It knows {SafetensorsTypes.All}.",
             "convert the file to one of these element types.");
         long[] extents = [.. shapeList.EnumerateArray().Select(extent => Number(path, name, "shape", extent))];
         long[] offsets = [.. offsetsList.EnumerateArray().Select(offset => Number(path, name, "data_offsets", offset))];
-        if (offsets[1] < offsets[0]) throw Wrong(path, name, $"has data_offsets from {offsets[0]:N0} to {offsets[1]:N0}, which end before they begin");
+        if (offsets[1] < offsets[0])
+            throw Wrong(path, name, $"has data_offsets from {offsets[0]:N0} to {offsets[1]:N0}, which end before they begin");
         Int128 bytes = dtype.Bytes;
         foreach (long extent in extents)
         {
             bytes *= extent;
-            if (bytes > long.MaxValue) throw Wrong(path, name, $"has the shape [{string.Join(", ", extents)}], whose bytes no file can hold");
+            if (bytes > long.MaxValue)
+                throw Wrong(path, name, $"has the shape [{string.Join(", ", extents)}], whose bytes no file can hold");
         }
         if (bytes != offsets[1] - offsets[0])
-            throw Wrong(path, name, $"is {dtype.Name}[{string.Join(", ", extents)}], which takes {(long)bytes:N0} bytes, but its data_offsets span {offsets[1] - offsets[0]:N0}");
+            throw Wrong(path, name, $"is {dtype.Name}[{string.Join(", ", extents)}], which takes {(long)bytes:N0} bytes, "
+                + $"but its data_offsets span {offsets[1] - offsets[0]:N0}");
         return new(name, dtype, extents, offsets[0], offsets[1]);
     }
 
@@ -114,7 +126,8 @@ static class SafetensorsHeader
     /// <summary>Checks that the arrays follow each other without gap or overlap and end where the file ends.</summary>
     static ArrayEntry[] Place(string path, List<Claim> claims, long origin, long fileBytes)
     {
-        claims.Sort((a, b) => (a.Start, a.End) != (b.Start, b.End) ? (a.Start, a.End).CompareTo((b.Start, b.End)) : string.CompareOrdinal(a.Name, b.Name));
+        claims.Sort((a, b) => (a.Start, a.End) != (b.Start, b.End)
+            ? (a.Start, a.End).CompareTo((b.Start, b.End)) : string.CompareOrdinal(a.Name, b.Name));
         long end = 0;
         string before = "the header";
         var entries = new ArrayEntry[claims.Count];
@@ -123,15 +136,19 @@ static class SafetensorsHeader
             var claim = claims[i];
             if (claim.Start != end)
                 throw new ModelFileException("ASH0415",
-                    $"{path}: '{claim.Name}' begins at byte {claim.Start:N0} of the data, but {before} ends at byte {end:N0}: {(claim.Start < end ? "they overlap" : "there is a gap")}.",
+                    $"{path}: '{claim.Name}' begins at byte {claim.Start:N0} of the data, but {before} ends at byte {end:N0}: "
+                    + (claim.Start < end ? "they overlap." : "there is a gap."),
                     "write the file again; arrays of a safetensors file follow each other without gap.");
             if (origin > fileBytes - claim.End)
-                throw CutShort(path, $"'{claim.Name}', {claim.DType.Name}{claim.Shape}, should end at byte {(Int128)origin + claim.End:N0}, but the file has {fileBytes:N0} bytes");
+                throw CutShort(path, $"'{claim.Name}', {claim.DType.Name}{claim.Shape}, should end at byte {(Int128)origin + claim.End:N0}, "
+                    + $"but the file has {fileBytes:N0} bytes");
             entries[i] = new(claim.Name, claim.DType, claim.Shape, origin + claim.Start, claim.End - claim.Start);
             (end, before) = (claim.End, $"'{claim.Name}'");
         }
         if (origin + end != fileBytes)
-            throw new ModelFileException("ASH0416", $"{path} has {fileBytes:N0} bytes, but its last array ends at byte {origin + end:N0}.", "write or download the file again; something was appended to it.");
+            throw new ModelFileException("ASH0416",
+                $"{path} has {fileBytes:N0} bytes, but its last array ends at byte {origin + end:N0}.",
+                "write or download the file again; something was appended to it.");
         return entries;
     }
 
@@ -153,7 +170,10 @@ static class SafetensorsHeader
             foreach (var array in arrays)
             {
                 if (!names.Add(array.Name))
-                    throw new ModelFileException("ASH0419", array.Name == MetadataName ? $"an array is called '{MetadataName}', which the format reserves." : $"two arrays are called '{array.Name}'.", "give every array a name of its own.");
+                    throw new ModelFileException("ASH0419",
+                        array.Name == MetadataName
+                            ? $"an array is called '{MetadataName}', which the format reserves." : $"two arrays are called '{array.Name}'.",
+                        "give every array a name of its own.");
                 json.WriteStartObject(array.Name);
                 json.WriteString("dtype", SafetensorsTypes.NameOf(array.DType));
                 json.WriteStartArray("shape");
@@ -169,7 +189,9 @@ static class SafetensorsHeader
         }
         int padded = (8 + text.WrittenCount + Safetensors.Alignment - 1) / Safetensors.Alignment * Safetensors.Alignment - 8;
         if (padded > Safetensors.LongestHeader)
-            throw new ModelFileException("ASH0419", $"the header would have {padded:N0} bytes, but readers accept {Safetensors.LongestHeader:N0}.", "split the arrays over several files.");
+            throw new ModelFileException("ASH0419",
+                $"the header would have {padded:N0} bytes, but readers accept {Safetensors.LongestHeader:N0}.",
+                "split the arrays over several files.");
         byte[] header = new byte[8 + padded];
         BinaryPrimitives.WriteInt64LittleEndian(header, padded);
         text.WrittenSpan.CopyTo(header.AsSpan(8));
@@ -188,7 +210,8 @@ static class SafetensorsHeader
     };
 
     static ModelFileException Foreign(string path, string problem) => new("ASH0411",
-        $"{path} is no safetensors file: it {problem}.", "name a .safetensors file; a download may have brought a web page or a pointer in its place.");
+        $"{path} is no safetensors file: it {problem}.",
+        "name a .safetensors file; a download may have brought a web page or a pointer in its place.");
 
     static ModelFileException Invalid(string path, string problem) => new("ASH0412",
         $"{path}: {problem}.", "write or download the file again.");

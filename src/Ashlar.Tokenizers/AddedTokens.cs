@@ -12,7 +12,8 @@ sealed class AddedTokens
     public AddedTokens(AddedToken[] all)
     {
         All = all;
-        byLength = [.. all.Where(token => token.Text.Length > 0).Select(token => (Encoding.UTF8.GetBytes(token.Text), token)).OrderByDescending(entry => entry.Item1.Length)];
+        byLength = [.. all.Where(token => token.Text.Length > 0).Select(token => (Text: Encoding.UTF8.GetBytes(token.Text), token))
+            .OrderByDescending(entry => entry.Text.Length)];
         first = SearchValues.Create(byLength.Select(entry => entry.Text[0]).Distinct().ToArray());
     }
 

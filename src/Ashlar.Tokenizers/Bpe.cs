@@ -6,7 +6,9 @@ namespace Ashlar.Tokenizers;
 /// <param name="Result">The token that they become.</param>
 public readonly record struct Merge(int Left, int Right, int Result);
 
-/// <summary>A token that is found in text as a whole, before words are cut: the end of a document, the turn of a speaker.</summary>
+/// <summary>
+/// A token that is found in text as a whole, before words are cut: the end of a document, the turn of a speaker.
+/// </summary>
 /// <param name="Text">Its text, such as <c>&lt;|endoftext|&gt;</c>.</param>
 /// <param name="Token">Its number.</param>
 /// <param name="IsSpecial">True where it is a sign to the model, not text.</param>
@@ -14,8 +16,8 @@ public sealed record AddedToken(string Text, int Token, bool IsSpecial = true);
 
 /// <summary>Applies merges to the bytes of one word: the earliest learned first, and of one kind the leftmost first.</summary>
 /// <remarks>
-/// A queue holds the merges that are possible; each one done makes at most two new ones, so a word of n bytes takes O(n log n) also where it is a
-/// million bytes long. Not thread-safe.
+/// A queue holds the merges that are possible; each one done makes at most two new ones, so a word of n bytes takes O(n log n)
+/// also where it is a million bytes long. Not thread-safe.
 /// </remarks>
 sealed class WordMerger(Dictionary<long, (int Rank, int Result)> merges)
 {
@@ -42,7 +44,8 @@ sealed class WordMerger(Dictionary<long, (int Rank, int Result)> merges)
         while (possible.TryDequeue(out var merge, out _))
         {
             int right = next[merge.At];
-            if (tokens[merge.At] != merge.Left || right >= count || tokens[right] != merge.Right) continue;   // another merge took one of them
+            // another merge took one of them
+            if (tokens[merge.At] != merge.Left || right >= count || tokens[right] != merge.Right) continue;
             tokens[merge.At] = merges[Key(merge.Left, merge.Right)].Result;
             tokens[right] = -1;
             int behind = next[merge.At] = next[right];

@@ -5,8 +5,8 @@ namespace Ashlar.Tokenizers;
 
 /// <summary>Byte-level byte-pair encoding: frequent byte sequences are tokens, and every text can be encoded.</summary>
 /// <remarks>
-/// Text is cut into words, the bytes of a word are merged pair by pair in the order in which the pairs were learned. Words that came before are
-/// remembered. Sennrich, Haddow and Birch 2016, arXiv:1508.07909; on bytes, Radford et al. 2019 (GPT-2).
+/// Text is cut into words, the bytes of a word are merged pair by pair in the order in which the pairs were learned. Words that
+/// came before are remembered. Sennrich, Haddow and Birch 2016, arXiv:1508.07909; on bytes, Radford et al. 2019 (GPT-2).
 /// </remarks>
 public sealed class BpeTokenizer : Tokenizer
 {
@@ -22,7 +22,9 @@ public sealed class BpeTokenizer : Tokenizer
     readonly ConcurrentDictionary<byte[], int[]> remembered = new(ByteSequences.Comparer);
 
     /// <summary>A tokenizer of this vocabulary.</summary>
-    /// <param name="bytes">What each token stands for; null where a number is not used, or is used by an added token. Every byte has a token.</param>
+    /// <param name="bytes">
+    /// What each token stands for; null where a number is not used, or is used by an added token. Every byte has a token.
+    /// </param>
     /// <param name="merges">In the order in which they were learned.</param>
     /// <param name="added">Tokens that are found as a whole.</param>
     /// <param name="splitWords">False merges across words.</param>
@@ -59,14 +61,16 @@ public sealed class BpeTokenizer : Tokenizer
     /// <summary>Learns a tokenizer from text.</summary>
     /// <param name="pieces">UTF-8, cut between words; read once.</param>
     /// <param name="vocabularySize">
-    /// How many tokens, special ones included; at least 256 more than those. The result has fewer where the text holds too few pairs that come
-    /// often enough.
+    /// How many tokens, special ones included; at least 256 more than those. The result has fewer where the text holds too few
+    /// pairs that come often enough.
     /// </param>
     /// <param name="special">Tokens that stand for no text, such as the end of a document; they get the last numbers.</param>
     /// <param name="leastCount">Pairs that come less often are not merged.</param>
-    /// <remarks>The same text always gives the same tokenizer: of pairs that come equally often the one with the smaller tokens is merged.</remarks>
+    /// <remarks>The same text always gives the same tokenizer: of pairs that come equally often the one with the smaller tokens
+    /// is merged.</remarks>
     /// <exception cref="TokenizerException">The vocabulary is too small, or a piece is not UTF-8.</exception>
-    public static BpeTokenizer Train(IEnumerable<ReadOnlyMemory<byte>> pieces, int vocabularySize, IReadOnlyList<string>? special = null, int leastCount = 2) =>
+    public static BpeTokenizer Train(
+        IEnumerable<ReadOnlyMemory<byte>> pieces, int vocabularySize, IReadOnlyList<string>? special = null, int leastCount = 2) =>
         BpeTrainer.Train(pieces, vocabularySize, special ?? [], leastCount);
 
     /// <summary>Learns a tokenizer from a text.</summary>
@@ -75,7 +79,8 @@ public sealed class BpeTokenizer : Tokenizer
         Train([Encoding.UTF8.GetBytes(text)], vocabularySize, special, leastCount);
 
     /// <inheritdoc/>
-    public override ReadOnlySpan<byte> Bytes(int token) => (uint)token < (uint)bytes.Length && bytes[token] is { } known ? known : throw NoSuchToken(token);
+    public override ReadOnlySpan<byte> Bytes(int token) =>
+        (uint)token < (uint)bytes.Length && bytes[token] is { } known ? known : throw NoSuchToken(token);
 
     /// <summary>The tokenizer as a <c>tokenizer.json</c>, which the tokenizers library of Hugging Face reads too.</summary>
     public override byte[] ToJson() => TokenizerJson.WriteBpe(bytes, merges, added.All, splitWords);

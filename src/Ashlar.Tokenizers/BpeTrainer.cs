@@ -5,10 +5,10 @@ namespace Ashlar.Tokenizers;
 
 /// <summary>Learns merges: again and again the pair of tokens that comes most often becomes a token.</summary>
 /// <remarks>
-/// How this works. Words are counted first, so that each different word is looked at once. Every pair knows how often it comes and in which
-/// words. A queue gives the most frequent pair. Merging changes the counts of neighbours: a pair that grew enters the queue again at once; one that
-/// shrank stays where it is, and goes back with its true count when it comes up. So the first entry whose count is true is the greatest of all.
-/// Merging a pair touches only the words that hold it.
+/// How this works. Words are counted first, so that each different word is looked at once. Every pair knows how often it comes
+/// and in which words. A queue gives the most frequent pair. Merging changes the counts of neighbours: a pair that grew enters
+/// the queue again at once; one that shrank stays where it is, and goes back with its true count when it comes up. So the first
+/// entry whose count is true is the greatest of all. Merging a pair touches only the words that hold it.
 /// </remarks>
 sealed class BpeTrainer
 {
@@ -30,13 +30,19 @@ sealed class BpeTrainer
         public readonly List<int> Words = [];   // where it comes, or once came; a word may be listed twice
     }
 
-    public static BpeTokenizer Train(IEnumerable<ReadOnlyMemory<byte>> pieces, int vocabularySize, IReadOnlyList<string> special, int leastCount)
+    public static BpeTokenizer Train(
+        IEnumerable<ReadOnlyMemory<byte>> pieces, int vocabularySize, IReadOnlyList<string> special, int leastCount)
     {
         ArgumentNullException.ThrowIfNull(pieces);
         if (vocabularySize < 256 + special.Count)
-            throw new TokenizerException("ASH0444", $"a vocabulary of {vocabularySize:N0} was asked for, but 256 bytes and {special.Count} special tokens need {256 + special.Count:N0}.", "ask for more tokens, or train with characters.");
+            throw new TokenizerException("ASH0444",
+                $"a vocabulary of {vocabularySize:N0} was asked for, "
+                + $"but 256 bytes and {special.Count} special tokens need {256 + special.Count:N0}.",
+                "ask for more tokens, or train with characters.");
         if (special.FirstOrDefault(text => text.Length == 0 || special.Count(other => other == text) > 1) is { } wrong)
-            throw new TokenizerException("ASH0444", wrong.Length == 0 ? "a special token is empty." : $"the special token '{wrong}' is given twice.", "give every special token a text of its own.");
+            throw new TokenizerException("ASH0444",
+                wrong.Length == 0 ? "a special token is empty." : $"the special token '{wrong}' is given twice.",
+                "give every special token a text of its own.");
         var trainer = new BpeTrainer();
         trainer.CountWords(pieces);
         List<byte[]> bytes = [.. Enumerable.Range(0, 256).Select(value => new[] { (byte)value })];
@@ -58,7 +64,9 @@ sealed class BpeTrainer
         foreach (var piece in pieces)
         {
             if (!Utf8.IsValid(piece.Span))
-                throw new TokenizerException("ASH0445", "the text is not UTF-8.", "read text files with TextFile, which names the place in the file.");
+                throw new TokenizerException("ASH0445",
+                    "the text is not UTF-8.",
+                    "read text files with TextFile, which names the place in the file.");
             foreach (var word in new WordSplitter(piece.Span)) CollectionsMarshal.GetValueRefOrAddDefault(lookup, word, out _)++;
         }
         foreach (var (text, count) in counts)
@@ -71,12 +79,15 @@ sealed class BpeTrainer
         foreach (var (key, pair) in pairs) Enqueue(key, pair);
     }
 
-    /// <summary>The pair that comes most often, of equals the one with the smaller tokens; null where none comes often enough.</summary>
+    /// <summary>
+    /// The pair that comes most often, of equals the one with the smaller tokens; null where none comes often enough.
+    /// </summary>
     (int Left, int Right)? Greatest(int leastCount)
     {
         while (queue.TryDequeue(out long key, out var priority))
         {
-            if (!pairs.TryGetValue(key, out var pair) || pair.Queued != -priority.Item1) continue;   // merged, or in the queue with a higher count
+            // merged, or in the queue with a higher count
+            if (!pairs.TryGetValue(key, out var pair) || pair.Queued != -priority.Item1) continue;
             if (pair.Count == pair.Queued) return pair.Count < leastCount ? null : ((int)(key >> 32), (int)key);
             pair.Queued = 0;
             if (pair.Count >= leastCount) Enqueue(key, pair);

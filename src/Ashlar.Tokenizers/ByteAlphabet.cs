@@ -2,8 +2,11 @@ using System.Text;
 
 namespace Ashlar.Tokenizers;
 
-/// <summary>How byte-level tokenizers write bytes in JSON: each byte as one printable character, GPT-2's <c>bytes_to_unicode</c>.</summary>
-/// <remarks>Printable Latin-1 stands for itself; the 68 others, in order, are the characters from U+0100 on. Radford et al. 2019.</remarks>
+/// <summary>
+/// How byte-level tokenizers write bytes in JSON: each byte as one printable character, GPT-2's <c>bytes_to_unicode</c>.
+/// </summary>
+/// <remarks>Printable Latin-1 stands for itself; the 68 others, in order, are the characters from U+0100 on. Radford et al.
+/// 2019.</remarks>
 static class ByteAlphabet
 {
     static readonly char[] characters = Make();

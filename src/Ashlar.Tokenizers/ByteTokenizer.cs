@@ -15,7 +15,8 @@ public sealed class ByteTokenizer : Tokenizer
     public override ReadOnlySpan<byte> Bytes(int token) => (uint)token < 256 ? all.AsSpan(token, 1) : throw NoSuchToken(token);
 
     /// <summary>The tokenizer as a <c>tokenizer.json</c>: a byte-level BPE of 256 tokens without merges.</summary>
-    public override byte[] ToJson() => TokenizerJson.WriteBpe([.. all.Select(value => new[] { value })], [], [], splitWords: false);
+    public override byte[] ToJson() =>
+        TokenizerJson.WriteBpe([.. all.Select(value => new[] { value })], [], [], splitWords: false);
 
     private protected override void EncodeUtf8(ReadOnlySpan<byte> utf8, List<int> tokens)
     {

@@ -19,12 +19,16 @@ public sealed class CharacterTokenizer : Tokenizer
     {
         this.characters = [.. characters];
         if (this.characters.Length == 0)
-            throw new TokenizerException("ASH0444", "a character tokenizer needs at least one character, but was given none.", "make it from a text that is not empty.");
+            throw new TokenizerException("ASH0444",
+                "a character tokenizer needs at least one character, but was given none.",
+                "make it from a text that is not empty.");
         tokens = new(this.characters.Length);
         foreach (var (token, character) in this.characters.Index())
         {
             if (!tokens.TryAdd(character, token))
-                throw new TokenizerException("ASH0444", $"the character {Show(character)} is given for the tokens {tokens[character]} and {token}.", "give every character once.");
+                throw new TokenizerException("ASH0444",
+                    $"the character {Show(character)} is given for the tokens {tokens[character]} and {token}.",
+                    "give every character once.");
             if (character.IsAscii) ascii[character.Value] = token + 1;
         }
         bytes = Array.ConvertAll(this.characters, character =>
@@ -59,7 +63,9 @@ public sealed class CharacterTokenizer : Tokenizer
         foreach (var piece in pieces)
         {
             if (!Utf8.IsValid(piece.Span))
-                throw new TokenizerException("ASH0445", "the text is not UTF-8.", "read text files with TextFile, which names the place in the file.");
+                throw new TokenizerException("ASH0445",
+                    "the text is not UTF-8.",
+                    "read text files with TextFile, which names the place in the file.");
             for (var left = piece.Span; !left.IsEmpty;)
             {
                 int length = 1;
@@ -76,7 +82,8 @@ public sealed class CharacterTokenizer : Tokenizer
     }
 
     /// <inheritdoc/>
-    public override ReadOnlySpan<byte> Bytes(int token) => (uint)token < (uint)bytes.Length ? bytes[token] : throw NoSuchToken(token);
+    public override ReadOnlySpan<byte> Bytes(int token) =>
+        (uint)token < (uint)bytes.Length ? bytes[token] : throw NoSuchToken(token);
 
     /// <summary>The tokenizer as a <c>tokenizer.json</c>: a WordLevel model whose words are single characters.</summary>
     public override byte[] ToJson() => TokenizerJson.WriteCharacters(characters);
@@ -108,11 +115,13 @@ public sealed class CharacterTokenizer : Tokenizer
             if (rune.Value == '\n') line++;
         }
         return new("ASH0440",
-            $"the character {Show(character)} is not among the {characters.Length:N0} that this tokenizer was made from. It is character {before + 1:N0} of the text, in line {line:N0}.",
+            $"the character {Show(character)} is not among the {characters.Length:N0} that this tokenizer was made from. "
+            + $"It is character {before + 1:N0} of the text, in line {line:N0}.",
             $"leave it out, or train with bytes or BPE, which take every text. Known: {Sample()}");
     }
 
     string Sample() => string.Concat(characters.Where(character => character.Value > ' ').Take(100)) + (characters.Length > 100 ? " ..." : "");
 
-    static string Show(Rune character) => Rune.IsControl(character) || Rune.IsWhiteSpace(character) ? $"U+{character.Value:X4}" : $"'{character}' (U+{character.Value:X4})";
+    static string Show(Rune character) =>
+        Rune.IsControl(character) || Rune.IsWhiteSpace(character) ? $"U+{character.Value:X4}" : $"'{character}' (U+{character.Value:X4})";
 }

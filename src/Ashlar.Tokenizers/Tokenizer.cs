@@ -6,8 +6,8 @@ namespace Ashlar.Tokenizers;
 
 /// <summary>Text to tokens and back. Every token stands for a fixed sequence of bytes; text is UTF-8.</summary>
 /// <remarks>
-/// Decoding what was encoded gives the same text, for every text that can be encoded. Immutable and thread-safe. A tokenizer is kept as a
-/// <c>tokenizer.json</c> in the layout of Hugging Face: <see cref="ToJson"/> and <see cref="FromJson"/>.
+/// Decoding what was encoded gives the same text, for every text that can be encoded. Immutable and thread-safe. A tokenizer is
+/// kept as a <c>tokenizer.json</c> in the layout of Hugging Face: <see cref="ToJson"/> and <see cref="FromJson"/>.
 /// </remarks>
 public abstract class Tokenizer
 {
@@ -25,7 +25,9 @@ public abstract class Tokenizer
     public abstract ReadOnlySpan<byte> Bytes(int token);
 
     /// <summary>The tokens of a text.</summary>
-    /// <exception cref="TokenizerException">The text holds half of a surrogate pair, or a character that has no token.</exception>
+    /// <exception cref="TokenizerException">
+    /// The text holds half of a surrogate pair, or a character that has no token.
+    /// </exception>
     public int[] Encode(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -39,7 +41,9 @@ public abstract class Tokenizer
         }
         catch (EncoderFallbackException error)
         {
-            throw new TokenizerException("ASH0445", $"the text holds half of a surrogate pair at char {error.Index}, which is no character.", "pass text that is whole; do not cut strings between two halves of a pair.");
+            throw new TokenizerException("ASH0445",
+                $"the text holds half of a surrogate pair at char {error.Index}, which is no character.",
+                "pass text that is whole; do not cut strings between two halves of a pair.");
         }
         finally
         {
@@ -55,7 +59,9 @@ public abstract class Tokenizer
     {
         ArgumentNullException.ThrowIfNull(tokens);
         if (!Utf8.IsValid(utf8))
-            throw new TokenizerException("ASH0445", $"the text is not UTF-8 at byte {FirstInvalid(utf8)}.", "read text files with TextFile, which names the place in the file.");
+            throw new TokenizerException("ASH0445",
+                $"the text is not UTF-8 at byte {FirstInvalid(utf8)}.",
+                "read text files with TextFile, which names the place in the file.");
         EncodeUtf8(utf8, tokens);
     }
 
@@ -74,11 +80,14 @@ public abstract class Tokenizer
     /// <summary>The tokenizer as a <c>tokenizer.json</c>.</summary>
     public abstract byte[] ToJson();
 
-    /// <summary>The tokenizer of a <c>tokenizer.json</c>: byte-level BPE, bytes or characters, as <see cref="ToJson"/> writes them.</summary>
+    /// <summary>
+    /// The tokenizer of a <c>tokenizer.json</c>: byte-level BPE, bytes or characters, as <see cref="ToJson"/> writes them.
+    /// </summary>
     /// <param name="json">The content of the file, UTF-8.</param>
     /// <param name="source">What errors call it.</param>
     /// <exception cref="TokenizerException">It is not well formed, or of a kind that is not supported.</exception>
-    public static Tokenizer FromJson(ReadOnlyMemory<byte> json, string source = "tokenizer.json") => TokenizerJson.Read(json, source);
+    public static Tokenizer FromJson(ReadOnlyMemory<byte> json, string source = "tokenizer.json") =>
+        TokenizerJson.Read(json, source);
 
     /// <summary>Reads a <c>tokenizer.json</c>.</summary>
     /// <exception cref="TokenizerException">It is missing, not well formed, or of a kind that is not supported.</exception>
@@ -90,7 +99,9 @@ public abstract class Tokenizer
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new TokenizerException("ASH0441", $"{path} could not be opened: {error.Message.TrimEnd('.')}.", "name a folder or file with a tokenizer; training writes one beside the model.");
+            throw new TokenizerException("ASH0441",
+                $"{path} could not be opened: {error.Message.TrimEnd('.')}.",
+                "name a folder or file with a tokenizer; training writes one beside the model.");
         }
     }
 

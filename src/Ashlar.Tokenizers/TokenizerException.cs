@@ -4,7 +4,8 @@ namespace Ashlar.Tokenizers;
 /// <param name="code">Stable code; its page is docs/diagnostics/CODE.md.</param>
 /// <param name="problem">What was wrong, what was found and where, as sentences.</param>
 /// <param name="fix">One concrete action.</param>
-/// <remarks>Tokenizers stand alone, without a reference to the rest of Ashlar, so this type has the form of its exceptions but not their base.</remarks>
+/// <remarks>Tokenizers stand alone, without a reference to the rest of Ashlar, so this type has the form of its exceptions but
+/// not their base.</remarks>
 public sealed class TokenizerException(string code, string problem, string fix)
     : Exception($"{code}: {problem}\nFix: {fix}\nMore: docs/diagnostics/{code}.md")
 {

@@ -7,14 +7,17 @@ namespace Ashlar.Tokenizers;
 
 /// <summary>Tokenizers as <c>tokenizer.json</c>, in the layout of Hugging Face's tokenizers library.</summary>
 /// <remarks>
-/// Written and read are byte-level BPE (model BPE, pre-tokenizer and decoder ByteLevel), bytes (the same with 256 tokens and no merges) and characters
-/// (model WordLevel, a Split that isolates every character, decoder Fuse). What would encode differently here than there is refused.
+/// Written and read are byte-level BPE (model BPE, pre-tokenizer and decoder ByteLevel), bytes (the same with 256 tokens and no
+/// merges) and characters (model WordLevel, a Split that isolates every character, decoder Fuse). What would encode differently
+/// here than there is refused.
 /// </remarks>
 static class TokenizerJson
 {
     const string EveryCharacter = "(?s:.)";
 
-    public static byte[] WriteBpe(IReadOnlyList<byte[]?> bytes, IReadOnlyList<Merge> merges, IReadOnlyList<AddedToken> added, bool splitWords) => Write(added, json =>
+    public static byte[] WriteBpe(
+        IReadOnlyList<byte[]?> bytes, IReadOnlyList<Merge> merges, IReadOnlyList<AddedToken> added, bool splitWords) =>
+        Write(added, json =>
     {
         foreach (string part in (string[])["pre_tokenizer", "post_processor", "decoder"])
         {
@@ -110,7 +113,8 @@ static class TokenizerJson
             var root = document.RootElement;
             if (Part(root, "model") is null) throw Invalid(source, "it has no model");
             string model = Text(root, "model", "type") ?? "of no type";
-            if (Part(root, "normalizer") is not null) throw Unsupported(source, $"it normalises text ({Text(root, "normalizer", "type")})");
+            if (Part(root, "normalizer") is not null)
+                throw Unsupported(source, $"it normalises text ({Text(root, "normalizer", "type")})");
             string splitter = Text(root, "pre_tokenizer", "type") ?? "nothing";
             return (model, splitter) switch
             {
@@ -135,7 +139,8 @@ static class TokenizerJson
         if (IsTrue(model, "byte_fallback")) throw Unsupported(source, "it falls back to bytes (byte_fallback)");
         if (IsTrue(model, "ignore_merges")) throw Unsupported(source, "it takes whole words before merges (ignore_merges)");
         foreach (string affix in (string[])["continuing_subword_prefix", "end_of_word_suffix"])
-            if (Part(model, affix)?.GetString() is { Length: > 0 }) throw Unsupported(source, $"it marks parts of words ({affix})");
+            if (Part(model, affix)?.GetString() is { Length: > 0 })
+                throw Unsupported(source, $"it marks parts of words ({affix})");
         var cut = root.GetProperty("pre_tokenizer");
         if (IsTrue(cut, "add_prefix_space")) throw Unsupported(source, "it puts a blank before the text (add_prefix_space)");
 
@@ -148,21 +153,26 @@ static class TokenizerJson
             int token = Number(entry.Value, source, entry.Name);
             if (addedTexts.TryGetValue(entry.Name, out int known) && known == token) continue;
             while (bytes.Count <= token) bytes.Add(null);
-            if (bytes[token] is not null || !numbers.TryAdd(entry.Name, token)) throw Invalid(source, $"the token {token} or its text '{entry.Name}' comes twice");
+            if (bytes[token] is not null || !numbers.TryAdd(entry.Name, token))
+                throw Invalid(source, $"the token {token} or its text '{entry.Name}' comes twice");
             bytes[token] = ByteAlphabet.Read(entry.Name) ?? throw Invalid(source, $"the token {token} is '{entry.Name}', which stands for no bytes");
         }
         var merges = new List<Merge>();
         foreach (var entry in model.GetProperty("merges").EnumerateArray())
         {
-            string[] parts = entry.ValueKind == JsonValueKind.String ? entry.GetString()!.Split(' ') : [.. entry.EnumerateArray().Select(part => part.GetString()!)];
-            if (parts.Length != 2 || !numbers.TryGetValue(parts[0], out int left) || !numbers.TryGetValue(parts[1], out int right) || !numbers.TryGetValue(parts[0] + parts[1], out int result))
+            string[] parts = entry.ValueKind == JsonValueKind.String
+                ? entry.GetString()!.Split(' ') : [.. entry.EnumerateArray().Select(part => part.GetString()!)];
+            if (parts.Length != 2 || !numbers.TryGetValue(parts[0], out int left) || !numbers.TryGetValue(parts[1], out int right)
+                || !numbers.TryGetValue(parts[0] + parts[1], out int result))
                 throw Invalid(source, $"the merge {merges.Count}, '{string.Join(' ', parts)}', does not join two tokens to a third");
             merges.Add(new(left, right, result));
         }
         var single = bytes.Where(token => token is [_]).Select(token => token![0]).ToHashSet();
-        if (single.Count < 256) throw Unsupported(source, $"it has no token for the byte 0x{Enumerable.Range(0, 256).First(value => !single.Contains((byte)value)):x2}");
+        if (single.Count < 256)
+            throw Unsupported(source, $"it has no token for the byte 0x{Enumerable.Range(0, 256).First(value => !single.Contains((byte)value)):x2}");
         bool splitWords = Part(cut, "use_regex") is not { ValueKind: JsonValueKind.False };
-        bool isBytes = bytes.Count == 256 && merges.Count == 0 && added.Length == 0 && bytes.Index().All(entry => entry.Item is [byte only] && only == entry.Index);
+        bool isBytes = bytes.Count == 256 && merges.Count == 0 && added.Length == 0
+            && bytes.Index().All(entry => entry.Item is [byte only] && only == entry.Index);
         return isBytes ? new ByteTokenizer() : new BpeTokenizer(bytes, merges, added, splitWords);
     }
 
@@ -175,7 +185,8 @@ static class TokenizerJson
             string text = entry.GetProperty("content").GetString()!;
             foreach (string field in (string[])["single_word", "lstrip", "rstrip"])
                 if (IsTrue(entry, field)) throw Unsupported(source, $"its added token '{text}' has the field {field}");
-            if (text.Length == 0 || added.Any(other => other.Text == text)) throw Invalid(source, $"an added token is empty or comes twice: '{text}'");
+            if (text.Length == 0 || added.Any(other => other.Text == text))
+                throw Invalid(source, $"an added token is empty or comes twice: '{text}'");
             added.Add(new(text, Number(entry.GetProperty("id"), source, text), IsTrue(entry, "special")));
         }
         return [.. added];
@@ -187,11 +198,13 @@ static class TokenizerJson
         foreach (var entry in root.GetProperty("model").GetProperty("vocab").EnumerateObject())
         {
             int token = Number(entry.Value, source, entry.Name);
-            if (!Rune.TryGetRuneAt(entry.Name.Length == 0 ? "\ud800" : entry.Name, 0, out var character) || character.Utf16SequenceLength != entry.Name.Length)
+            if (!Rune.TryGetRuneAt(entry.Name.Length == 0 ? "\ud800" : entry.Name, 0, out var character)
+                || character.Utf16SequenceLength != entry.Name.Length)
                 throw Unsupported(source, $"its token {token} is '{entry.Name}', not one character");
             if (!characters.TryAdd(token, character)) throw Invalid(source, $"the token {token} comes twice");
         }
-        if (characters.Count == 0 || characters.Keys.Last() != characters.Count - 1) throw Invalid(source, "its tokens are not numbered from 0 without gaps");
+        if (characters.Count == 0 || characters.Keys.Last() != characters.Count - 1)
+            throw Invalid(source, "its tokens are not numbered from 0 without gaps");
         return new(characters.Values);
     }
 
@@ -211,8 +224,10 @@ static class TokenizerJson
         value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) && number is >= 0 and < 1 << 24 ? number
             : throw Invalid(source, $"'{name}' has the number {value.GetRawText()}");
 
-    static TokenizerException Invalid(string source, string problem) => new("ASH0441", $"{source} cannot be used: {problem}.", "write the tokenizer again, or fetch the file again.");
+    static TokenizerException Invalid(string source, string problem) =>
+        new("ASH0441", $"{source} cannot be used: {problem}.", "write the tokenizer again, or fetch the file again.");
 
-    static TokenizerException Unsupported(string source, string problem) => new("ASH0442", $"{source} is of a kind that is not supported: {problem}.",
+    static TokenizerException Unsupported(string source, string problem) =>
+        new("ASH0442", $"{source} is of a kind that is not supported: {problem}.",
         "use a byte-level BPE such as GPT-2's, or train a tokenizer.");
 }

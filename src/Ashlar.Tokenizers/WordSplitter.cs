@@ -5,8 +5,9 @@ namespace Ashlar.Tokenizers;
 
 /// <summary>Cuts UTF-8 text into the words within which a BPE merges: GPT-2's pattern, written by hand.</summary>
 /// <remarks>
-/// <c>'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+</c>: contractions; letters, digits or signs with one blank
-/// before them; white space, of which the last character goes to the word behind it where that word can take it. Radford et al. 2019.
+/// <c>'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+</c>: contractions; letters, digits or signs with
+/// one blank before them; white space, of which the last character goes to the word behind it where that word can take it.
+/// Radford et al. 2019.
 /// </remarks>
 ref struct WordSplitter(ReadOnlySpan<byte> text)
 {

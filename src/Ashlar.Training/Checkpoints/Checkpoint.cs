@@ -34,13 +34,17 @@ public sealed class Checkpoint : IDisposable
         try
         {
             if (!file.Metadata.TryGetValue(VersionKey, out string? version))
-                throw new ModelFileException("ASH0420", $"{path} is no checkpoint: its metadata has no '{VersionKey}'.", "name a file that ashlar train wrote.");
+                throw new ModelFileException("ASH0420",
+                    $"{path} is no checkpoint: its metadata has no '{VersionKey}'.",
+                    "name a file that ashlar train wrote.");
             if (version != Version)
-                throw new TrainingException("ASH0422", $"the checkpoint {path} has version {version}, and this Ashlar reads version {Version}.",
+                throw new TrainingException("ASH0422",
+                    $"the checkpoint {path} has version {version}, and this Ashlar reads version {Version}.",
                     "resume with the Ashlar that wrote it, or train again.");
             if (!file.Metadata.TryGetValue(StepKey, out string? number) || !long.TryParse(number, out long step) || step < 0
                 || !file.Metadata.TryGetValue(FactsKey, out string? text) || Parse(text) is not { } facts)
-                throw new ModelFileException("ASH0420", $"the checkpoint {path} does not say at which step it was written, or with which facts.",
+                throw new ModelFileException("ASH0420",
+                    $"the checkpoint {path} does not say at which step it was written, or with which facts.",
                     "delete it: the one before it is used then.");
             return new(file, step, facts);
         }

@@ -11,7 +11,8 @@ public sealed record DataState(string Kind, long Seed, int Rows, int Length, lon
 
 /// <summary>Batches in a random order that is a function of the seed and the number of the batch alone.</summary>
 /// <remarks>
-/// So a run resumes exactly where it stood, and any batch can be looked at. Every epoch has all rows once, in an order of its own. Thread-safe.
+/// So a run resumes exactly where it stood, and any batch can be looked at. Every epoch has all rows once, in an order of its
+/// own. Thread-safe.
 /// </remarks>
 public abstract class Batches : IBatches
 {
@@ -77,7 +78,9 @@ public abstract class Batches : IBatches
         Compare("context", before.Length, now.Length);
         Compare("rows of an epoch", before.RowsPerEpoch, now.RowsPerEpoch);
         if (differences.Count == 0) differences.Add("the tokens themselves");
-        throw new DataException("ASH0437", $"the run was trained on other data than it is to go on with: {string.Join(", ", differences)}.", "resume with the same text, tokenizer, batch, context and seed, or begin a new run.");
+        throw new DataException("ASH0437",
+            $"the run was trained on other data than it is to go on with: {string.Join(", ", differences)}.",
+            "resume with the same text, tokenizer, batch, context and seed, or begin a new run.");
 
         void Compare<T>(string name, T then, T now)
         {

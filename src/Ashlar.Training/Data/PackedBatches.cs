@@ -5,13 +5,18 @@ namespace Ashlar.Training;
 
 /// <summary>A text that is learned as a whole: a question with its answer, an example.</summary>
 /// <param name="Tokens">With whatever marks its end.</param>
-/// <param name="FirstTarget">The first token that counts in the loss: the length of the prompt. Nothing predicts token 0, so 0 is the same as 1.</param>
+/// <param name="FirstTarget">
+/// The first token that counts in the loss: the length of the prompt. Nothing predicts token 0, so 0 is the same as 1.
+/// </param>
 public readonly record struct Document(ReadOnlyMemory<int> Tokens, int FirstTarget = 0);
 
-/// <summary>Rows that hold several short documents each, none of them cut; what is left of a row is filled and does not count in the loss.</summary>
+/// <summary>
+/// Rows that hold several short documents each, none of them cut; what is left of a row is filled and does not count in the loss.
+/// </summary>
 /// <remarks>
-/// Documents go, in a random order, into the row that they leave least room in (best fit), once for all epochs. A model that has no mask for it sees the earlier
-/// documents of a row, so documents should end with a mark. The first token of a document is no target.
+/// Documents go, in a random order, into the row that they leave least room in (best fit), once for all epochs. A model that has
+/// no mask for it sees the earlier documents of a row, so documents should end with a mark. The first token of a document is no
+/// target.
 /// </remarks>
 public sealed class PackedBatches : Batches
 {
@@ -29,7 +34,9 @@ public sealed class PackedBatches : Batches
         : base(rows, length, seed, shuffle)
     {
         ArgumentNullException.ThrowIfNull(documents);
-        if (documents.Count == 0) throw new DataException("ASH0433", "there are no documents to learn from.", "give at least one.");
+        if (documents.Count == 0) throw new DataException("ASH0433",
+            "there are no documents to learn from.",
+            "give at least one.");
         var packed = Pack(documents);
         RowsPerEpoch = packed.Count;
         inputs = new int[checked(packed.Count * length)];
@@ -86,7 +93,9 @@ public sealed class PackedBatches : Batches
         {
             int member = (int)order[place], needed = documents[member].Tokens.Length;
             if (needed < 2 || needed > capacity)
-                throw new DataException("ASH0438", $"document {member:N0} has {needed:N0} tokens, but a row of {Length:N0} takes 2 to {capacity:N0}.", "cut or leave out such documents, or take a larger context.");
+                throw new DataException("ASH0438",
+                    $"document {member:N0} has {needed:N0} tokens, but a row of {Length:N0} takes 2 to {capacity:N0}.",
+                    "cut or leave out such documents, or take a larger context.");
             int room = needed;
             while (room < capacity && open[room].Count == 0) room++;
             if (!open[room].TryPop(out var row)) rows.Add(row = []);

@@ -2,10 +2,12 @@ using System.Numerics;
 
 namespace Ashlar.Training;
 
-/// <summary>A random order of 0 .. n-1 that needs no memory: place by place a function of the key, so any place can be asked for alone.</summary>
+/// <summary>
+/// A random order of 0 .. n-1 that needs no memory: place by place a function of the key, so any place can be asked for alone.
+/// </summary>
 /// <remarks>
-/// A Feistel network of 6 rounds over the next power of 4, walked until it falls below n: Black and Rogaway 2002, "Ciphers with arbitrary finite
-/// domains". Its round function is the finaliser of SplitMix64 (Steele, Lea and Flood 2014). Not for secrets.
+/// A Feistel network of 6 rounds over the next power of 4, walked until it falls below n: Black and Rogaway 2002, "Ciphers with
+/// arbitrary finite domains". Its round function is the finaliser of SplitMix64 (Steele, Lea and Flood 2014). Not for secrets.
 /// </remarks>
 readonly struct Shuffle
 {
@@ -32,7 +34,8 @@ readonly struct Shuffle
             do
             {
                 ulong left = value >> half, right = value & mask;
-                for (int round = 0; round < Rounds; round++) (left, right) = (right, left ^ Mix(key + (ulong)round * 0x9e3779b97f4a7c15 ^ right) & mask);
+                for (int round = 0; round < Rounds; round++)
+                    (left, right) = (right, left ^ Mix(key + (ulong)round * 0x9e3779b97f4a7c15 ^ right) & mask);
                 value = left << half | right;
             }
             while (value >= count);

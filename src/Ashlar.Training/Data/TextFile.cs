@@ -8,7 +8,8 @@ using Ashlar.Tokenizers;
 namespace Ashlar.Training;
 
 /// <summary>A text to train on: a UTF-8 file, mapped into memory and found to be text from its first byte to its last.</summary>
-/// <remarks>A file may have many times the size of memory: it is read in pieces, and nothing holds a copy of it. A byte order mark is skipped.</remarks>
+/// <remarks>A file may have many times the size of memory: it is read in pieces, and nothing holds a copy of it. A byte order
+/// mark is skipped.</remarks>
 public sealed class TextFile : IDisposable
 {
     const int CheckedAtOnce = 1 << 20;
@@ -25,7 +26,9 @@ public sealed class TextFile : IDisposable
     public long Bytes => file.Bytes - mark;
 
     /// <summary>Opens a file and reads all of it once, to see that it is text.</summary>
-    /// <exception cref="DataException">It cannot be opened, is empty, or is not UTF-8; the message names the first bad byte.</exception>
+    /// <exception cref="DataException">
+    /// It cannot be opened, is empty, or is not UTF-8; the message names the first bad byte.
+    /// </exception>
     public static TextFile Open(string path)
     {
         MappedFile file;
@@ -35,16 +38,22 @@ public sealed class TextFile : IDisposable
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new DataException("ASH0430", $"{path} could not be opened: {error.Message.TrimEnd('.')}.", "name a text file that exists and may be read.");
+            throw new DataException("ASH0430",
+                $"{path} could not be opened: {error.Message.TrimEnd('.')}.",
+                "name a text file that exists and may be read.");
         }
         try
         {
             var start = file.Span<byte>(0, (int)Math.Min(3, file.Bytes));
             if (start.StartsWith((ReadOnlySpan<byte>)[0xff, 0xfe]) || start.StartsWith((ReadOnlySpan<byte>)[0xfe, 0xff]))
-                throw new DataException("ASH0432", $"{path} begins with the byte order mark of UTF-16, but text is read as UTF-8.", $"convert it: iconv -f UTF-16 -t UTF-8 '{path}' > new.txt");
+                throw new DataException("ASH0432",
+                    $"{path} begins with the byte order mark of UTF-16, but text is read as UTF-8.",
+                    $"convert it: iconv -f UTF-16 -t UTF-8 '{path}' > new.txt");
             int mark = start.SequenceEqual((ReadOnlySpan<byte>)[0xef, 0xbb, 0xbf]) ? 3 : 0;
             if (file.Bytes == mark)
-                throw new DataException("ASH0431", $"{path} is empty{(mark > 0 ? " but for a byte order mark" : "")}.", "name a file with text to learn from.");
+                throw new DataException("ASH0431",
+                    $"{path} is empty{(mark > 0 ? " but for a byte order mark" : "")}.",
+                    "name a file with text to learn from.");
             Check(file, mark);
             return new(file, mark);
         }
@@ -58,8 +67,9 @@ public sealed class TextFile : IDisposable
     /// <summary>The text in pieces of UTF-8, in order; together they are the whole of it.</summary>
     /// <param name="mostBytes">The size of a piece, but for the last one.</param>
     /// <remarks>
-    /// Pieces end between a character that is seen and a line break, so that no tokenizer encodes the pieces otherwise than the whole; where a
-    /// piece has no such place, it ends between any two characters. Pieces are views of the file: use each before this is disposed.
+    /// Pieces end between a character that is seen and a line break, so that no tokenizer encodes the pieces otherwise than the
+    /// whole; where a piece has no such place, it ends between any two characters. Pieces are views of the file: use each before
+    /// this is disposed.
     /// </remarks>
     public IEnumerable<ReadOnlyMemory<byte>> Pieces(int mostBytes = 1 << 22)
     {
@@ -89,7 +99,9 @@ public sealed class TextFile : IDisposable
     /// <summary>The whole text as a string.</summary>
     /// <exception cref="DataException">It is longer than a string may be.</exception>
     public string ReadAll() => Bytes <= 1 << 29 ? Encoding.UTF8.GetString(file.Span<byte>(mark, (int)Bytes))
-        : throw new DataException("ASH0430", $"{Path} has {ByteSize.Text(Bytes)}, too much for one string.", "read it in pieces.");
+        : throw new DataException("ASH0430",
+            $"{Path} has {ByteSize.Text(Bytes)}, too much for one string.",
+            "read it in pieces.");
 
     /// <summary>Unmaps the file.</summary>
     public void Dispose() => file.Dispose();
@@ -134,8 +146,10 @@ public sealed class TextFile : IDisposable
         long bad = offset + at, line = 1;
         for (long start = 0; start < bad; start += CheckedAtOnce)
             line += file.Span<byte>(start, (int)Math.Min(CheckedAtOnce, bad - start)).Count((byte)'\n');
-        string shown = string.Join(' ', piece.Slice(at, Math.Min(4, piece.Length - at)).ToArray().Select(value => value.ToString("x2", CultureInfo.InvariantCulture)));
-        return new("ASH0432", $"{file.Path} is not UTF-8: the bytes {shown} at byte {bad:N0}, in line {line:N0}, are no character.",
+        byte[] first = piece.Slice(at, Math.Min(4, piece.Length - at)).ToArray();
+        string shown = string.Join(' ', first.Select(value => value.ToString("x2", CultureInfo.InvariantCulture)));
+        return new("ASH0432",
+            $"{file.Path} is not UTF-8: the bytes {shown} at byte {bad:N0}, in line {line:N0}, are no character.",
             $"convert it, for instance from Latin-1: iconv -f ISO-8859-1 -t UTF-8 '{file.Path}' > new.txt");
     }
 }

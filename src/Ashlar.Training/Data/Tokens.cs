@@ -7,8 +7,8 @@ namespace Ashlar.Training;
 
 /// <summary>A long row of tokens: in memory, or in a token file that is mapped into memory. Immutable and thread-safe.</summary>
 /// <remarks>
-/// Tokens of a vocabulary of up to 65,536 take 2 bytes each, others 4. docs/formats/tokens.md describes the file. Disposing unmaps the file for all
-/// parts that were cut of it.
+/// Tokens of a vocabulary of up to 65,536 take 2 bytes each, others 4. docs/formats/tokens.md describes the file. Disposing
+/// unmaps the file for all parts that were cut of it.
 /// </remarks>
 public sealed class Tokens : IDisposable
 {
@@ -71,7 +71,9 @@ public sealed class Tokens : IDisposable
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new DataException("ASH0430", $"{path} could not be opened: {error.Message.TrimEnd('.')}.", "name a token file that exists and may be read.");
+            throw new DataException("ASH0430",
+                $"{path} could not be opened: {error.Message.TrimEnd('.')}.",
+                "name a token file that exists and may be read.");
         }
         try
         {
@@ -153,7 +155,8 @@ public sealed class Tokens : IDisposable
     /// <exception cref="DataException">A part is too short.</exception>
     public (Tokens Training, Tokens Validation) Split(double validation, int context)
     {
-        if (!(validation is > 0 and < 1)) throw new ArgumentOutOfRangeException(nameof(validation), validation, "a share between 0 and 1 was needed.");
+        if (!(validation is > 0 and < 1))
+            throw new ArgumentOutOfRangeException(nameof(validation), validation, "a share between 0 and 1 was needed.");
         long cut = Count - (long)Math.Ceiling(Count * validation);
         var (training, rest) = (Slice(0, cut), Slice(cut, Count - cut));
         training.ThrowUnlessEnough(context, "to train on");
@@ -161,7 +164,9 @@ public sealed class Tokens : IDisposable
         return (training, rest);
     }
 
-    /// <summary>A number that differs, very likely, for other tokens: the checksum of their count, their vocabulary and a sample of them.</summary>
+    /// <summary>
+    /// A number that differs, very likely, for other tokens: the checksum of their count, their vocabulary and a sample of them.
+    /// </summary>
     public uint Fingerprint()
     {
         const int Samples = 64, Length = 1024;
@@ -187,7 +192,8 @@ public sealed class Tokens : IDisposable
     {
         if (file is null) return;
         Crc32C sum = default;
-        for (long offset = HeaderBytes; offset < file.Bytes; offset += 1 << 24) sum.Append(file.Span<byte>(offset, (int)Math.Min(1 << 24, file.Bytes - offset)));
+        for (long offset = HeaderBytes; offset < file.Bytes; offset += 1 << 24)
+            sum.Append(file.Span<byte>(offset, (int)Math.Min(1 << 24, file.Bytes - offset)));
         uint expected = BinaryPrimitives.ReadUInt32LittleEndian(file.Span<byte>(28, 4));
         if (sum.Value != expected)
             throw Damaged(file.Path, $"its tokens have the checksum {sum.Value:x8}, but {expected:x8} was written");
@@ -200,7 +206,9 @@ public sealed class Tokens : IDisposable
     internal void ThrowUnlessEnough(int context, string purpose)
     {
         if (Count <= context)
-            throw new DataException("ASH0433", $"there are {Count:N0} tokens {purpose}, but a context of {context:N0} needs at least {context + 1L:N0}.", "give more text, or a smaller context.");
+            throw new DataException("ASH0433",
+                $"there are {Count:N0} tokens {purpose}, but a context of {context:N0} needs at least {context + 1L:N0}.",
+                "give more text, or a smaller context.");
     }
 
     static Tokens Read(MappedFile file)
@@ -212,11 +220,16 @@ public sealed class Tokens : IDisposable
         long count = BinaryPrimitives.ReadInt64LittleEndian(header[16..]);
         int vocabulary = BinaryPrimitives.ReadInt32LittleEndian(header[24..]);
         if (version != Version)
-            throw new DataException("ASH0435", $"{file.Path} is a token file of version {version}, but this Ashlar reads version {Version}.", "write the tokens again from the text.");
-        if (BinaryPrimitives.ReadUInt32LittleEndian(header[60..]) != Crc32C.Of(header[..60])) throw Damaged(file.Path, "its header does not have the checksum that it names");
-        if (width is not (2 or 4) || vocabulary <= 0 || count < 0) throw Damaged(file.Path, $"it claims {count} tokens of {width} bytes of a vocabulary of {vocabulary}");
+            throw new DataException("ASH0435",
+                $"{file.Path} is a token file of version {version}, but this Ashlar reads version {Version}.",
+                "write the tokens again from the text.");
+        if (BinaryPrimitives.ReadUInt32LittleEndian(header[60..]) != Crc32C.Of(header[..60]))
+            throw Damaged(file.Path, "its header does not have the checksum that it names");
+        if (width is not (2 or 4) || vocabulary <= 0 || count < 0)
+            throw Damaged(file.Path, $"it claims {count} tokens of {width} bytes of a vocabulary of {vocabulary}");
         if ((Int128)count * width + HeaderBytes != file.Bytes)
-            throw Damaged(file.Path, $"{count:N0} tokens of {width} bytes take {(Int128)count * width + HeaderBytes:N0} bytes with the header, but the file has {file.Bytes:N0}");
+            throw Damaged(file.Path, $"{count:N0} tokens of {width} bytes take {(Int128)count * width + HeaderBytes:N0} bytes with the header, "
+                + $"but the file has {file.Bytes:N0}");
         return new(file, [], [], width == 2, vocabulary, 0, count);
     }
 
@@ -225,8 +238,11 @@ public sealed class Tokens : IDisposable
         foreach (int token in tokens)
             if ((uint)token >= (uint)vocabulary) Throw(token);
 
-        void Throw(int token) => throw new DataException("ASH0436", $"{source} hold the token {token}, but the vocabulary has {vocabulary:N0}.", "encode the text with the tokenizer of this model.");
+        void Throw(int token) => throw new DataException("ASH0436",
+            $"{source} hold the token {token}, but the vocabulary has {vocabulary:N0}.",
+            "encode the text with the tokenizer of this model.");
     }
 
-    static DataException Damaged(string path, string problem) => new("ASH0434", $"{path} is no whole token file: {problem}.", "write the tokens again from the text.");
+    static DataException Damaged(string path, string problem) =>
+        new("ASH0434", $"{path} is no whole token file: {problem}.", "write the tokens again from the text.");
 }

@@ -2,8 +2,8 @@ namespace Ashlar.Training;
 
 /// <summary>Rows that are windows of one long text: T tokens, and as targets the same moved by one.</summary>
 /// <remarks>
-/// Each epoch cuts the text into windows that do not overlap, beginning at an offset of its own, so that what stands at the edge of a window in one
-/// epoch stands within one in the next. Less than two windows per epoch are left out.
+/// Each epoch cuts the text into windows that do not overlap, beginning at an offset of its own, so that what stands at the edge
+/// of a window in one epoch stands within one in the next. Less than two windows per epoch are left out.
 /// </remarks>
 public sealed class WindowBatches : Batches
 {
@@ -23,7 +23,8 @@ public sealed class WindowBatches : Batches
         tokens.ThrowUnlessEnough(length, "to learn from");
         all = tokens;
         long windows = (tokens.Count - 1) / length;
-        RowsPerEpoch = shuffle && windows > 1 ? windows - 1 : windows;   // one is given up, so that there is room to begin elsewhere
+        // one is given up, so that there is room to begin elsewhere
+        RowsPerEpoch = shuffle && windows > 1 ? windows - 1 : windows;
     }
 
     /// <inheritdoc/>

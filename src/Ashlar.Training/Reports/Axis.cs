@@ -51,13 +51,15 @@ sealed class Axis
             int first = (int)Math.Floor(low), last = (int)Math.Ceiling(high);
             double[] factors = high - low <= about / 3.0 ? [1, 2, 5] : [1];
             int every = Math.Max(1, (int)Math.Ceiling((high - low) / about));
-            return [.. Enumerable.Range(first, last - first + 1).Where(power => power % every == 0).SelectMany(power => factors.Select(factor => factor * Math.Pow(10, power))).Where(IsWithin)];
+            return [.. Enumerable.Range(first, last - first + 1).Where(power => power % every == 0)
+                .SelectMany(power => factors.Select(factor => factor * Math.Pow(10, power))).Where(IsWithin)];
         }
         double from = scale == Scale.Log ? Math.Pow(10, low) : low, to = scale == Scale.Log ? Math.Pow(10, high) : high;
         double rough = (to - from) / about, power10 = Math.Pow(10, Math.Floor(Math.Log10(rough)));
         double step = (rough / power10) switch { <= 1 => 1, <= 2 => 2, <= 5 => 5, _ => 10 } * power10;
         var ticks = new List<double>();
-        for (double multiple = Math.Ceiling(from / step - 1e-9); multiple * step <= to + step * 1e-9 && ticks.Count < 100; multiple++) ticks.Add(multiple * step);
+        for (double multiple = Math.Ceiling(from / step - 1e-9); multiple * step <= to + step * 1e-9 && ticks.Count < 100; multiple++)
+            ticks.Add(multiple * step);
         return ticks;
     }
 

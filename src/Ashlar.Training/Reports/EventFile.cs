@@ -6,12 +6,14 @@ using Ashlar.Formats;
 
 namespace Ashlar.Training;
 
-/// <summary>Numbers of a run for TensorBoard: one event file in a folder, to be looked at with <c>tensorboard --logdir FOLDER</c>.</summary>
+/// <summary>
+/// Numbers of a run for TensorBoard: one event file in a folder, to be looked at with <c>tensorboard --logdir FOLDER</c>.
+/// </summary>
 /// <remarks>
-/// A file of records. Each is the length of an event (uint64), the masked CRC-32C of that length, the event, and the masked CRC-32C of the event; all
-/// little-endian. An event is a protocol buffer: wall time (1, double), step (2, int64), and one of the version of the file (3, string), a summary
-/// (5) and a session log (7). A summary holds values (1) of a tag (1, string) and a number (2, float). Every record is written at once,
-/// so whoever reads beside a run sees whole ones. Not thread-safe.
+/// A file of records. Each is the length of an event (uint64), the masked CRC-32C of that length, the event, and the masked
+/// CRC-32C of the event; all little-endian. An event is a protocol buffer: wall time (1, double), step (2, int64), and one of the
+/// version of the file (3, string), a summary (5) and a session log (7). A summary holds values (1) of a tag (1, string) and a
+/// number (2, float). Every record is written at once, so whoever reads beside a run sees whole ones. Not thread-safe.
 /// </remarks>
 public sealed class EventFile : IDisposable
 {
@@ -21,14 +23,17 @@ public sealed class EventFile : IDisposable
 
     /// <summary>Begins an event file.</summary>
     /// <param name="folder">Made where it does not exist; files of earlier runs in it are kept.</param>
-    /// <param name="resumedAt">Steps that a resumed run had made; what the folder shows beyond them is replaced. Null: a new run.</param>
+    /// <param name="resumedAt">
+    /// Steps that a resumed run had made; what the folder shows beyond them is replaced. Null: a new run.
+    /// </param>
     /// <param name="time">The clock; null: the system's.</param>
     /// <exception cref="IOException">The file cannot be made.</exception>
     public EventFile(string folder, long? resumedAt = null, TimeProvider? time = null)
     {
         this.time = time ?? TimeProvider.System;
         Directory.CreateDirectory(folder);
-        string name = string.Create(CultureInfo.InvariantCulture, $"events.out.tfevents.{this.time.GetUtcNow().ToUnixTimeMilliseconds() / 1000.0:0000000000.000}.{Environment.MachineName}");
+        double seconds = this.time.GetUtcNow().ToUnixTimeMilliseconds() / 1000.0;
+        string name = string.Create(CultureInfo.InvariantCulture, $"events.out.tfevents.{seconds:0000000000.000}.{Environment.MachineName}");
         file = new(System.IO.Path.Combine(folder, name), FileMode.Create, FileAccess.Write, FileShare.Read | FileShare.Delete, bufferSize: 0);
         Write(0, body => body.Text(3, "brain.Event:2"));
         // TensorBoard drops what earlier files say of this step and those after it.
@@ -42,7 +47,8 @@ public sealed class EventFile : IDisposable
     /// <param name="step">Updates made.</param>
     /// <param name="values">Tags and numbers, kept as float32; a slash in a tag makes a group: <c>loss/train</c>.</param>
     /// <exception cref="IOException">The disk is full.</exception>
-    public void Write(long step, params IReadOnlyList<(string Tag, double Value)> values) => Write(step, body => body.Message(5, summary =>
+    public void Write(long step, params IReadOnlyList<(string Tag, double Value)> values) =>
+        Write(step, body => body.Message(5, summary =>
     {
         foreach (var (tag, value) in values)
             summary.Message(1, entry =>

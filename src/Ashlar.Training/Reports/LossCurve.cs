@@ -18,16 +18,27 @@ public sealed record Curve(string Name, IReadOnlyList<(double X, double Y)> Poin
 /// <param name="XScale">How steps are spread.</param>
 /// <param name="XLabel">Below the picture.</param>
 /// <param name="YLabel">Beside it.</param>
-/// <remarks>The picture follows the reader's choice of light or dark. Lines of many points are thinned to what can be seen.</remarks>
+/// <remarks>The picture follows the reader's choice of light or dark. Lines of many points are thinned to what can be
+/// seen.</remarks>
 public sealed record LossCurve(
-    string Title, IReadOnlyList<Curve> Curves, Scale YScale = Scale.Linear, Scale XScale = Scale.Linear, string XLabel = "step", string YLabel = "loss")
+    string Title, IReadOnlyList<Curve> Curves, Scale YScale = Scale.Linear, Scale XScale = Scale.Linear,
+    string XLabel = "step", string YLabel = "loss")
 {
     const int Width = 760, Height = 440, Left = 64, Right = 24, Top = 72, Bottom = 56;
     const int Columns = 600;   // lines are thinned to two points in each
 
     /// <summary>The usual picture of a run: every loss of training, and those of validation.</summary>
-    public static LossCurve Of(string title, IReadOnlyList<(double Step, double Loss)> training, IReadOnlyList<(double Step, double Loss)> validation, Scale scale = Scale.Linear) =>
-        new(title, validation.Count == 0 ? [new("training", training, Smooth: true)] : [new("training", training, Smooth: true), new("validation", validation, Marked: true)], scale);
+    /// <param name="title">Above the picture.</param>
+    /// <param name="training">Losses of steps, in their order.</param>
+    /// <param name="validation">Losses of validations, in their order; where there is none, its line is left out.</param>
+    /// <param name="scale">How losses are spread.</param>
+    public static LossCurve Of(
+        string title, IReadOnlyList<(double Step, double Loss)> training, IReadOnlyList<(double Step, double Loss)> validation,
+        Scale scale = Scale.Linear)
+    {
+        Curve seen = new("training", training, Smooth: true), unseen = new("validation", validation, Marked: true);
+        return new(title, validation.Count == 0 ? [seen] : [seen, unseen], scale);
+    }
 
     /// <summary>The picture, a whole SVG file.</summary>
     public string ToSvg()
@@ -37,7 +48,8 @@ public sealed record LossCurve(
         var y = new Axis(points.Select(point => point.Y), YScale, margin: 0.04);
         var svg = new StringBuilder();
         svg.AppendLine(CultureInfo.InvariantCulture, $"""
-            <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {Width} {Height}" width="{Width}" height="{Height}" role="img" font-family="system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif">
+            <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {Width} {Height}" width="{Width}" height="{Height}" role="img"
+                font-family="system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif">
             <title>{Escape(Title)}</title>
             <style>
             .back {Braces("fill: #ffffff")} .ink {Braces("fill: #1f2328")} .faint {Braces("fill: #59636e")} .grid {Braces("stroke: #e4e8ec")} .axis {Braces("stroke: #8b949e")}
@@ -57,26 +69,39 @@ public sealed record LossCurve(
         foreach (double tick in y.Ticks(8))
         {
             string at = Number(Y(tick));
-            svg.AppendLine(CultureInfo.InvariantCulture, $"""<line class="grid" x1="{Left}" y1="{at}" x2="{Width - Right}" y2="{at}"/><text class="faint" x="{Left - 8}" y="{at}" dy="4" font-size="12" text-anchor="end">{Axis.Text(tick)}</text>""");
+            svg.AppendLine(CultureInfo.InvariantCulture, $"""
+                <line class="grid" x1="{Left}" y1="{at}" x2="{Width - Right}" y2="{at}"/>
+                <text class="faint" x="{Left - 8}" y="{at}" dy="4" font-size="12" text-anchor="end">{Axis.Text(tick)}</text>
+                """);
         }
         foreach (double tick in x.Ticks(8))
         {
             string at = Number(X(tick));
-            svg.AppendLine(CultureInfo.InvariantCulture, $"""<line class="axis" x1="{at}" y1="{Height - Bottom}" x2="{at}" y2="{Height - Bottom + 5}"/><text class="faint" x="{at}" y="{Height - Bottom + 20}" font-size="12" text-anchor="middle">{Axis.Text(tick)}</text>""");
+            svg.AppendLine(CultureInfo.InvariantCulture, $"""
+                <line class="axis" x1="{at}" y1="{Height - Bottom}" x2="{at}" y2="{Height - Bottom + 5}"/>
+                <text class="faint" x="{at}" y="{Height - Bottom + 20}" font-size="12" text-anchor="middle">{Axis.Text(tick)}</text>
+                """);
         }
-        int middle = Top + (Height - Bottom - Top) / 2;
+        int middle = Top + (Height - Bottom - Top) / 2, centre = Left + (Width - Left - Right) / 2;
+        string yLabel = Escape(YLabel) + (YScale == Scale.Log ? " (log)" : "");
         svg.AppendLine(CultureInfo.InvariantCulture, $"""
             <line class="axis" x1="{Left}" y1="{Height - Bottom}" x2="{Width - Right}" y2="{Height - Bottom}"/>
-            <text class="faint" x="{Left + (Width - Left - Right) / 2}" y="{Height - 14}" font-size="13" text-anchor="middle">{Escape(XLabel)}</text>
-            <text class="faint" x="18" y="{middle}" font-size="13" text-anchor="middle" transform="rotate(-90 18 {middle})">{Escape(YLabel)}{(YScale == Scale.Log ? " (log)" : "")}</text>
+            <text class="faint" x="{centre}" y="{Height - 14}" font-size="13" text-anchor="middle">{Escape(XLabel)}</text>
+            <text class="faint" x="18" y="{middle}" font-size="13" text-anchor="middle" transform="rotate(-90 18 {middle})">{yLabel}</text>
             """);
-        if (points.Count == 0) svg.AppendLine(CultureInfo.InvariantCulture, $"""<text class="faint" x="{Width / 2}" y="{middle}" font-size="14" text-anchor="middle">no steps yet</text>""");
+        if (points.Count == 0)
+            svg.AppendLine(CultureInfo.InvariantCulture, $"""
+                <text class="faint" x="{centre}" y="{middle}" font-size="14" text-anchor="middle">no steps yet</text>
+                """);
         double legend = Left;
         foreach (var (i, curve) in Curves.Index())
         {
             int colour = i % 4;
             string label = Label(curve);
-            svg.AppendLine(CultureInfo.InvariantCulture, $"""<line class="c{colour}" x1="{Number(legend)}" y1="52" x2="{Number(legend + 22)}" y2="52" stroke-width="3" stroke-linecap="round"/><text class="ink" x="{Number(legend + 30)}" y="56" font-size="13">{Escape(label)}</text>""");
+            svg.AppendLine(CultureInfo.InvariantCulture, $"""
+                <line class="c{colour}" x1="{Number(legend)}" y1="52" x2="{Number(legend + 22)}" y2="52" stroke-width="3" stroke-linecap="round"/>
+                <text class="ink" x="{Number(legend + 30)}" y="56" font-size="13">{Escape(label)}</text>
+                """);
             legend += 30 + label.Length * 7.2 + 28;
             if (curve.Smooth && curve.Points.Count >= 100)
             {
@@ -101,10 +126,14 @@ public sealed record LossCurve(
             bool isOpen = false;
             foreach (var point in Thin(line))
             {
-                if (Fits(point)) path.Append(CultureInfo.InvariantCulture, $"{(isOpen ? 'L' : 'M')}{Number(X(point.X))} {Number(Y(point.Y))}");
+                char verb = isOpen ? 'L' : 'M';
+                if (Fits(point)) path.Append(CultureInfo.InvariantCulture, $"{verb}{Number(X(point.X))} {Number(Y(point.Y))}");
                 isOpen = Fits(point);
             }
-            if (path.Length > 0) svg.AppendLine(CultureInfo.InvariantCulture, $"""<path class="c{colour}" d="{path}" fill="none" {style}stroke-linejoin="round" stroke-linecap="round"/>""");
+            if (path.Length > 0)
+                svg.AppendLine(CultureInfo.InvariantCulture, $"""
+                    <path class="c{colour}" d="{path}" fill="none" {style}stroke-linejoin="round" stroke-linecap="round"/>
+                    """);
         }
     }
 
@@ -113,12 +142,17 @@ public sealed record LossCurve(
         var finite = curve.Points.Where(point => double.IsFinite(point.Y)).ToList();
         return finite.Count == 0 ? curve.Name
             : curve.Smooth && finite.Count >= 100 ? $"{curve.Name} {Value(Smoothed(finite)[^1].Y)}"
-            : curve.Marked ? $"{curve.Name} {Value(finite[^1].Y)}, best {Value(finite.Min(point => point.Y))}" : $"{curve.Name} {Value(finite[^1].Y)}";
+            : curve.Marked ? $"{curve.Name} {Value(finite[^1].Y)}, best {Value(finite.Min(point => point.Y))}"
+            : $"{curve.Name} {Value(finite[^1].Y)}";
 
-        static string Value(double value) => Math.Abs(value) is >= 1e-3 and < 1e5 ? value.ToString("0.000", CultureInfo.InvariantCulture) : value.ToString("0.00e-00", CultureInfo.InvariantCulture);
+        static string Value(double value) =>
+            value.ToString(Math.Abs(value) is >= 1e-3 and < 1e5 ? "0.000" : "0.00e-00", CultureInfo.InvariantCulture);
     }
 
-    /// <summary>The mean around each point: over a fiftieth of the line, less at its steep beginning, and of the points before it at the end.</summary>
+    /// <summary>
+    /// The mean around each point: over a fiftieth of the line, less at its steep beginning, and of the points before it at the
+    /// end.
+    /// </summary>
     static List<(double X, double Y)> Smoothed(IReadOnlyList<(double X, double Y)> points)
     {
         int half = Math.Max(1, points.Count / 100);
@@ -134,12 +168,15 @@ public sealed record LossCurve(
         for (int i = 0; i < points.Count; i++)
         {
             int reach = Math.Min(i, half), from = i - reach, to = Math.Min(points.Count, i + reach + 1);
-            smooth.Add((points[i].X, double.IsFinite(points[i].Y) ? (sums[to] - sums[from]) / (counts[to] - counts[from]) : double.NaN));
+            double mean = (sums[to] - sums[from]) / (counts[to] - counts[from]);
+            smooth.Add((points[i].X, double.IsFinite(points[i].Y) ? mean : double.NaN));
         }
         return smooth;
     }
 
-    /// <summary>The lowest and the highest point of each column that can be told apart, in order; points that are not finite stay.</summary>
+    /// <summary>
+    /// The lowest and the highest point of each column that can be told apart, in order; points that are not finite stay.
+    /// </summary>
     static IReadOnlyList<(double X, double Y)> Thin(IReadOnlyList<(double X, double Y)> points)
     {
         if (points.Count <= 2 * Columns) return points;
@@ -168,5 +205,7 @@ public sealed record LossCurve(
     static string Braces(string content) => $"{{ {content} }}";
 
     /// <summary>Text within XML, without the characters that XML has no place for.</summary>
-    static string Escape(string text) => SecurityElement.Escape(string.Concat(text.EnumerateRunes().Where(rune => rune.Value is '\t' or '\n' or (>= 0x20 and not (0xfffe or 0xffff))).Select(rune => rune.ToString())));
+    static string Escape(string text) =>
+        SecurityElement.Escape(string.Concat(text.EnumerateRunes()
+            .Where(rune => rune.Value is '\t' or '\n' or (>= 0x20 and not (0xfffe or 0xffff))).Select(rune => rune.ToString())));
 }

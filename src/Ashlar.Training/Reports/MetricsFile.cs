@@ -26,7 +26,9 @@ public sealed class MetricsFile : IDisposable
     /// <exception cref="IOException">The file cannot be made.</exception>
     public static MetricsFile Create(string path) => Open(path, FileMode.Create);
 
-    /// <summary>Goes on with the file of a run that is resumed, without what the run had written beyond the step where it resumes.</summary>
+    /// <summary>
+    /// Goes on with the file of a run that is resumed, without what the run had written beyond the step where it resumes.
+    /// </summary>
     /// <param name="path">Made where it does not exist.</param>
     /// <param name="step">Updates made so far; lines of later steps go, and with them a line that is not whole.</param>
     /// <exception cref="IOException">The file cannot be opened.</exception>
@@ -38,7 +40,8 @@ public sealed class MetricsFile : IDisposable
     }
 
     /// <summary>Every line of a file that is whole; none where there is no file.</summary>
-    public static IReadOnlyList<Metrics> Read(string path) => !File.Exists(path) ? [] : [.. File.ReadLines(path).Select(Parse).OfType<Metrics>()];
+    public static IReadOnlyList<Metrics> Read(string path) =>
+        !File.Exists(path) ? [] : [.. File.ReadLines(path).Select(Parse).OfType<Metrics>()];
 
     /// <summary>Writes a line.</summary>
     /// <param name="step">Updates made.</param>
@@ -54,7 +57,8 @@ public sealed class MetricsFile : IDisposable
             foreach (var (name, value) in values)
             {
                 if (!double.IsFinite(value)) json.WriteNull(name);
-                else if ((float)value is var shorter && shorter == value) json.WriteNumber(name, shorter);   // 0.1, not 0.10000000149011612
+                // 0.1, not 0.10000000149011612
+                else if ((float)value is var shorter && shorter == value) json.WriteNumber(name, shorter);
                 else json.WriteNumber(name, value);
             }
             json.WriteEndObject();
@@ -81,10 +85,13 @@ public sealed class MetricsFile : IDisposable
         {
             using var document = JsonDocument.Parse(line);
             var root = document.RootElement;
-            if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("step", out var step) || step.ValueKind != JsonValueKind.Number || !step.TryGetInt64(out long number)) return null;
+            if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("step", out var step)
+                || step.ValueKind != JsonValueKind.Number || !step.TryGetInt64(out long number))
+                return null;
             var values = new Dictionary<string, double>();
             foreach (var property in root.EnumerateObject())
-                if (property.Name != "step") values[property.Name] = property.Value.ValueKind == JsonValueKind.Number ? property.Value.GetDouble() : double.NaN;
+                if (property.Name != "step")
+                    values[property.Name] = property.Value.ValueKind == JsonValueKind.Number ? property.Value.GetDouble() : double.NaN;
             return new(number, values);
         }
         catch (JsonException)
