@@ -120,16 +120,21 @@ static class QuickstartCommand
         {
             console.Write(new Text("> ", new Style(Color.Green)));
             if (input.ReadLine() is not { } line || line.Trim().Length == 0) return;
-            Show(console, model, line, DateTime.Now);
+            Answer(console, model, line, DateTime.Now);
         }
     }
 
     static void Show(IAnsiConsole console, ScheduleModel model, string phrase, DateTime now)
     {
-        string answer = model.Answer(phrase);
-        var cron = Cron.TryParse(answer, out string? problem);
         console.Write(new Text(phrase));
         console.WriteLine();
+        Answer(console, model, phrase, now);
+    }
+
+    static void Answer(IAnsiConsole console, ScheduleModel model, string phrase, DateTime now)
+    {
+        string answer = model.Answer(phrase);
+        var cron = Cron.TryParse(answer, out string? problem);
         console.Write(new Text($"  {answer,-20}  ", new Style(cron is null ? Color.Red : Color.Green, decoration: Decoration.Bold)));
         console.Write(new Text(cron is null ? $"is no cron expression: {problem}" : cron.Describe()));
         console.WriteLine();

@@ -26,7 +26,7 @@ sealed class TrainingScreen
     public TrainingResult Run(long done, Func<TrainingResult> train)
     {
         if (!console.Profile.Capabilities.Interactive) return train();
-        var columns = (ProgressColumn[])[new ProgressBarColumn { Width = 24 }, new PercentageColumn(), new TaskDescriptionColumn { Alignment = Justify.Left }];
+        var columns = (ProgressColumn[])[new ProgressBarColumn { Width = 12 }, new TaskDescriptionColumn { Alignment = Justify.Left }];
         return console.Progress().AutoClear(true).Columns(columns).Start(progress =>
         {
             bar = progress.AddTask("compiling", maxValue: steps);
@@ -42,7 +42,7 @@ sealed class TrainingScreen
         if (bar is not null)
         {
             bar.Value = report.Step;
-            bar.Description = Markup.Escape(Line(report));
+            bar.Description = Markup.Escape(Short(report));
             return;
         }
         bool isDue = report.Step == 1 || report.Step == steps || report.Step % Math.Max(1, steps / PlainLines) == 0 || silence.Elapsed > longestSilence;
@@ -69,6 +69,15 @@ sealed class TrainingScreen
         if (report.Utilisation is > 0 and { } share) line += string.Create(CultureInfo.InvariantCulture, $"  {100 * share:F0} % of peak");
         if (report.Remaining is { } left && report.Step < steps) line += $"  {Duration(left)} left";
         return line;
+    }
+
+    // Fits beside the bar into 80 columns.
+    string Short(StepReport report)
+    {
+        string line = string.Create(CultureInfo.InvariantCulture, $"{report.Step}/{steps} loss {report.Loss:F4} lr {report.LearningRate:0.0e+0}");
+        if (report.TokensPerSecond > 0) line += string.Create(CultureInfo.InvariantCulture, $" {report.TokensPerSecond / 1000:F1}k tok/s");
+        if (report.Utilisation is > 0 and { } share) line += string.Create(CultureInfo.InvariantCulture, $" {100 * share:F0}%");
+        return report.Remaining is { } left ? $"{line} {Duration(left)}" : line;
     }
 
     /// <summary>A time as people say it: 45 s, 3 min 05 s, 2 h 10 min.</summary>

@@ -65,7 +65,7 @@ public sealed class QuickstartCommandTests(QuickstartModel model) : IClassFixtur
     {
         var (code, output, _) = await Ask("daily at noon\n\nnever read\n", "quickstart", "--ask");
         Assert.Equal(0, code);
-        Assert.Contains("daily at noon\n", output);
+        Assert.Equal(3, output.Split("> ").Length);          // two questions: an answer, and the end
         Assert.DoesNotContain("never read", output);
     }
 

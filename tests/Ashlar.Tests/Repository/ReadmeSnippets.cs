@@ -1,3 +1,6 @@
+using Ashlar.Models;
+using Ashlar.NN;
+
 namespace Ashlar.Tests.Repository;
 
 /// <summary>The README's C#, compiled and run. What lies between "readme" and "end" is in the README word for word.</summary>
@@ -29,5 +32,24 @@ static class ReadmeSnippets
         float first = step(inputs, targets).Item<float>();
         for (int i = 0; i < 20; i++) step(inputs, targets);
         Assert.True(step(inputs, targets).Item<float>() < first / 2);
+    }
+
+    public static void Transformer()
+    {
+        // readme
+        var weights = Weights.Random(seed: 42);
+        var model = new Gpt(weights, new GptConfig { Vocabulary = 65, Layers = 2, Width = 64, Heads = 4, Context = 64 });
+        var optimizer = new AdamW(weights, learningRate: 3e-4);
+        var step = Compiled.Step((Tensor tokens, Tensor targets) =>
+        {
+            Tensor loss = Loss.CrossEntropy(model.Forward(tokens), targets);
+            optimizer.Update(loss.Gradient(weights));
+            return loss;
+        });
+        // end
+        Tensor tokens = Tensor.RandomInt(1, 0, 65, [1, 4]), targets = Tensor.RandomInt(2, 0, 65, [1, 4]);
+        float first = step(tokens, targets).Item<float>();
+        Assert.InRange(first, 4, 4.4);                       // about log(65): every token is as likely
+        Assert.True(step(tokens, targets).Item<float>() < first);
     }
 }

@@ -17,6 +17,7 @@ public class ReadmeTests
         using var selection = new Device(backend == "cpu" ? new CpuBackend() : new ReferenceBackend()).Select();
         ReadmeSnippets.Gradient();
         ReadmeSnippets.TrainingStep();
+        ReadmeSnippets.Transformer();
     }
 
     [Fact]
