@@ -18,7 +18,9 @@ static class GenerateCommand
         var count = new Option<int>("--max-tokens") { Description = "How many tokens at most.", HelpName = "number", DefaultValueFactory = _ => 200 };
         var temperature = new Option<float>("--temperature")
         {
-            Description = "0 takes the likeliest token each time; 1 draws as the model learned; more is wilder.", HelpName = "number", DefaultValueFactory = _ => 0.8f,
+            Description = "0 takes the likeliest token each time; 1 draws as the model learned; more is wilder.",
+            HelpName = "number",
+            DefaultValueFactory = _ => 0.8f,
         };
         var topK = new Option<int>("--top-k") { Description = "Draw among so many of the likeliest tokens; 0: all.", HelpName = "number", DefaultValueFactory = _ => 0 };
         var topP = new Option<float>("--top-p") { Description = "Draw among the likeliest tokens that together have this share of the probability.", HelpName = "share", DefaultValueFactory = _ => 1 };

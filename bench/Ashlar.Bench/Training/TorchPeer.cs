@@ -32,7 +32,8 @@ sealed class TorchPeer : IDisposable
     {
         var start = new ProcessStartInfo(Script ?? throw new InvalidOperationException("PyTorch is not set up; run bench/peers/torch.sh"))
         {
-            RedirectStandardInput = true, RedirectStandardOutput = true,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
             ArgumentList = { "bench/peers/gpt.py", "--serve", "--threads", threads.ToString(CultureInfo.InvariantCulture),
                 "--lr", GptTraining.LearningRate.ToString(CultureInfo.InvariantCulture) },
         };

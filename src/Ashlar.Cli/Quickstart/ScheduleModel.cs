@@ -47,7 +47,14 @@ sealed record ScheduleRecipe
     /// <summary>A run of seconds, for tests: it shows that everything works, not that anything was learned.</summary>
     public static ScheduleRecipe Quick { get; } = new()
     {
-        Steps = 10, BatchSize = 8, Vocabulary = 400, VocabularyExamples = 1000, Layers = 1, Width = 32, Heads = 2, HeldOut = 64,
+        Steps = 10,
+        BatchSize = 8,
+        Vocabulary = 400,
+        VocabularyExamples = 1000,
+        Layers = 1,
+        Width = 32,
+        Heads = 2,
+        HeldOut = 64,
     };
 }
 
