@@ -9,7 +9,7 @@ set -euo pipefail
 kills=${1:-50}
 RANDOM=${2:-1}
 root=$(cd "$(dirname "$0")/../.." && pwd)
-ashlar=("dotnet" "$root/artifacts/bin/Ashlar.Cli/release/ashlar.dll")
+ashlar=("dotnet" "${ASHLAR_DLL:-$root/artifacts/bin/Ashlar.Cli/release/ashlar.dll}")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
+using System.Runtime.InteropServices;
 
 namespace Ashlar.Cli;
 
@@ -16,7 +17,8 @@ static class CommandLine
     /// <param name="args">What the user typed.</param>
     /// <param name="output">Where results go; the console where null.</param>
     /// <param name="error">Where problems go; the console where null.</param>
-    public static async Task<int> Run(IReadOnlyList<Command> verbs, string[] args, TextWriter? output = null, TextWriter? error = null)
+    public static async Task<int> Run(
+        IReadOnlyList<Command> verbs, string[] args, TextWriter? output = null, TextWriter? error = null)
     {
         output ??= Console.Out;
         error ??= Console.Error;
@@ -33,6 +35,11 @@ static class CommandLine
             interrupt.Cancel();
         }
         Console.CancelKeyPress += OnInterrupt;
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>   // what kill and job schedulers send
+        {
+            signal.Cancel = !interrupt.IsCancellationRequested;
+            interrupt.Cancel();
+        });
         try
         {
             var configuration = new InvocationConfiguration

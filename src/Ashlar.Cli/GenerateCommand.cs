@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Diagnostics;
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Ashlar.Models;
 using Ashlar.Training;
@@ -14,18 +15,22 @@ static class GenerateCommand
     public static Command Define(Action prepare)
     {
         var folder = new Argument<string>("model") { Description = "The folder that ashlar train or ashlar quickstart wrote." };
-        var prompt = new Option<string>("--prompt") { Description = "What the text begins with.", HelpName = "text", Required = true };
-        var count = new Option<int>("--max-tokens") { Description = "How many tokens at most.", HelpName = "number", DefaultValueFactory = _ => 200 };
-        var temperature = new Option<float>("--temperature")
+        var prompt = new Option<string>("--prompt")
         {
-            Description = "0 takes the likeliest token each time; 1 draws as the model learned; more is wilder.",
-            HelpName = "number",
-            DefaultValueFactory = _ => 0.8f,
+            Description = "What the text begins with.",
+            HelpName = "text",
+            Required = true,
         };
-        var topK = new Option<int>("--top-k") { Description = "Draw among so many of the likeliest tokens; 0: all.", HelpName = "number", DefaultValueFactory = _ => 0 };
-        var topP = new Option<float>("--top-p") { Description = "Draw among the likeliest tokens that together have this share of the probability.", HelpName = "share", DefaultValueFactory = _ => 1 };
-        var seed = new Option<int>("--seed") { Description = "Equal seeds give equal texts.", HelpName = "number", DefaultValueFactory = _ => 0 };
-        var json = new Option<bool>("--json") { Description = "Print one JSON object with text, tokens and speed instead of the text as it comes." };
+        var count = Number("--max-tokens", "How many tokens at most.", 200);
+        var temperature = Number("--temperature",
+            "0 takes the likeliest token each time; 1 draws as the model learned; more is wilder.", 0.8f);
+        var topK = Number("--top-k", "Draw among so many of the likeliest tokens; 0: all.", 0);
+        var topP = Number("--top-p", "Draw among the likeliest tokens that together have this share of the probability.", 1f);
+        var seed = Number("--seed", "Equal seeds give equal texts.", 0);
+        var json = new Option<bool>("--json")
+        {
+            Description = "Print one JSON object with text, tokens and speed instead of the text as it comes.",
+        };
         Check(count, value => value >= 1, "must be at least 1");
         Check(temperature, value => value is >= 0 and < float.PositiveInfinity, "must be 0 or more");
         Check(topK, value => value >= 0, "must be 0, for all, or more");
@@ -43,8 +48,9 @@ static class GenerateCommand
         };
         verb.Validators.Add(result =>
         {
-            if (Given(result, temperature) && result.GetValue(temperature) == 0 && (Given(result, topK) || Given(result, topP) || Given(result, seed)))
-                result.AddError("--temperature 0 takes the likeliest token, so --top-k, --top-p and --seed have no meaning: leave them or the temperature out.");
+            bool isCold = Given(result, temperature) && result.GetValue(temperature) == 0;
+            if (isCold && (Given(result, topK) || Given(result, topP) || Given(result, seed)))
+                result.AddError("--temperature 0 takes the likeliest token, so leave out --top-k, --top-p and --seed.");
         });
         verb.SetAction((parsed, cancellation) =>
         {
@@ -53,7 +59,8 @@ static class GenerateCommand
             string text = parsed.GetValue(prompt)!;
             int[] tokens = saved.Tokenizer.Encode(text);
             if (tokens.Length == 0)
-                throw new TrainingException("ASH0505", "the prompt is empty, and a model goes on from something.", "give it a word: --prompt \"The\".");
+                throw new TrainingException("ASH0505",
+                    "the prompt is empty, and a model goes on from something.", "give it a word: --prompt \"The\".");
             var options = new SamplingOptions(parsed.GetValue(temperature), parsed.GetValue(topK), parsed.GetValue(topP));
             var made = new Decoding(saved.Model).Generate(tokens, parsed.GetValue(count), options, parsed.GetValue(seed));
             var output = parsed.InvocationConfiguration.Output;
@@ -91,9 +98,13 @@ static class GenerateCommand
         };
     }
 
+    static Option<T> Number<T>(string name, string description, T usual) =>
+        new(name) { Description = description, HelpName = "number", DefaultValueFactory = _ => usual };
+
     static void Check<T>(Option<T> option, Func<T, bool> holds, string rule) => option.Validators.Add(result =>
     {
-        if (!result.Errors.Any() && result.GetValue(option) is { } value && !holds(value)) result.AddError($"{option.Name} {rule}, and {value} is not.");
+        if (!result.Errors.Any() && result.GetValue(option) is { } value && !holds(value))
+            result.AddError(string.Create(CultureInfo.InvariantCulture, $"{option.Name} {rule}, and {value} is not."));
     });
 
     static bool Given(CommandResult result, Option option) => result.GetResult(option) is { Implicit: false };

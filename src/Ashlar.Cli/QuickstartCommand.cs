@@ -5,10 +5,11 @@ using System.Text.Json.Nodes;
 using Ashlar.Cli.Quickstart;
 using Ashlar.Training;
 using Spectre.Console;
+using static System.FormattableString;
 
 namespace Ashlar.Cli;
 
-/// <summary><c>ashlar quickstart</c>: trains a small transformer from scratch and lets it answer, all within a few minutes.</summary>
+/// <summary><c>ashlar quickstart</c>: trains a small transformer from scratch and lets it answer, within a few minutes.</summary>
 static class QuickstartCommand
 {
     const string DefaultFolder = "schedules";
@@ -25,15 +26,32 @@ static class QuickstartCommand
 
     /// <param name="input">Where questions are read from.</param>
     /// <param name="isTyping">True where a person types them.</param>
-    /// <param name="prepare">Registers the device, and measures the peak of the machine in operations per second; null where it is not known.</param>
+    /// <param name="prepare">Registers the device, and gives the machine's peak in operations per second; null: unknown.</param>
     public static Command Define(TextReader input, bool isTyping, Func<double?> prepare)
     {
-        var phrases = new Argument<string[]>("phrase") { Description = "Schedules in English to be answered.", Arity = ArgumentArity.ZeroOrMore };
-        var quick = new Option<bool>("--quick") { Description = "A run of seconds that learns next to nothing: to see that everything works." };
-        var folder = new Option<string>("--out") { Description = "Where the model is saved.", HelpName = "folder", DefaultValueFactory = _ => DefaultFolder };
+        var phrases = new Argument<string[]>("phrase")
+        {
+            Description = "Schedules in English to be answered.",
+            Arity = ArgumentArity.ZeroOrMore,
+        };
+        var quick = new Option<bool>("--quick")
+        {
+            Description = "A run of seconds that learns next to nothing: to see that everything works.",
+        };
+        var folder = new Option<string>("--out")
+        {
+            Description = "Where the model is saved.",
+            HelpName = "folder",
+            DefaultValueFactory = _ => DefaultFolder,
+        };
         var ask = new Option<bool>("--ask") { Description = "Do not train: ask the model that was saved." };
-        var seed = new Option<long>("--seed") { Description = "Which random numbers the weights and the data come from.", HelpName = "number", DefaultValueFactory = _ => 1 };
-        var verb = new Verb("quickstart", "Train a transformer from scratch that turns English into cron expressions, then ask it.")
+        var seed = new Option<long>("--seed")
+        {
+            Description = "Which random numbers weights and data come from.",
+            HelpName = "number",
+            DefaultValueFactory = _ => 1,
+        };
+        var verb = new Verb("quickstart", "Train a transformer from scratch that turns English into cron, then ask it.")
         {
             Arguments = { phrases },
             Options = { quick, folder, ask, seed },
@@ -47,13 +65,17 @@ static class QuickstartCommand
         };
         phrases.Validators.Add(result =>
         {
-            foreach (var token in result.Tokens.Where(token => token.Value.StartsWith('-'))) result.AddError($"'{token.Value}' is no option, and no schedule either.");
+            foreach (var token in result.Tokens.Where(token => token.Value.StartsWith('-')))
+                result.AddError($"'{token.Value}' is no option, and no schedule either.");
         });
         verb.Validators.Add(result =>
         {
-            if (result.GetValue(ask) && result.GetValue(quick)) result.AddError("--ask trains nothing, so it cannot be --quick: leave one of them out.");
-            if (result.GetValue(ask) && result.GetResult(seed) is { Implicit: false }) result.AddError("--ask trains nothing, so --seed has no meaning: leave one of them out.");
-            if (File.Exists(result.GetValue(folder))) result.AddError($"--out needs a folder, and '{result.GetValue(folder)}' is a file.");
+            if (result.GetValue(ask) && result.GetValue(quick))
+                result.AddError("--ask trains nothing, so it cannot be --quick: leave one of them out.");
+            if (result.GetValue(ask) && result.GetResult(seed) is { Implicit: false })
+                result.AddError("--ask trains nothing, so --seed has no meaning: leave one of them out.");
+            if (File.Exists(result.GetValue(folder)))
+                result.AddError($"--out needs a folder, and '{result.GetValue(folder)}' is a file.");
         });
         verb.SetAction((parsed, cancellation) =>
         {
@@ -65,7 +87,8 @@ static class QuickstartCommand
             if (parsed.GetValue(ask)) model = Load(path);
             else
             {
-                model = Train(console, parsed.GetValue(quick) ? ScheduleRecipe.Quick : new(), parsed.GetValue(seed), peak, path, cancellation);
+                var recipe = parsed.GetValue(quick) ? ScheduleRecipe.Quick : new();
+                model = Train(console, recipe, parsed.GetValue(seed), peak, path, cancellation);
                 if (model is null) return System.Threading.Tasks.Task.FromResult(1);
             }
             var now = DateTime.Now;
@@ -79,28 +102,41 @@ static class QuickstartCommand
         return verb;
     }
 
-    static ScheduleModel? Train(IAnsiConsole console, ScheduleRecipe recipe, long seed, double? peak, string folder, CancellationToken cancellation)
+    static ScheduleModel? Train(
+        IAnsiConsole console, ScheduleRecipe recipe, long seed, double? peak, string folder, CancellationToken cancellation)
     {
         var watch = Stopwatch.StartNew();
         var codec = ScheduleCodec.Learn(seed, recipe.Vocabulary, recipe.VocabularyExamples);
         var model = ScheduleModel.Make(recipe, codec, seed);
         var screen = new TrainingScreen(console, recipe.Steps);
-        screen.Say(string.Create(CultureInfo.InvariantCulture,
-            $"A transformer of {model.Weights.ParameterCount:N0} parameters learns to turn English into cron, from random weights: {recipe.Steps:N0} steps of {recipe.BatchSize} examples."));
+        string size = model.Weights.ParameterCount.ToString("N0", CultureInfo.InvariantCulture);
+        string length = Invariant($"{recipe.Steps:N0} steps of {recipe.BatchSize} examples");
+        screen.Say($"A transformer of {size} parameters learns to turn English into cron, from random weights: {length}.");
         var trainer = model.Trainer(recipe, peak);
         trainer.Stepped += screen.Show;
-        var result = screen.Run(0, () => trainer.Train(new ScheduleBatches(codec, seed, recipe.BatchSize, recipe.RowTokens), cancellation: cancellation));
+        var batches = new ScheduleBatches(codec, seed, recipe.BatchSize, recipe.RowTokens);
+        var result = screen.Run(0, () => trainer.Train(batches, cancellation: cancellation));
         if (!result.IsComplete)
         {
-            screen.Say("Cancelled before it had learned enough; nothing is saved. Run it again, or with --quick for a run of seconds.");
+            screen.Say("Cancelled before it had learned enough; nothing is saved. --quick is a run of seconds.");
             return null;
         }
-        double phrasings = model.ExactMatch(Portion.Phrasing, recipe.HeldOut, seed), combinations = model.ExactMatch(Portion.Combination, recipe.HeldOut, seed);
-        screen.Say(string.Create(CultureInfo.InvariantCulture,
-            $"Held-out phrasings, never seen in training: {100 * phrasings:F1} % of {recipe.HeldOut:N0} answered exactly; held-out combinations: {100 * combinations:F1} %."));
-        var about = new JsonObject { ["task"] = Task, ["seed"] = seed, ["steps"] = recipe.Steps, ["exact_match"] = phrasings, ["exact_match_combinations"] = combinations };
+        double phrasings = model.ExactMatch(Portion.Phrasing, recipe.HeldOut, seed);
+        double combinations = model.ExactMatch(Portion.Combination, recipe.HeldOut, seed);
+        screen.Say(Invariant(
+            $"Held-out phrasings, never seen in training: {100 * phrasings:F1} % of {recipe.HeldOut:N0} answered exactly; ")
+            + Invariant($"held-out combinations: {100 * combinations:F1} %."));
+        var about = new JsonObject
+        {
+            ["task"] = Task,
+            ["seed"] = seed,
+            ["steps"] = recipe.Steps,
+            ["exact_match"] = phrasings,
+            ["exact_match_combinations"] = combinations,
+        };
         new GptFolder(model.Model, model.Weights, codec.Tokenizer, about).Save(folder);
-        screen.Say($"Saved in {folder} after {TrainingScreen.Duration(watch.Elapsed)}. Ask it again with: ashlar quickstart --ask{(folder == DefaultFolder ? "" : $" --out {folder}")}");
+        string again = $"ashlar quickstart --ask{(folder == DefaultFolder ? "" : $" --out {folder}")}";
+        screen.Say($"Saved in {folder} after {TrainingScreen.Duration(watch.Elapsed)}. Ask it again with: {again}");
         console.WriteLine();
         return model;
     }
@@ -109,7 +145,9 @@ static class QuickstartCommand
     {
         var saved = GptFolder.Load(folder);
         if ((string?)saved.About["task"] != Task)
-            throw new TrainingException("ASH0503", $"the model in {folder} was not trained by ashlar quickstart.", $"let it go on from a text: ashlar generate {folder} --prompt TEXT.");
+            throw new TrainingException("ASH0503",
+                $"the model in {folder} was not trained by ashlar quickstart.",
+                $"let it go on from a text: ashlar generate {folder} --prompt TEXT.");
         return new(saved.Model, saved.Weights, new(saved.Tokenizer));
     }
 
@@ -135,11 +173,13 @@ static class QuickstartCommand
     {
         string answer = model.Answer(phrase);
         var cron = Cron.TryParse(answer, out string? problem);
-        console.Write(new Text($"  {answer,-20}  ", new Style(cron is null ? Color.Red : Color.Green, decoration: Decoration.Bold)));
+        var style = new Style(cron is null ? Color.Red : Color.Green, decoration: Decoration.Bold);
+        console.Write(new Text($"  {answer,-20}  ", style));
         console.Write(new Text(cron is null ? $"is no cron expression: {problem}" : cron.Describe()));
         console.WriteLine();
         if (cron is null) return;
-        string[] next = [.. cron.After(now).Take(3).Select(time => time.ToString("ddd yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture))];
+        string[] next =
+            [.. cron.After(now).Take(3).Select(time => time.ToString("ddd yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture))];
         console.Write(new Text(next.Length == 0 ? "  never" : $"  next: {string.Join(", ", next)}", new Style(Color.Grey)));
         console.WriteLine();
     }

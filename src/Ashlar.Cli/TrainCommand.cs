@@ -14,44 +14,71 @@ static class TrainCommand
         static readonly TrainSettings usual = new() { Text = "" };
 
         public Option<string> Text { get; } = new("--text") { Description = "A text file, UTF-8.", HelpName = "file" };
-        public Option<string> Out { get; } = new("--out") { Description = "The folder of the model, its checkpoints and reports.", HelpName = "folder", Required = true };
-        public Option<bool> Resume { get; } = new("--resume") { Description = "Go on with the training in --out from its last checkpoint." };
+        public Option<string> Out { get; } = new("--out")
+        {
+            Description = "The folder of the model, its checkpoints and reports.",
+            HelpName = "folder",
+            Required = true,
+        };
+        public Option<bool> Resume { get; } = new("--resume")
+        {
+            Description = "Go on with the training in --out from its last checkpoint.",
+        };
         public Option<TokenizerKind> Tokenizer { get; } = Choice("--tokenizer", "What a token is.", usual.Tokenizer);
         public Option<int> Vocabulary { get; } = Number("--vocab", "Tokens that --tokenizer bpe learns.", 2048);
         public Option<int> Layers { get; } = Number("--layers", "Blocks, one after the other.", usual.Layers);
-        public Option<int> Width { get; } = Number("--width", "Numbers per token between blocks; a multiple of the heads.", usual.Width);
+        public Option<int> Width { get; } = Number("--width",
+            "Numbers per token between blocks; a multiple of the heads.", usual.Width);
         public Option<int> Heads { get; } = Number("--heads", "Attention heads of a block.", usual.Heads);
-        public Option<int> Context { get; } = Number("--context", "Tokens that one can look back on, itself included.", usual.Context);
-        public Option<bool> Modern { get; } = new("--modern") { Description = "Rotary positions, RMS norms, SwiGLU, normalised queries and keys in place of GPT-2's." };
-        public Option<double> Dropout { get; } = Number("--dropout", "The share of activations that is dropped in training.", usual.Dropout);
+        public Option<int> Context { get; } = Number("--context",
+            "Tokens that one can look back on, itself included.", usual.Context);
+        public Option<bool> Modern { get; } = new("--modern")
+        {
+            Description = "Rotary positions, RMS norms, SwiGLU, normalised queries and keys in place of GPT-2's.",
+        };
+        public Option<double> Dropout { get; } = Number("--dropout",
+            "The share of activations that is dropped in training.", usual.Dropout);
         public Option<int> Batch { get; } = Number("--batch", "Rows of a batch, each a context long.", usual.Batch);
-        public Option<int> Accumulate { get; } = Number("--accumulate", "Batches that are averaged for one update.", usual.Accumulate);
+        public Option<int> Accumulate { get; } = Number("--accumulate",
+            "Batches that are averaged for one update.", usual.Accumulate);
         public Option<long> Steps { get; } = Number("--steps", "Updates.", usual.Steps);
         public Option<OptimizerKind> Optimizer { get; } = Choice("--optimizer", "What moves the weights.", usual.Optimizer);
-        public Option<double> LearningRate { get; } = Number("--lr", "The greatest learning rate; with muon that of matrices, others have a tenth.", usual.LearningRate);
-        public Option<ScheduleKind> Schedule { get; } = Choice("--schedule", "How the learning rate falls: to a tenth, at the end to 0, not at all.", usual.Schedule);
+        public Option<double> LearningRate { get; } = Number("--lr",
+            "The greatest learning rate; with muon that of matrices, others have a tenth.", usual.LearningRate);
+        public Option<ScheduleKind> Schedule { get; } = Choice("--schedule",
+            "How the learning rate falls: to a tenth, at the end to 0, not at all.", usual.Schedule);
         public Option<long> Warmup { get; } = Number("--warmup", "Steps in which the learning rate rises.", usual.Warmup);
         public Option<double> Decay { get; } = Number("--decay", "Weight decay.", usual.Decay);
-        public Option<double> Clip { get; } = Number("--clip", "The greatest norm of the gradients; more is scaled down.", usual.Clip);
-        public Option<double> Validation { get; } = Number("--validation", "The share at the end of the text that is kept to validate on.", usual.Validation);
+        public Option<double> Clip { get; } = Number("--clip",
+            "The greatest norm of the gradients; more is scaled down.", usual.Clip);
+        public Option<double> Validation { get; } = Number("--validation",
+            "The share at the end of the text that is kept to validate on.", usual.Validation);
         public Option<long> EvaluateEvery { get; } = Number("--eval-every", "Steps between validations.", usual.EvaluateEvery);
         public Option<long> SaveEvery { get; } = Number("--save-every", "Steps between checkpoints.", usual.SaveEvery);
-        public Option<long> Seed { get; } = Number("--seed", "Which random numbers: weights, order of the data, dropout.", usual.Seed);
-        public Option<string> Type { get; } = new("--dtype") { Description = "The type of weights: f32.", HelpName = "type", DefaultValueFactory = _ => "f32" };
+        public Option<long> Seed { get; } = Number("--seed",
+            "Which random numbers: weights, order of the data, dropout.", usual.Seed);
+        public Option<string> Type { get; } = new("--dtype")
+        {
+            Description = "The type of weights: f32.",
+            HelpName = "type",
+            DefaultValueFactory = _ => "f32",
+        };
 
         /// <summary>What may change when a training is resumed; the rest is that of its beginning.</summary>
         public Option[] OnResume => [Out, Resume, Text, Steps, EvaluateEvery, SaveEvery];
 
         public Option[] All =>
         [
-            Text, Out, Resume, Tokenizer, Vocabulary, Layers, Width, Heads, Context, Modern, Dropout, Batch, Accumulate, Steps, Optimizer, LearningRate, Schedule,
-            Warmup, Decay, Clip, Validation, EvaluateEvery, SaveEvery, Seed, Type,
+            Text, Out, Resume, Tokenizer, Vocabulary, Layers, Width, Heads, Context, Modern, Dropout, Batch, Accumulate, Steps,
+            Optimizer, LearningRate, Schedule, Warmup, Decay, Clip, Validation, EvaluateEvery, SaveEvery, Seed, Type,
         ];
 
         public void Check()
         {
-            foreach (var option in (Option<int>[])[Layers, Width, Heads, Context, Batch, Accumulate]) Require(option, value => value >= 1, "must be at least 1");
-            foreach (var option in (Option<long>[])[Steps, EvaluateEvery, SaveEvery]) Require(option, value => value >= 1, "must be at least 1");
+            foreach (var option in (Option<int>[])[Layers, Width, Heads, Context, Batch, Accumulate])
+                Require(option, value => value >= 1, "must be at least 1");
+            foreach (var option in (Option<long>[])[Steps, EvaluateEvery, SaveEvery])
+                Require(option, value => value >= 1, "must be at least 1");
             Require(Vocabulary, value => value >= 256, "must be at least 256, one for each byte");
             Require(Dropout, value => value is >= 0 and < 1, "must be from 0 to below 1");
             Require(LearningRate, value => value is > 0 and < double.PositiveInfinity, "must be above 0");
@@ -84,7 +111,8 @@ static class TrainCommand
             Optimizer = parsed.GetValue(Optimizer),
             LearningRate = parsed.GetValue(LearningRate),
             Schedule = parsed.GetValue(Schedule),
-            Warmup = Given(parsed.CommandResult, Warmup) ? parsed.GetValue(Warmup) : Math.Min(usual.Warmup, parsed.GetValue(Steps) / 10),
+            Warmup = Given(parsed.CommandResult, Warmup) ? parsed.GetValue(Warmup)
+                : Math.Min(usual.Warmup, parsed.GetValue(Steps) / 10),
             Decay = parsed.GetValue(Decay),
             Clip = parsed.GetValue(Clip),
             Validation = parsed.GetValue(Validation),
@@ -103,7 +131,8 @@ static class TrainCommand
             SaveEvery = Given(parsed.CommandResult, SaveEvery) ? parsed.GetValue(SaveEvery) : before.SaveEvery,
         };
 
-        static Option<T> Number<T>(string name, string description, T usual) => new(name) { Description = description, HelpName = "number", DefaultValueFactory = _ => usual };
+        static Option<T> Number<T>(string name, string description, T usual) =>
+            new(name) { Description = description, HelpName = "number", DefaultValueFactory = _ => usual };
 
         static Option<T> Choice<T>(string name, string description, T usual) where T : struct, Enum
         {
@@ -115,8 +144,10 @@ static class TrainCommand
                 DefaultValueFactory = _ => usual,
                 CustomParser = result =>
                 {
-                    if (Enum.TryParse<T>(result.Tokens[0].Value, ignoreCase: true, out var value) && names.Contains(result.Tokens[0].Value.ToLowerInvariant())) return value;
-                    result.AddError($"{name} takes {string.Join(", ", names[..^1])} or {names[^1]}, and '{result.Tokens[0].Value}' is none of them.");
+                    string given = result.Tokens[0].Value;
+                    if (names.Contains(given.ToLowerInvariant())) return Enum.Parse<T>(given, ignoreCase: true);
+                    string all = $"{string.Join(", ", names[..^1])} or {names[^1]}";
+                    result.AddError($"{name} takes {all}, and '{given}' is none of them.");
                     return usual;
                 },
             };
@@ -130,7 +161,7 @@ static class TrainCommand
         });
     }
 
-    /// <param name="prepare">Registers the device, and measures the peak of the machine in operations per second; null where it is not known.</param>
+    /// <param name="prepare">Registers the device, and gives the machine's peak in operations per second; null: unknown.</param>
     public static Command Define(Func<double?> prepare)
     {
         var options = new Options();
@@ -139,9 +170,9 @@ static class TrainCommand
         {
             Examples =
             [
-                ("ashlar train --text shakespeare.txt --out shakespeare", "the character model of nanoGPT: 10 million parameters"),
+                ("ashlar train --text a.txt --out a", "the character model of nanoGPT: 10 million parameters"),
                 ("ashlar train --text a.txt --out a --layers 4 --width 128 --heads 4 --context 64", "a small one, in minutes"),
-                ("ashlar train --text a.txt --out a --tokenizer bpe --vocab 4096 --modern --optimizer muon --lr 0.02", "words, and what models of today have"),
+                ("ashlar train --text a.txt --out a --tokenizer bpe --modern --optimizer muon --lr 0.02", "today's means"),
                 ("ashlar train --resume --out a", "go on where Ctrl+C, or a power cut, stopped it"),
                 ("ashlar train --resume --out a --steps 10000", "train longer than was meant"),
                 ("tensorboard --logdir a", "look at it while it trains; loss.svg is a picture of its losses"),
@@ -155,7 +186,9 @@ static class TrainCommand
             bool resumes = parsed.GetValue(options.Resume);
             var settings = resumes ? options.Change(TrainSettings.Load(folder), parsed) : options.Read(parsed);
             if (!resumes && TrainSettings.Exist(folder))
-                throw new TrainingException("ASH0506", $"{folder} holds a training already.", $"go on with it: ashlar train --resume --out {folder}; or name another folder.");
+                throw new TrainingException("ASH0506",
+                    $"{folder} holds a training already.",
+                    $"go on with it: ashlar train --resume --out {folder}; or name another folder.");
             double? peak = prepare();
             using var run = new TrainRun(settings, folder, resumes, peak, Screen.On(parsed.InvocationConfiguration.Output));
             return Task.FromResult(run.Run(cancellation) ? 0 : 1);
@@ -166,14 +199,17 @@ static class TrainCommand
     static void CheckTogether(CommandResult result, Options options)
     {
         if (result.Errors.Any()) return;
-        T Value<T>(Option<T> option) => Given(result, option) ? result.GetValue(option)! : (T)option.GetDefaultValue()!;   // defaults come after this
+        // Defaults are put in after validation.
+        T Value<T>(Option<T> option) => Given(result, option) ? result.GetValue(option)! : (T)option.GetDefaultValue()!;
         if (result.GetValue(options.Resume))
         {
             foreach (var option in options.All.Except(options.OnResume).Where(option => Given(result, option)))
-                result.AddError($"--resume goes on as the training began, so {option.Name} cannot be given; only --steps, --eval-every and --save-every may change.");
+                result.AddError($"--resume goes on as the training began, so {option.Name} cannot be given; "
+                    + "only --steps, --eval-every and --save-every may change.");
             return;
         }
-        if (!Given(result, options.Text)) result.AddError("--text is missing: name the text file to learn from, or --resume a training.");
+        if (!Given(result, options.Text))
+            result.AddError("--text is missing: name the text file to learn from, or --resume a training.");
         if (Given(result, options.Vocabulary) && Value(options.Tokenizer) != TokenizerKind.Bpe)
             result.AddError("--vocab is for --tokenizer bpe: characters and bytes are as many as they are.");
         if (Value(options.Width) % Value(options.Heads) != 0)
@@ -182,7 +218,8 @@ static class TrainCommand
             result.AddError("--modern turns pairs of numbers, so --width divided by --heads must be even.");
         if (Given(result, options.Warmup) && Value(options.Warmup) > Value(options.Steps))
             result.AddError($"--warmup {Value(options.Warmup)} is longer than the training of --steps {Value(options.Steps)}.");
-        if (File.Exists(result.GetValue(options.Out))) result.AddError($"--out needs a folder, and '{result.GetValue(options.Out)}' is a file.");
+        if (File.Exists(result.GetValue(options.Out)))
+            result.AddError($"--out needs a folder, and '{result.GetValue(options.Out)}' is a file.");
         if (Given(result, options.EvaluateEvery) && Value(options.Validation) == 0)
             result.AddError("--eval-every needs something to validate on, and --validation is 0.");
     }

@@ -7,17 +7,20 @@ using Ashlar.NN;
 using Ashlar.Tokenizers;
 using Ashlar.Training;
 using Spectre.Console;
+using static System.FormattableString;
 
 namespace Ashlar.Cli;
 
 /// <summary>One run of <c>ashlar train</c>: data, model, trainer, and what is written into the folder.</summary>
 /// <remarks>
-/// The folder holds <c>training.json</c>, <c>config.json</c>, <c>tokenizer.json</c>, <c>model.safetensors</c> of the last checkpoint, the folder
-/// <c>checkpoints</c>, and the reports: <c>metrics.jsonl</c>, <c>loss.svg</c>, <c>samples.txt</c> and TensorBoard's event files.
+/// The folder holds <c>training.json</c>, <c>config.json</c>, <c>tokenizer.json</c>, <c>model.safetensors</c> of the last
+/// checkpoint, the folder <c>checkpoints</c>, and the reports: <c>metrics.jsonl</c>, <c>loss.svg</c>, <c>samples.txt</c> and
+/// TensorBoard's event files.
 /// </remarks>
 sealed class TrainRun : IDisposable
 {
     const int MostValidationBatches = 50;
+    const long MostInMemoryBytes = 1L << 28;      // of text; the tokens of longer ones lie in a file
     const int SampleTokens = 200, ShownOfSample = 100;
 
     readonly TrainSettings settings;
@@ -44,13 +47,16 @@ sealed class TrainRun : IDisposable
     /// <param name="resumes">Goes on from the last checkpoint in the folder.</param>
     /// <param name="peak">Of the machine, in operations per second; null: unknown.</param>
     /// <param name="console">Where progress is shown.</param>
-    public TrainRun(TrainSettings settings, string folder, bool resumes, double? peak, IAnsiConsole console)
+    /// <param name="mostInMemoryBytes">The tokens of longer texts are written to a file, which is mapped into memory.</param>
+    public TrainRun(
+        TrainSettings settings, string folder, bool resumes, double? peak, IAnsiConsole console,
+        long mostInMemoryBytes = MostInMemoryBytes)
     {
         (this.settings, this.folder, this.resumes) = (settings, folder, resumes);
         screen = new(console, settings.Steps);
         text = TextFile.Open(settings.Text);
         tokenizer = resumes ? Tokenizer.Load(Path.Combine(folder, "tokenizer.json")) : MakeTokenizer();
-        tokens = Tokens.Of(text, tokenizer);
+        tokens = text.Bytes <= mostInMemoryBytes ? Tokens.Of(text, tokenizer) : TokensInFile();
         var (seen, kept) = settings.Validation > 0 ? tokens.Split(settings.Validation, settings.Context) : (tokens, null);
         training = new(seen, settings.Batch, settings.Context, settings.Seed);
         validation = kept is null ? null : new(kept, settings.Batch, settings.Context, settings.Seed, shuffle: false);
@@ -58,11 +64,12 @@ sealed class TrainRun : IDisposable
         weights = Weights.Random(settings.Seed);
         model = new(weights, settings.Config(tokenizer.VocabularySize));
         optimizer = settings.MakeOptimizer(weights);
-        trainer = new(weights, optimizer, (x, y, key) => Loss.CrossEntropy(model.Forward(x, key), y, ignore: IBatches.Ignored), new()
+        Tensor LossOf(Tensor x, Tensor y, Tensor? key) => Loss.CrossEntropy(model.Forward(x, key), y, ignore: IBatches.Ignored);
+        trainer = new(weights, optimizer, LossOf, new()
         {
             Steps = settings.Steps,
             EvaluateEvery = settings.EvaluateEvery,
-            EvaluationBatches = validation is null ? 1 : (int)Math.Clamp(validation.RowsPerEpoch / settings.Batch, 1, MostValidationBatches),
+            EvaluationBatches = (int)Math.Clamp((validation?.RowsPerEpoch ?? 1) / settings.Batch, 1, MostValidationBatches),
             SaveEvery = settings.SaveEvery,
             ClipNorm = settings.Clip,
             Accumulate = settings.Accumulate,
@@ -85,6 +92,8 @@ sealed class TrainRun : IDisposable
         trainer.Saving += Save;
     }
 
+    string Again => $"ashlar train --resume --out {folder}";
+
     static JsonObject About => new() { ["task"] = "text" };
 
     const string Heading = "--- step ";
@@ -97,24 +106,28 @@ sealed class TrainRun : IDisposable
     /// <returns>False where it was cancelled.</returns>
     public bool Run(CancellationToken cancellation)
     {
-        screen.Say(string.Create(CultureInfo.InvariantCulture,
-            $"{weights.ParameterCount:N0} parameters, {tokens.Count:N0} tokens of {tokenizer.VocabularySize:N0} kinds ({tokenizer.Kind}), {training.Epochs(settings.Steps * settings.Accumulate):0.#} times through the text in {settings.Steps:N0} steps."));
+        double epochs = training.Epochs(settings.Steps * settings.Accumulate);
+        screen.Say(Invariant($"{weights.ParameterCount:N0} parameters, {tokens.Count:N0} tokens, {tokenizer.VocabularySize:N0} of them ")
+            + Invariant($"different ({tokenizer.Kind}), {epochs:0.#} times through the text in {settings.Steps:N0} steps."));
         if (resumes && begin == 0) screen.Say("There is no checkpoint yet: it begins anew.");
-        if (begin > 0) screen.Say(string.Create(CultureInfo.InvariantCulture, $"Resumed after step {begin:N0}."));
+        if (begin > 0) screen.Say(Invariant($"Resumed after step {begin:N0}."));
         if (begin >= settings.Steps)
         {
-            screen.Say($"All {settings.Steps} steps are made. To train longer: ashlar train --resume --out {folder} --steps {2 * settings.Steps}");
+            screen.Say($"All {settings.Steps} steps are made. To train longer: {Again} --steps {2 * settings.Steps}");
             return true;
         }
         var result = screen.Run(begin, () => trainer.Train(training, validation, cancellation));
         WriteCurve();
         if (!result.IsComplete)
         {
-            screen.Say(string.Create(CultureInfo.InvariantCulture, $"Stopped after step {result.Step:N0}, and saved. Go on with: ashlar train --resume --out {folder}"));
+            string step = result.Step.ToString("N0", CultureInfo.InvariantCulture);
+            screen.Say($"Stopped after step {step}, and saved. Go on with: {Again}");
             return false;
         }
-        string loss = result.Evaluation is { } last ? string.Create(CultureInfo.InvariantCulture, $" Validation loss {last.Loss:F4}.") : "";
-        screen.Say($"Done in {TrainingScreen.Duration(result.Elapsed)}.{loss} Saved in {folder}; let it write: ashlar generate {folder} --prompt TEXT");
+        string loss = result.Evaluation is not { } last ? ""
+            : Invariant($" Validation loss {last.Loss:F4}.");
+        screen.Say($"Done in {TrainingScreen.Duration(result.Elapsed)}.{loss} Saved in {folder}.");
+        screen.Say($"Let it write: ashlar generate {folder} --prompt TEXT");
         return true;
     }
 
@@ -134,6 +147,13 @@ sealed class TrainRun : IDisposable
         _ => BpeTokenizer.Train(text.Pieces(), settings.Vocabulary!.Value),
     };
 
+    Tokens TokensInFile()
+    {
+        string path = Path.Combine(folder, "text.tokens");
+        if (!resumes || !File.Exists(path)) Tokens.Write(path, text.Encode(tokenizer), tokenizer.VocabularySize);
+        return Tokens.Open(path);
+    }
+
     long Restore()
     {
         using var checkpoint = checkpoints.Latest(problem => screen.Say($"A checkpoint is left out: {problem}"));
@@ -146,17 +166,22 @@ sealed class TrainRun : IDisposable
 
     void Save(long step)
     {
-        var facts = new JsonObject { ["data"] = JsonSerializer.SerializeToNode(training.State), ["best_loss"] = trainer.BestLoss };
+        var data = JsonSerializer.SerializeToNode(training.State);
+        var facts = new JsonObject { ["data"] = data, ["best_loss"] = trainer.BestLoss };
         checkpoints.Save(step, weights.States, optimizer.States, facts);
-        Safetensors.Write(Path.Combine(folder, "model.safetensors"), weights.States.Select(state => StateArrays.Array(state.Name, state)), GptFolder.Metadata);
+        GptFolder.WriteWeights(folder, weights);
         WriteCurve();
     }
 
     void Write(StepReport report)
     {
-        metrics.Write(report.Step, ("loss", report.Loss), ("gradient_norm", report.GradientNorm), ("learning_rate", report.LearningRate), ("tokens_per_second", report.TokensPerSecond));
-        events.Write(report.Step, ("loss/training", report.Loss), ("gradient_norm", report.GradientNorm), ("learning_rate", report.LearningRate),
-            ("tokens_per_second", report.TokensPerSecond), ("utilisation", report.Utilisation ?? 0));
+        var numbers = ((string, double)[])
+        [
+            ("gradient_norm", report.GradientNorm), ("learning_rate", report.LearningRate),
+            ("tokens_per_second", report.TokensPerSecond),
+        ];
+        metrics.Write(report.Step, [("loss", report.Loss), .. numbers]);
+        events.Write(report.Step, [("loss/training", report.Loss), .. numbers, ("utilisation", report.Utilisation ?? 0)]);
     }
 
     void Write(EvaluationReport report)
@@ -164,7 +189,8 @@ sealed class TrainRun : IDisposable
         metrics.Write(report.Step, ("validation_loss", report.Loss));
         events.Write(report.Step, ("loss/validation", report.Loss));
         string sample = Sample((int)report.Step);
-        File.AppendAllText(SamplesPath, string.Create(CultureInfo.InvariantCulture, $"{Heading}{report.Step}, validation loss {report.Loss:F4}\n{sample}\n\n"));
+        string heading = Invariant($"{Heading}{report.Step}, validation loss {report.Loss:F4}");
+        File.AppendAllText(SamplesPath, $"{heading}\n{sample}\n\n");
         screen.Say($"  {sample[..Math.Min(sample.Length, ShownOfSample)].Trim().ReplaceLineEndings(" / ")}");
     }
 
@@ -182,15 +208,17 @@ sealed class TrainRun : IDisposable
     {
         if (!File.Exists(SamplesPath)) return;
         var kept = File.ReadAllText(SamplesPath).Split(Heading).Skip(1)
-            .Where(sample => long.TryParse(sample.AsSpan(0, Math.Max(0, sample.IndexOf(','))), CultureInfo.InvariantCulture, out long step) && step <= begin);
+            .Where(sample => long.TryParse(sample.Split(',')[0], CultureInfo.InvariantCulture, out long step) && step <= begin);
         AtomicFile.Write(SamplesPath, System.Text.Encoding.UTF8.GetBytes(string.Concat(kept.Select(sample => Heading + sample))));
     }
 
     void WriteCurve()
     {
         var lines = MetricsFile.Read(MetricsPath);
-        (double, double)[] Points(string name) => [.. lines.Where(line => line.Values.ContainsKey(name)).Select(line => ((double)line.Step, line.Values[name]))];
-        string picture = LossCurve.Of(Path.GetFileName(Path.GetFullPath(folder)), Points("loss"), Points("validation_loss")).ToSvg();
+        (double, double)[] Points(string name) =>
+            [.. lines.Where(line => line.Values.ContainsKey(name)).Select(line => ((double)line.Step, line.Values[name]))];
+        string title = Path.GetFileName(Path.GetFullPath(folder));
+        string picture = LossCurve.Of(title, Points("loss"), Points("validation_loss")).ToSvg();
         AtomicFile.Write(Path.Combine(folder, "loss.svg"), System.Text.Encoding.UTF8.GetBytes(picture));
     }
 }

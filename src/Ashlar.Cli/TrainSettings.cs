@@ -46,7 +46,7 @@ enum ScheduleKind
     Constant,
 }
 
-/// <summary>Everything that <c>ashlar train</c> needs to begin a training, or to go on with it as if it had never stopped.</summary>
+/// <summary>All that <c>ashlar train</c> needs to begin a training, or to go on with it as if it had never stopped.</summary>
 sealed record TrainSettings
 {
     public required string Text { get; init; }
@@ -114,27 +114,44 @@ sealed record TrainSettings
         string path = Path.Combine(folder, Name);
         try
         {
-            return JsonSerializer.Deserialize<TrainSettings>(File.ReadAllBytes(path), json) ?? throw new JsonException("it is empty");
+            var settings = JsonSerializer.Deserialize<TrainSettings>(File.ReadAllBytes(path), json);
+            return settings ?? throw new JsonException("it is empty");
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {
-            throw new TrainingException("ASH0507", $"there is no training in {folder} to resume: {problem.Message.TrimEnd('.')}.", "name the --out of a training that was begun, or begin one with --text.");
+            throw new TrainingException("ASH0507",
+                $"there is no training in {folder} to resume: {problem.Message.TrimEnd('.')}.",
+                "name the --out of a training that was begun, or begin one with --text.");
         }
         catch (JsonException problem)
         {
-            throw new TrainingException("ASH0507", $"{path} cannot be read: {problem.Message.TrimEnd('.')}.", "put back the file, or begin a new training in another folder.");
+            throw new TrainingException("ASH0507",
+                $"{path} cannot be read: {problem.Message.TrimEnd('.')}.", "put back the file, or begin anew in another folder.");
         }
     }
 
     /// <summary>Writes the settings.</summary>
     /// <exception cref="ModelFileException">The folder cannot be written to.</exception>
-    public void Save(string folder) => AtomicFile.Write(Path.Combine(folder, Name), Encoding.UTF8.GetBytes(JsonSerializer.Serialize(this, json) + "\n"));
+    public void Save(string folder)
+    {
+        string text = JsonSerializer.Serialize(this, json) + "\n";
+        AtomicFile.Write(Path.Combine(folder, Name), Encoding.UTF8.GetBytes(text));
+    }
 
     /// <summary>The config of the model.</summary>
     /// <param name="vocabulary">Tokens of the tokenizer.</param>
     public GptConfig Config(int vocabulary)
     {
-        var config = new GptConfig { Vocabulary = vocabulary, Layers = Layers, Width = Width, Heads = Heads, Context = Context, Dropout = Dropout, DropoutSeed = Seed };
+        var config = new GptConfig
+        {
+            Vocabulary = vocabulary,
+            Layers = Layers,
+            Width = Width,
+            Heads = Heads,
+            Context = Context,
+            Dropout = Dropout,
+            DropoutSeed = Seed,
+        };
         return Modern ? config.Modern() : config;
     }
 

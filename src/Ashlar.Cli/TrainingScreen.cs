@@ -1,7 +1,7 @@
 using System.Diagnostics;
-using System.Globalization;
 using Ashlar.Training;
 using Spectre.Console;
+using static System.FormattableString;
 
 namespace Ashlar.Cli;
 
@@ -26,7 +26,8 @@ sealed class TrainingScreen
     public TrainingResult Run(long done, Func<TrainingResult> train)
     {
         if (!console.Profile.Capabilities.Interactive) return train();
-        var columns = (ProgressColumn[])[new ProgressBarColumn { Width = 12 }, new TaskDescriptionColumn { Alignment = Justify.Left }];
+        var text = new TaskDescriptionColumn { Alignment = Justify.Left };
+        var columns = (ProgressColumn[])[new ProgressBarColumn { Width = 12 }, text];
         return console.Progress().AutoClear(true).Columns(columns).Start(progress =>
         {
             bar = progress.AddTask("compiling", maxValue: steps);
@@ -45,15 +46,15 @@ sealed class TrainingScreen
             bar.Description = Markup.Escape(Short(report));
             return;
         }
-        bool isDue = report.Step == 1 || report.Step == steps || report.Step % Math.Max(1, steps / PlainLines) == 0 || silence.Elapsed > longestSilence;
-        if (!isDue) return;
+        bool isDue = report.Step == 1 || report.Step == steps || report.Step % Math.Max(1, steps / PlainLines) == 0;
+        if (!isDue && silence.Elapsed < longestSilence) return;
         silence.Restart();
         Say($"step {Line(report)}");
     }
 
     /// <summary>Shows a validation.</summary>
     public void Show(EvaluationReport report) =>
-        Say(string.Create(CultureInfo.InvariantCulture, $"step {report.Step:N0}: validation loss {report.Loss:F4}{(report.IsBest ? ", the best so far" : "")}"));
+        Say(Invariant($"step {report.Step:N0}: validation loss {report.Loss:F4}{(report.IsBest ? ", the best so far" : "")}"));
 
     /// <summary>Writes a line; above the bar where there is one.</summary>
     public void Say(string text)
@@ -64,9 +65,9 @@ sealed class TrainingScreen
 
     string Line(StepReport report)
     {
-        string line = string.Create(CultureInfo.InvariantCulture, $"{report.Step:N0}/{steps:N0}  loss {report.Loss:F4}  learning rate {report.LearningRate:0.00e+0}");
-        if (report.TokensPerSecond > 0) line += string.Create(CultureInfo.InvariantCulture, $"  {report.TokensPerSecond:N0} tokens/s");
-        if (report.Utilisation is > 0 and { } share) line += string.Create(CultureInfo.InvariantCulture, $"  {100 * share:F0} % of peak");
+        string line = Invariant($"{report.Step:N0}/{steps:N0}  loss {report.Loss:F4}  learning rate {report.LearningRate:0.00e+0}");
+        if (report.TokensPerSecond > 0) line += Invariant($"  {report.TokensPerSecond:N0} tokens/s");
+        if (report.Utilisation is > 0 and { } share) line += Invariant($"  {100 * share:F0} % of peak");
         if (report.Remaining is { } left && report.Step < steps) line += $"  {Duration(left)} left";
         return line;
     }
@@ -74,15 +75,15 @@ sealed class TrainingScreen
     // Fits beside the bar into 80 columns.
     string Short(StepReport report)
     {
-        string line = string.Create(CultureInfo.InvariantCulture, $"{report.Step}/{steps} loss {report.Loss:F4} lr {report.LearningRate:0.0e+0}");
-        if (report.TokensPerSecond > 0) line += string.Create(CultureInfo.InvariantCulture, $" {report.TokensPerSecond / 1000:F1}k tok/s");
-        if (report.Utilisation is > 0 and { } share) line += string.Create(CultureInfo.InvariantCulture, $" {100 * share:F0}%");
+        string line = Invariant($"{report.Step}/{steps} loss {report.Loss:F4} lr {report.LearningRate:0.0e+0}");
+        if (report.TokensPerSecond > 0) line += Invariant($" {report.TokensPerSecond / 1000:F1}k tok/s");
+        if (report.Utilisation is > 0 and { } share) line += Invariant($" {100 * share:F0}%");
         return report.Remaining is { } left ? $"{line} {Duration(left)}" : line;
     }
 
     /// <summary>A time as people say it: 45 s, 3 min 05 s, 2 h 10 min.</summary>
     public static string Duration(TimeSpan time) =>
-        time.TotalSeconds < 60 ? string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:F0} s")
+        time.TotalSeconds < 60 ? Invariant($"{time.TotalSeconds:F0} s")
         : time.TotalMinutes < 60 ? $"{(int)time.TotalMinutes} min {time.Seconds:00} s"
         : $"{(int)time.TotalHours} h {time.Minutes:00} min";
 }

@@ -1,21 +1,23 @@
 namespace Ashlar;
 
 /// <summary>Where a computation first left the finite numbers.</summary>
-/// <param name="Op">What was computed there: <c>contract</c>, <c>exp</c>; null where the named state itself is not finite.</param>
+/// <param name="Op">What was computed there: <c>contract</c>, <c>exp</c>; null where the state itself is not finite.</param>
 /// <param name="Type">Element type and shape of the result.</param>
-/// <param name="State">The state that the value was computed from last, such as the weight of the layer; null where there is none before it.</param>
+/// <param name="State">The state that the value was computed from last, such as the weight of the layer; null: none.</param>
 /// <param name="IsNaN">True for NaN, false for an infinity.</param>
 public sealed record NonFinite(string? Op, string Type, string? State, bool IsNaN)
 {
+    static readonly Graph.Op[] moves = [Graph.Op.Cast, Graph.Op.Reshape, Graph.Op.Permute, Graph.Op.Broadcast, Graph.Op.Slice];
+
     const int Together = 16;   // nodes whose flags are computed as one program: few enough to compile fast
 
-    /// <summary>Computes expressions node by node and finds the first whose result is not finite though what it was made of is.</summary>
+    /// <summary>Computes expressions node by node and finds the first result that is not finite though its inputs are.</summary>
     /// <param name="results">What to look into, first things first: a loss, then its gradients.</param>
     /// <param name="named">States that stand for places, such as the parameters of a model.</param>
     /// <returns>Null where all is finite.</returns>
     /// <remarks>
-    /// Keeps every intermediate value, so it takes the memory of the whole computation. An infinity that was put in as a constant, as masks
-    /// do, is not counted, only a NaN that comes of it.
+    /// Keeps every intermediate value, so it takes the memory of the whole computation. An infinity that was put in as a constant,
+    /// as masks do, is not counted, only a NaN that comes of it.
     /// </remarks>
     public static NonFinite? Find(IReadOnlyList<Tensor> results, IEnumerable<State> named)
     {
@@ -28,7 +30,8 @@ public sealed record NonFinite(string? Op, string Type, string? State, bool IsNa
             value.Memory();
             foreach (var identity in value.Identities) names.TryAdd(identity, state.Name);
         }
-        var order = Traversal.PostOrder(results.Select(result => result.Node), node => names.ContainsKey(node) || Leaf.Find(node) is not null);
+        bool IsGiven(Node node) => names.ContainsKey(node) || Leaf.Find(node) is not null;
+        var order = Traversal.PostOrder(results.Select(result => result.Node), IsGiven);
         var (states, flags) = (new Dictionary<Node, string?>(), new Dictionary<Node, (bool NaN, bool Infinity)>());
         for (int i = 0; i < order.Count; i += Together)
         {
@@ -40,7 +43,8 @@ public sealed record NonFinite(string? Op, string Type, string? State, bool IsNa
                 bool stops = names.ContainsKey(node) || Leaf.Find(node) is not null && node.Op == Graph.Op.Buffer;
                 var inputs = stops ? [] : node.Inputs.Where(flags.ContainsKey).Select(input => flags[input]).ToArray();
                 var (isNaN, isInfinite) = flags[node];
-                bool isBorn = isNaN ? !inputs.Any(input => input.NaN) : isInfinite && !inputs.Any(input => input.NaN || input.Infinity);
+                bool isBorn = isNaN ? !inputs.Any(input => input.NaN)
+                    : isInfinite && !inputs.Any(input => input.NaN || input.Infinity);
                 if (isBorn && (name is not null || node.Op != Graph.Op.Constant))
                     return new(stops ? null : node.Meaning.Name, $"{node.DType.Name}{node.Shape}", states[node], isNaN);
             }
@@ -72,7 +76,7 @@ public sealed record NonFinite(string? Op, string Type, string? State, bool IsNa
         // Through casts and views of the state.
         string? Origin(Node input)
         {
-            while (!names.ContainsKey(input) && input.Op is Graph.Op.Cast or Graph.Op.Reshape or Graph.Op.Permute or Graph.Op.Broadcast or Graph.Op.Slice) input = input.Inputs[0];
+            while (!names.ContainsKey(input) && moves.Contains(input.Op)) input = input.Inputs[0];
             return names.GetValueOrDefault(input);
         }
     }

@@ -2,7 +2,8 @@ using System.Diagnostics;
 
 namespace Ashlar.Training;
 
-/// <summary>The speed of the last steps. What lies between steps, such as a validation, does not count; neither does the first step, which compiles.</summary>
+/// <summary>The speed of the last steps.</summary>
+/// <remarks>What lies between steps, such as a validation, does not count; neither does the first step, which compiles.</remarks>
 sealed class Speedometer
 {
     const int Window = 32;

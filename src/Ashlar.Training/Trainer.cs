@@ -3,11 +3,11 @@ using Ashlar.NN;
 
 namespace Ashlar.Training;
 
-/// <summary>The loop: batches in, updates, validations, checkpoints; it tells what happens and stops at a loss that is not finite.</summary>
+/// <summary>The loop: batches in, updates, validations, checkpoints. It stops at a loss that is not finite.</summary>
 /// <remarks>
-/// Where it stands is the number of updates, which the optimizer counts: after its states, the weights' and <see cref="BestLoss"/> were loaded from a
-/// checkpoint, <see cref="Train"/> goes on with the step after, and its losses are bitwise those of a run that was never stopped. It writes nothing
-/// itself: what listens to its events does. Not thread-safe.
+/// Where it stands is the number of updates, which the optimizer counts: after its states, the weights' and <see cref="BestLoss"/>
+/// were loaded from a checkpoint, <see cref="Train"/> goes on with the step after, and its losses are bitwise those of a run that
+/// was never stopped. It writes nothing itself: what listens to its events does. Not thread-safe.
 /// </remarks>
 public sealed class Trainer
 {
@@ -20,8 +20,8 @@ public sealed class Trainer
     /// <param name="weights">Of the model that <paramref name="loss"/> runs.</param>
     /// <param name="optimizer">Of these weights.</param>
     /// <param name="loss">
-    /// The scalar to make small, of tokens [B, T] and targets [B, T]. The third argument is the key of dropout: it differs from step to
-    /// step, and is null in validation.
+    /// The scalar to make small, of tokens [B, T] and targets [B, T]. The third argument is the key of dropout: it differs from
+    /// step to step, and is null in validation.
     /// </param>
     /// <param name="options">How long, and what on the way.</param>
     public Trainer(Weights weights, Optimizer optimizer, Func<Tensor, Tensor, Tensor?, Tensor> loss, TrainerOptions options)
@@ -47,17 +47,17 @@ public sealed class Trainer
     /// <summary>After each validation.</summary>
     public event Action<EvaluationReport>? Evaluated;
 
-    /// <summary>When a checkpoint is due, after the validation of the same step if there is one; the argument is how many updates were made.</summary>
+    /// <summary>When a checkpoint is due, after the validation of that step; the argument is how many updates were made.</summary>
     public event Action<long>? Saving;
 
     /// <summary>The lowest loss of a validation so far; null before the first. A checkpoint must hold it to resume.</summary>
     public double? BestLoss { get; set; }
 
-    /// <summary>Trains until the last step, or until cancelled: then the step under way is finished and a checkpoint is due.</summary>
+    /// <summary>Trains until the last step, or until cancelled: then it finishes the step, and a checkpoint is due.</summary>
     /// <param name="training">Step i reads the batches from <c>i * Accumulate</c> on.</param>
     /// <param name="validation">Each validation reads the same first batches; null: there is none.</param>
     /// <param name="cancellation">Looked at between steps.</param>
-    /// <exception cref="TrainingException">A loss or gradient is NaN or infinite. The weights are those before that step.</exception>
+    /// <exception cref="TrainingException">A loss or gradient is not finite. The weights are those before that step.</exception>
     public TrainingResult Train(IBatches training, IBatches? validation = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(training);
@@ -113,8 +113,9 @@ public sealed class Trainer
     StepReport Report(long done, float loss, float norm, Speedometer speed, TimeSpan elapsed)
     {
         double rate = speed.TokensPerSecond;
-        return new(done, loss, norm, optimizer.LearningRate.At(done - 1), rate, rate * options.FlopsPerToken / options.PeakFlopsPerSecond, elapsed,
-            speed.SecondsPerStep is { } seconds ? TimeSpan.FromSeconds(seconds * (options.Steps - done)) : null);
+        double? share = rate * options.FlopsPerToken / options.PeakFlopsPerSecond;
+        TimeSpan? left = speed.SecondsPerStep is { } seconds ? TimeSpan.FromSeconds(seconds * (options.Steps - done)) : null;
+        return new(done, loss, norm, optimizer.LearningRate.At(done - 1), rate, share, elapsed, left);
     }
 
     TrainingException NotFinite(long done, float loss, float norm, BatchReader reader)
@@ -125,7 +126,8 @@ public sealed class Trainer
             var (tokens, targets) = reader.Read(done * options.Accumulate + part);
             found = step.FindNonFinite(tokens, targets);
         }
-        string what = float.IsFinite(loss) ? $"the gradients have the norm {Text(norm)}, while the loss is {loss:G5}" : $"the loss is {Text(loss)}";
+        string what = !float.IsFinite(loss) ? $"the loss is {Text(loss)}"
+            : $"the gradients have the norm {Text(norm)}, while the loss is {loss:G5}";
         string where = found switch
         {
             null => "Computed alone, no part of it is.",

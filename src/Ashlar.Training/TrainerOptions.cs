@@ -21,7 +21,7 @@ public sealed record TrainerOptions
     /// <summary>Batches whose gradients are averaged for one update.</summary>
     public int Accumulate { get; init; } = 1;
 
-    /// <summary>Operations that a token costs, forward and backward, for the model's share of the machine's peak; null: unknown.</summary>
+    /// <summary>Operations that a token costs, forward and backward, for the share of the machine's peak; null: unknown.</summary>
     public double? FlopsPerToken { get; init; }
 
     /// <summary>The measured peak of the machine, in operations per second; null: unknown.</summary>
@@ -34,11 +34,12 @@ public sealed record TrainerOptions
 /// <param name="GradientNorm">The global norm of the gradients, before clipping.</param>
 /// <param name="LearningRate">Of this update.</param>
 /// <param name="TokensPerSecond">Over the last seconds.</param>
-/// <param name="Utilisation">The model's operations as a share of the machine's peak, over the last seconds; null where either is unknown.</param>
+/// <param name="Utilisation">The model's operations as a share of the machine's peak; null where either is unknown.</param>
 /// <param name="Elapsed">Since this run began, validations and checkpoints included.</param>
 /// <param name="Remaining">Until the last step, at the speed of the last seconds; null until there is one.</param>
 public sealed record StepReport(
-    long Step, float Loss, float GradientNorm, double LearningRate, double TokensPerSecond, double? Utilisation, TimeSpan Elapsed, TimeSpan? Remaining);
+    long Step, float Loss, float GradientNorm, double LearningRate, double TokensPerSecond, double? Utilisation, TimeSpan Elapsed,
+    TimeSpan? Remaining);
 
 /// <summary>What a validation gave.</summary>
 /// <param name="Step">Updates made before it.</param>

@@ -2,10 +2,10 @@ using Ashlar.NN;
 
 namespace Ashlar.Training;
 
-/// <summary>One step of a training as compiled programs: loss, gradients, clipping, update. A step that is not finite changes nothing.</summary>
+/// <summary>A step of a training as compiled programs: loss, gradients, clipping, update. If not finite, nothing changes.</summary>
 /// <remarks>
-/// That the weights survive such a step is what makes it possible to look for its cause. It costs one select in kernels that write the
-/// weights anyway.
+/// That the weights survive such a step is what makes it possible to look for its cause. It costs one select in kernels that write
+/// the weights anyway.
 /// </remarks>
 sealed class TrainingStep
 {

@@ -28,22 +28,28 @@ sealed record GptFolder(Gpt Model, Weights Weights, Tokenizer Tokenizer, JsonObj
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
     };
 
-    /// <summary>What the weights' file says about itself, so that other tools read it.</summary>
-    public static IReadOnlyDictionary<string, string> Metadata { get; } = new Dictionary<string, string> { ["format"] = "pt" };
-
     /// <summary>Writes a model; each file is there whole or not at all.</summary>
     /// <exception cref="ModelFileException">The disk is full, or the folder cannot be written to.</exception>
     public void Save(string folder)
     {
-        Safetensors.Write(Path.Combine(folder, "model.safetensors"), Weights.States.Select(state => StateArrays.Array(state.Name, state)), Metadata);
+        WriteWeights(folder, Weights);
         AtomicFile.Write(Path.Combine(folder, "tokenizer.json"), Tokenizer.ToJson());
         WriteConfig(folder, Model.Config, About);
+    }
+
+    /// <summary>Writes model.safetensors alone.</summary>
+    public static void WriteWeights(string folder, Weights weights)
+    {
+        var metadata = new Dictionary<string, string> { ["format"] = "pt" };   // without it some readers refuse the file
+        var arrays = weights.States.Select(state => StateArrays.Array(state.Name, state));
+        Safetensors.Write(Path.Combine(folder, "model.safetensors"), arrays, metadata);
     }
 
     /// <summary>Writes config.json alone.</summary>
     public static void WriteConfig(string folder, GptConfig config, JsonObject about)
     {
-        var text = new JsonObject { ["format"] = Format, ["version"] = Version, ["model"] = JsonSerializer.SerializeToNode(config, json) };
+        var model = JsonSerializer.SerializeToNode(config, json);
+        var text = new JsonObject { ["format"] = Format, ["version"] = Version, ["model"] = model };
         foreach (var (name, value) in about) text[name] = value?.DeepClone();
         AtomicFile.Write(Path.Combine(folder, "config.json"), System.Text.Encoding.UTF8.GetBytes(text.ToJsonString(json) + "\n"));
     }
@@ -96,7 +102,8 @@ sealed record GptFolder(Gpt Model, Weights Weights, Tokenizer Tokenizer, JsonObj
         }
         catch (Exception problem) when (problem is JsonException or InvalidOperationException or FormatException)
         {
-            throw new TrainingException("ASH0503", $"{path} cannot be read: {problem.Message.TrimEnd('.')}.", "put back the file that was written with the model.");
+            throw new TrainingException("ASH0503",
+                $"{path} cannot be read: {problem.Message.TrimEnd('.')}.", "put back the file that was written with the model.");
         }
     }
 }

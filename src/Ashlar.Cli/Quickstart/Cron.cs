@@ -5,8 +5,8 @@ namespace Ashlar.Cli.Quickstart;
 
 /// <summary>A cron expression of five fields: minute, hour, day of the month, month, day of the week.</summary>
 /// <remarks>
-/// Numbers, <c>*</c>, lists, spans <c>a-b</c> and steps <c>*/n</c>, <c>a-b/n</c>; days of the week from 0, Sunday, to 6. Where neither of the
-/// two day fields is <c>*</c>, a day that fits one of them fits, as POSIX says (crontab, IEEE Std 1003.1-2017).
+/// Numbers, <c>*</c>, lists, spans <c>a-b</c> and steps <c>*/n</c>, <c>a-b/n</c>; days of the week from 0, Sunday, to 6. Where
+/// neither of the two day fields is <c>*</c>, a day that fits one of them fits, as POSIX says (crontab, IEEE Std 1003.1-2017).
 /// </remarks>
 sealed class Cron
 {
@@ -16,7 +16,9 @@ sealed class Cron
     static readonly string[] weekdays = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
     static readonly string[] months =
-        ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
+    [
+        "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
+    ];
 
     readonly string[] texts;
     readonly ulong[] allowed;      // of each field: bit n where n fits
@@ -100,8 +102,9 @@ sealed class Cron
 
     string? Days()
     {
-        string? ofMonth = texts[2] == "*" ? null : StepOf(texts[2]) is (null, var step)
-            ? $"every {step} days of the month" : $"on day {Words(texts[2], n => n.ToString(CultureInfo.InvariantCulture))} of the month";
+        string? ofMonth = texts[2] == "*" ? null
+            : StepOf(texts[2]) is (null, var step) ? $"every {step} days of the month"
+            : $"on day {Words(texts[2], n => n.ToString(CultureInfo.InvariantCulture))} of the month";
         string? ofWeek = texts[4] == "*" ? null : Weekdays();
         return ofMonth is null ? ofWeek : ofWeek is null ? ofMonth : $"{ofMonth} or {ofWeek}";
     }
@@ -122,7 +125,8 @@ sealed class Cron
         static string Name(int fromMonday) => weekdays[(fromMonday + 1) % 7];
     }
 
-    string Months() => StepOf(texts[3]) is (null, var step) ? $"every {step} months" : "in " + Words(texts[3], n => months[n - 1]);
+    string Months() =>
+        StepOf(texts[3]) is (null, var step) ? $"every {step} months" : "in " + Words(texts[3], n => months[n - 1]);
 
     static string Every(string field, string unit) => StepOf(field) switch
     {
@@ -149,7 +153,8 @@ sealed class Cron
             StepOf(item) is (var (first, last), 1) ? $"{word(first)} to {word(last)}" : Number(item) is { } n ? word(n) : item),
     ]);
 
-    static string Join(string[] words) => words.Length < 2 ? string.Concat(words) : $"{string.Join(", ", words[..^1])} and {words[^1]}";
+    static string Join(string[] words) =>
+        words.Length < 2 ? string.Concat(words) : $"{string.Join(", ", words[..^1])} and {words[^1]}";
 
     static int[]? Numbers(string field)
     {
@@ -172,5 +177,6 @@ sealed class Cron
         return bits;
     }
 
-    static int? Number(string text) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : null;
+    static int? Number(string text) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : null;
 }

@@ -6,7 +6,7 @@ namespace Ashlar.Cli.Quickstart;
 /// <summary>A sentence of a grammar and what it means.</summary>
 /// <param name="English">The sentence.</param>
 /// <param name="Meaning">Made by the same rules, beside it.</param>
-/// <param name="Pattern">A hash of the ways taken below the first rule; where words of tables alone differ, it is the same.</param>
+/// <param name="Pattern">A hash of the ways taken below the first rule; other words of the same tables do not change it.</param>
 /// <param name="TableWords">How many words come from tables.</param>
 readonly record struct Sentence(string English, string Meaning, ulong Pattern, int TableWords);
 
@@ -22,15 +22,16 @@ sealed class Table(string columns, IEnumerable<string[]> rows)
     public int Count => rows.Length;
 
     /// <summary>The place of a column.</summary>
-    public int Column(string name) => Array.IndexOf(names, name) is >= 0 and var at ? at : throw new KeyNotFoundException($"no column '{name}' among {columns}");
+    public int Column(string name) =>
+        Array.IndexOf(names, name) is >= 0 and var at ? at : throw new KeyNotFoundException($"no column '{name}' among {columns}");
 
     /// <summary>A word.</summary>
     public string this[int row, int column] => rows[row][column];
 }
 
-/// <summary>Rules that produce sentences and, in step with them, what they mean: a synchronous grammar, drawn from at random.</summary>
+/// <summary>Rules that produce sentences and, in step with them, what they mean: a synchronous grammar.</summary>
 /// <remarks>
-/// Each derivation yields both sides, so a pair is right by construction. The text form is described where it is used, in schedules.grammar.
+/// Each derivation yields both sides, so a pair is right by construction. The text form is described in schedules.grammar.
 /// Source of the idea: Lewis and Stearns 1968, doi:10.1145/321466.321477 (syntax-directed transduction). Immutable; thread-safe.
 /// </remarks>
 sealed class Grammar
@@ -66,15 +67,16 @@ sealed class Grammar
         if (start is null) throw new FormatException("the grammar has no rules");
         foreach (var way in rules.Values.SelectMany(known => known.Ways))
             foreach (var piece in way.English.Where(piece => piece.Kind == PieceKind.Rule))
-                if (!rules.ContainsKey(piece.Text)) throw new FormatException($"the grammar names the rule '{piece.Text}', which it does not have");
+                if (!rules.ContainsKey(piece.Text))
+                    throw new FormatException($"the grammar names the rule '{piece.Text}', which it does not have");
     }
 
     /// <summary>How many patterns there are: sentences that differ in more than words of tables.</summary>
     public double Patterns => CountPatterns(start.Name);
 
     /// <summary>How many ways a rule offers to say something, words of tables not counted.</summary>
-    public double CountPatterns(string rule) =>
-        rules[rule].Ways.Sum(way => way.English.Where(piece => piece.Kind == PieceKind.Rule).Aggregate(1.0, (product, piece) => product * CountPatterns(piece.Text)));
+    public double CountPatterns(string rule) => rules[rule].Ways.Sum(way => way.English
+        .Where(piece => piece.Kind == PieceKind.Rule).Aggregate(1.0, (product, piece) => product * CountPatterns(piece.Text)));
 
     /// <summary>The names of all rules, the first one first.</summary>
     public IEnumerable<string> Rules => rules.Keys;
@@ -100,7 +102,7 @@ sealed class Grammar
             var said = Pieces(way, tables);
             var meant = Pieces(meaning, tables);
             foreach (var piece in meant.Where(piece => piece.Kind != PieceKind.Words))
-                if (!said.Any(other => other.Kind == piece.Kind && (piece.Kind == PieceKind.Rule ? other.Text == piece.Text : other.Table == piece.Table)))
+                if (!said.Any(piece.IsGivenBy))
                     throw new FormatException($"the meaning uses {{{piece.Text}}}, which the sentence '{way}' does not");
             rule.Add(new(weight / ways.Count, said, meant));
         }
@@ -150,7 +152,12 @@ sealed class Grammar
         Words, Rule, Column,
     }
 
-    readonly record struct Piece(PieceKind Kind, string Text, Table? Table, int Column);
+    readonly record struct Piece(PieceKind Kind, string Text, Table? Table, int Column)
+    {
+        /// <summary>True where this is known once the other was said: the same rule, or a row of the same table.</summary>
+        public bool IsGivenBy(Piece other) =>
+            other.Kind == Kind && (Kind == PieceKind.Rule ? other.Text == Text : other.Table == Table);
+    }
 
     sealed record Way(double Weight, Piece[] English, Piece[] Meaning);
 
@@ -180,7 +187,9 @@ sealed class Grammar
     {
         public StringBuilder English { get; } = new();
 
-        public ulong Pattern { get; private set; } = 14695981039346656037;   // FNV-1a
+        const ulong Prime = 1099511628211;   // of FNV-1a, as the number that Pattern begins with
+
+        public ulong Pattern { get; private set; } = 14695981039346656037;
 
         public int TableWords { get; private set; }
 
@@ -189,7 +198,7 @@ sealed class Grammar
             int chosen = rule.Choose(dice);
             var way = rule.Ways[chosen];
             // How polite a sentence is makes no other pattern.
-            if (depth > 0 && rule.Name != "order") Pattern = (((Pattern ^ (uint)chosen) * 1099511628211) ^ (uint)rule.Name.Length) * 1099511628211;
+            if (depth > 0 && rule.Name != "order") Pattern = (((Pattern ^ (uint)chosen) * Prime) ^ (uint)rule.Name.Length) * Prime;
             var (meanings, rows) = (new Dictionary<string, string>(), new Dictionary<Table, int>());
             foreach (var piece in way.English)
                 switch (piece.Kind)

@@ -6,8 +6,8 @@ namespace Ashlar.Cli.Quickstart;
 
 /// <summary>Examples as tokens: the description, a tab, the cron expression, and a line end.</summary>
 /// <remarks>
-/// The tokenizer is learned from a text in which every number is cut to one digit, so words become tokens but numbers stay single digits: "20:41" is
-/// copied digit by digit, and ten digits are learned sooner than sixty minutes.
+/// The tokenizer is learned from a text in which every number is cut to one digit, so words become tokens but numbers stay single
+/// digits: "20:41" is copied digit by digit, and ten digits are learned sooner than sixty minutes.
 /// </remarks>
 sealed partial class ScheduleCodec
 {
@@ -37,7 +37,7 @@ sealed partial class ScheduleCodec
         for (int i = 0; i < examples; i++)
         {
             var example = ScheduleData.Draw(seed, ref number, Portion.Training);
-            text.Append(Numbers().Replace(example.English, "$1")).Append('\n').Append(Numbers().Replace(example.Cron, "$1")).Append('\n');
+            text.Append(Numbers().Replace($"{example.English}\n{example.Cron}\n", "$1"));
         }
         return new(BpeTokenizer.Train(text.ToString(), vocabulary));
     }

@@ -39,14 +39,14 @@ static partial class ScheduleData
         return new(sentence.English.Trim(), cron, PortionOf(sentence, cron));
     }
 
-    /// <summary>An example of a portion: the first one from <paramref name="number"/> on; the number after it is returned in its place.</summary>
+    /// <summary>The first example of a portion from <paramref name="number"/> on, which becomes the number after it.</summary>
     public static ScheduleExample Draw(long seed, ref long number, Portion portion)
     {
         while (true)
             if (Draw(seed, number++) is var example && example.Portion == portion) return example;
     }
 
-    /// <summary>What users type, as the grammar writes it: lower case, single blanks, "am" for "a.m.", hyphens in "twenty-five", no full stop.</summary>
+    /// <summary>What users type, as the grammar writes it: lower case, single blanks, "am", "twenty-five", no full stop.</summary>
     public static string Normalise(string text)
     {
         text = Blanks().Replace(text.ToLowerInvariant(), " ").Replace('\u2019', '\'');
@@ -84,6 +84,7 @@ static partial class ScheduleData
     [GeneratedRegex(@"\b([ap])\.\s?m\b\.?")]
     internal static partial Regex HalfOfDay();
 
-    [GeneratedRegex(@"\b(twenty|thirty|forty|fifty) (one|two|three|four|five|six|seven|eight|nine|first|second|third|fourth|fifth|sixth|seventh|eighth|ninth)\b")]
+    [GeneratedRegex(@"\b(twenty|thirty|forty|fifty) " + "(one|two|three|four|five|six|seven|eight|nine"
+        + @"|first|second|third|fourth|fifth|sixth|seventh|eighth|ninth)\b")]
     internal static partial Regex NumberOfTwoWords();
 }

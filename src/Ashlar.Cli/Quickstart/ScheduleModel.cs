@@ -88,7 +88,14 @@ sealed class ScheduleModel
     public static ScheduleModel Make(ScheduleRecipe recipe, ScheduleCodec codec, long seed)
     {
         var weights = Weights.Random(seed);
-        var config = new GptConfig { Vocabulary = codec.Tokenizer.VocabularySize, Layers = recipe.Layers, Width = recipe.Width, Heads = recipe.Heads, Context = recipe.Context };
+        var config = new GptConfig
+        {
+            Vocabulary = codec.Tokenizer.VocabularySize,
+            Layers = recipe.Layers,
+            Width = recipe.Width,
+            Heads = recipe.Heads,
+            Context = recipe.Context,
+        };
         return new(new(weights, config.Modern()), weights, codec);
     }
 
@@ -98,8 +105,10 @@ sealed class ScheduleModel
     public Trainer Trainer(ScheduleRecipe recipe, double? peakFlopsPerSecond)
     {
         long warmup = Math.Max(1, recipe.Steps / 20);
-        var optimizer = new Muon(Weights, Schedule.Cosine(recipe.MatrixRate, recipe.Steps, warmup), Schedule.Cosine(recipe.Rate, recipe.Steps, warmup));
-        return new(Weights, optimizer, (tokens, targets, _) => Loss.CrossEntropy(Model.Forward(tokens), targets, ignore: IBatches.Ignored), new()
+        Schedule Rates(double peak) => Schedule.Cosine(peak, recipe.Steps, warmup);
+        Tensor LossOf(Tensor tokens, Tensor targets, Tensor? dropoutKey) =>
+            Loss.CrossEntropy(Model.Forward(tokens), targets, ignore: IBatches.Ignored);
+        return new(Weights, new Muon(Weights, Rates(recipe.MatrixRate), Rates(recipe.Rate)), LossOf, new()
         {
             Steps = recipe.Steps,
             EvaluateEvery = null,
@@ -113,7 +122,8 @@ sealed class ScheduleModel
     {
         var text = new StringBuilder();
         var decoder = Codec.Tokenizer.Decoder();
-        foreach (int token in decoding.Generate(Codec.Prompt(ScheduleData.Normalise(english)), LongestAnswer, new(Temperature: 0), isLast: token => token == Codec.End))
+        int[] prompt = Codec.Prompt(ScheduleData.Normalise(english));
+        foreach (int token in decoding.Generate(prompt, LongestAnswer, new(Temperature: 0), isLast: token => token == Codec.End))
             if (token != Codec.End) text.Append(decoder.Add(token));
         return text.Append(decoder.Finish()).ToString().Trim();
     }
@@ -123,8 +133,9 @@ sealed class ScheduleModel
     /// <param name="count">How many.</param>
     /// <param name="seed">Which random numbers.</param>
     /// <remarks>
-    /// The model reads the right expression and is asked at each of its tokens for the next. It writes that expression by itself, taking the
-    /// likeliest token each time, exactly when every one of these is right; so one forward pass tells, for many examples side by side.
+    /// The model reads the right expression and is asked at each of its tokens for the next. It writes that expression by itself,
+    /// taking the likeliest token each time, exactly when every one of these is right; so one forward pass tells, for many
+    /// examples side by side.
     /// </remarks>
     public double ExactMatch(Portion portion, int count, long seed)
     {
@@ -134,7 +145,8 @@ sealed class ScheduleModel
         for (int done = 0; done < count; done += Together)
         {
             Array.Fill(tokens, Codec.End);
-            var examples = Enumerable.Range(0, Math.Min(Together, count - done)).Select(_ => Codec.Encode(ScheduleData.Draw(seed, ref number, portion))).ToArray();
+            var examples = new (int[] Tokens, int Given)[Math.Min(Together, count - done)];
+            for (int i = 0; i < examples.Length; i++) examples[i] = Codec.Encode(ScheduleData.Draw(seed, ref number, portion));
             for (int row = 0; row < examples.Length; row++)
             {
                 int[] text = examples[row].Tokens;

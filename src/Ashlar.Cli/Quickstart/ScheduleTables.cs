@@ -2,13 +2,13 @@ using System.Globalization;
 
 namespace Ashlar.Cli.Quickstart;
 
-/// <summary>The words that the grammar of schedules takes from tables: numbers, clock times, days and months, and lists and spans of them.</summary>
+/// <summary>The words that the grammar of schedules takes from tables: numbers, times, days, months, lists of them.</summary>
 static class ScheduleTables
 {
     static readonly string[] small =
     [
-        "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen",
-        "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+        "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
+        "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
     ];
 
     static readonly string[] tens = ["", "", "twenty", "thirty", "forty", "fifty"];
@@ -29,16 +29,19 @@ static class ScheduleTables
         ["hour"] = new("digits two word", Span(0, 23).Select(h => (string[])[Digits(h), Two(h), Word(h)])),
         ["minute"] = new("digits two", Span(0, 59).Select(m => (string[])[Digits(m), Two(m)])),
         ["spoken"] = new("word minute", Span(1, 59).Select(m => (string[])[m < 10 ? $"oh {Word(m)}" : Word(m), Digits(m)])),
-        ["past"] = new("number minute before", Past().Select(past => (string[])[past.Number, Digits(past.Minute), Digits(60 - past.Minute)])),
-        ["clock"] = new("number word hour before", Clock("").Select(c => (string[])[c.Number, c.Word, Digits(c.Hour), Digits((c.Hour + 23) % 24)])),
+        ["past"] = new("number minute before",
+            Past().Select(past => (string[])[past.Number, Digits(past.Minute), Digits(60 - past.Minute)])),
+        ["clock"] = new("number word hour before",
+            Clock("").Select(c => (string[])[c.Number, c.Word, Digits(c.Hour), Before(c.Hour)])),
         ["noon"] = new("number digits word half bare hour before",
             from c in Clock("am", "pm")
             from blank in c.Number == c.Word ? [" "] : (string[])["", " "]
-            select (string[])[c.Number, Digits((c.Hour + 11) % 12 + 1), c.Word, blank + c.Period, c.Period, Digits(c.Hour), Digits((c.Hour + 23) % 24)]),
+            let face = Digits((c.Hour + 11) % 12 + 1)
+            select (string[])[c.Number, face, c.Word, blank + c.Period, c.Period, Digits(c.Hour), Before(c.Hour)]),
         ["part"] = new("number word period every plural hour before",
             from period in (string[])["morning", "afternoon", "evening", "night"]
             from c in Clock(period == "night" ? "at night" : $"in the {period}")
-            select (string[])[c.Number, c.Word, c.Period, $"every {period}", period + "s", Digits(c.Hour), Digits((c.Hour + 23) % 24)]),
+            select (string[])[c.Number, c.Word, c.Period, $"every {period}", period + "s", Digits(c.Hour), Before(c.Hour)]),
         ["hours2"] = new("a b first last list",
             from spelling in hourSpellings
             from a in Span(0, 22)
@@ -69,13 +72,15 @@ static class ScheduleTables
             from j in Span(i + 1, 5)
             from k in Span(j + 1, 6)
             let days = (int[])[fromMonday[i], fromMonday[j], fromMonday[k]]
-            select (string[])[.. days.Select(day => weekdays[day]), .. days.Select(day => weekdays[day] + "s"), .. days.Select(day => weekdays[day][..3]), List(days)]),
+            let names = days.Select(day => weekdays[day]).ToArray()
+            select (string[])[.. names, .. names.Select(name => name + "s"), .. names.Select(name => name[..3]), List(days)]),
         ["weekspan"] = new("a b a3 b3 span",
             from i in Span(0, 5)
             from j in Span(i + 1, 6)
             let days = fromMonday[i..(j + 1)]
             where days.Length < 7
-            select (string[])[weekdays[fromMonday[i]], weekdays[fromMonday[j]], weekdays[fromMonday[i]][..3], weekdays[fromMonday[j]][..3], Compact(days)]),
+            let ends = (string[])[weekdays[days[0]], weekdays[days[^1]]]
+            select (string[])[.. ends, .. ends.Select(end => end[..3]), Compact(days)]),
 
         // Days of the month, months, and days of the year.
         ["day"] = new("digits ordinal", Span(1, 31).SelectMany(d => Ordinals(d).Select(text => (string[])[Digits(d), text]))),
@@ -90,7 +95,10 @@ static class ScheduleTables
             from c in Span(b + 1, 31)
             select (string[])[Suffixed(a), Suffixed(b), Suffixed(c), List(a, b, c)]),
         ["month"] = new("full short digits", Span(1, 12).Select(m => (string[])[months[m - 1], months[m - 1][..3], Digits(m)])),
-        ["months2"] = new("a b list", from a in Span(1, 11) from b in Span(a + 1, 12) select (string[])[months[a - 1], months[b - 1], List(a, b)]),
+        ["months2"] = new("a b list",
+            from a in Span(1, 11)
+            from b in Span(a + 1, 12)
+            select (string[])[months[a - 1], months[b - 1], List(a, b)]),
         ["months3"] = new("a b c list",
             from a in Span(1, 10)
             from b in Span(a + 1, 11)
@@ -115,8 +123,16 @@ static class ScheduleTables
         Word,
         h => Half(h, " "),
         h => h == 12 ? "noon" : h == 0 ? "midnight" : Half(h, ""),
-        h => h < 12 ? $"{Word(h == 0 ? 12 : h)} {(h == 0 ? "at night" : "in the morning")}" : $"{Word(h == 12 ? 12 : h - 12)} {(h < 18 ? "in the afternoon" : "in the evening")}",
+        h => $"{Word((h + 11) % 12 + 1)} {PartOf(h)}",
     ];
+
+    static string PartOf(int hour) => hour switch
+    {
+        0 => "at night",
+        < 12 => "in the morning",
+        < 18 => "in the afternoon",
+        _ => "in the evening",
+    };
 
     static IEnumerable<int> Span(int first, int last) => Enumerable.Range(first, Math.Max(0, last - first + 1));
 
@@ -124,9 +140,18 @@ static class ScheduleTables
 
     static string Two(int number) => number.ToString("00", CultureInfo.InvariantCulture);
 
-    static string Word(int number) => number < 20 ? small[number] : number % 10 == 0 ? tens[number / 10] : $"{tens[number / 10]}-{small[number % 10]}";
+    static string Before(int hour) => Digits((hour + 23) % 24);
 
-    static string Suffixed(int day) => $"{day}{(day / 10 == 1 ? "th" : (day % 10) switch { 1 => "st", 2 => "nd", 3 => "rd", _ => "th" })}";
+    static string Word(int number) => number < 20 ? small[number]
+        : number % 10 == 0 ? tens[number / 10] : $"{tens[number / 10]}-{small[number % 10]}";
+
+    static string Suffixed(int day) => Digits(day) + (day / 10 == 1 ? "th" : (day % 10) switch
+    {
+        1 => "st",
+        2 => "nd",
+        3 => "rd",
+        _ => "th",
+    });
 
     static string OrdinalWord(int number) => number switch
     {
@@ -154,10 +179,10 @@ static class ScheduleTables
 
     static string Half(int hour, string blank) => $"{(hour % 12 == 0 ? 12 : hour % 12)}{blank}{(hour < 12 ? "am" : "pm")}";
 
-    static Table Steps(int[] steps) =>
-        new("number digits ordinal", steps.SelectMany(step => (string[][])[[Digits(step), Digits(step), Suffixed(step)], [Word(step), Digits(step), OrdinalWord(step)]]));
+    static Table Steps(int[] steps) => new("number digits ordinal", steps.SelectMany(step => (string[][])
+        [[Digits(step), Digits(step), Suffixed(step)], [Word(step), Digits(step), OrdinalWord(step)]]));
 
-    /// <summary>Hours as a clock face shows them, in digits and words, with what says which half or part of the day it is.</summary>
+    /// <summary>Hours as a clock face shows them, in digits and words, with what says which part of the day it is.</summary>
     static IEnumerable<(string Number, string Word, string Period, int Hour)> Clock(params string[] periods) =>
         from period in periods
         from n in Span(1, 12)
@@ -177,8 +202,9 @@ static class ScheduleTables
         _ => n is >= 8 and <= 11 ? n + 12 : n == 12 ? 0 : null,
     };
 
-    static IEnumerable<(string Number, int Minute)> Past() =>
-        Span(2, 29).Where(m => m != 15).Select(m => (Digits(m), m)).Concat(((int[])[5, 10, 20, 25, 5, 10, 20, 25]).SelectMany(m => ((string, int)[])[(Word(m), m), (Digits(m), m)]));
+    // The round ones, in words too, come more often than "13 minutes past".
+    static IEnumerable<(string Number, int Minute)> Past() => Span(2, 29).Where(m => m != 15).Select(m => (Digits(m), m))
+        .Concat(((int[])[5, 10, 20, 25, 5, 10, 20, 25]).SelectMany(m => ((string, int)[])[(Word(m), m), (Digits(m), m)]));
 
     static string List(params int[] numbers) => string.Join(',', numbers.Order());
 

@@ -2,8 +2,8 @@ namespace Ashlar.Models;
 
 /// <summary>A model that goes on from a prompt, token by token, with a key/value cache.</summary>
 /// <remarks>
-/// Two compiled programs serve every length: one reads prompts, one the token chosen last. When the context is full, the later half of it is
-/// read anew and the text goes on. Holds one cache: for one text at a time and one thread.
+/// Two compiled programs serve every length: one reads prompts, one the token chosen last. When the context is full, the later half
+/// of it is read anew and the text goes on. Holds one cache: for one text at a time and one thread.
 /// </remarks>
 public sealed class Decoding
 {
@@ -31,7 +31,8 @@ public sealed class Decoding
     /// <param name="options">How each is chosen.</param>
     /// <param name="seed">Which random numbers; equal seeds give equal texts.</param>
     /// <param name="isLast">Ends the text after a token, which is still returned; null: nothing does.</param>
-    public IEnumerable<int> Generate(ReadOnlyMemory<int> prompt, int count, SamplingOptions options, int seed = 0, Func<int, bool>? isLast = null)
+    public IEnumerable<int> Generate(
+        ReadOnlyMemory<int> prompt, int count, SamplingOptions options, int seed = 0, Func<int, bool>? isLast = null)
     {
         if (prompt.IsEmpty) throw new ArgumentException("a prompt needs at least one token.", nameof(prompt));
         ArgumentOutOfRangeException.ThrowIfNegative(count);
@@ -50,7 +51,8 @@ public sealed class Decoding
                 text.RemoveRange(0, text.Count - Math.Max(1, context / 2));
                 known = 0;
             }
-            var tokens = text.Count - known == 1 ? Last(text[^1]) : Tensor.From<int>(text.ToArray().AsSpan(known), [1, text.Count - known]);
+            int fresh = text.Count - known;
+            var tokens = fresh == 1 ? Last(text[^1]) : Tensor.From<int>(text.ToArray().AsSpan(known), [1, fresh]);
             var logits = read(tokens, places[known]);
             known = text.Count;
             int next = logits.Read((ReadOnlySpan<float> scores) => sampler.Sample(scores, options, random.NextDouble()));

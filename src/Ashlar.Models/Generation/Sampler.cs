@@ -29,7 +29,8 @@ public sealed class Sampler
     public int Sample(ReadOnlySpan<float> logits, SamplingOptions options, double uniform)
     {
         ArgumentNullException.ThrowIfNull(options);
-        if (logits.Length != tokens.Length) throw new ArgumentException($"{logits.Length} logits for a vocabulary of {tokens.Length}.", nameof(logits));
+        if (logits.Length != tokens.Length)
+            throw new ArgumentException($"{logits.Length} logits for a vocabulary of {tokens.Length}.", nameof(logits));
         int best = IndexOfMax(logits);
         if (options.Temperature == 0) return best;
 

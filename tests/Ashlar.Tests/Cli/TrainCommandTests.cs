@@ -112,6 +112,17 @@ public sealed class TrainCommandTests : IDisposable
     }
 
     [Fact]
+    public void HugeTexts_AreTrainedFromATokenFile()
+    {
+        var settings = new TrainSettings { Text = Text(), Layers = 1, Width = 16, Heads = 2, Context = 16, Batch = 4, Steps = 3, Warmup = 1 };
+        foreach (string name in (string[])["memory", "file"])
+            using (var run = new TrainRun(settings, At(name), resumes: false, null, Screen.On(new StringWriter()), mostInMemoryBytes: name == "file" ? 100 : 1 << 20))
+                Assert.True(run.Run(CancellationToken.None));
+        Assert.Equal(Losses("memory"), Losses("file"));
+        Assert.True(File.Exists(Path.Combine(At("file"), "text.tokens")));
+    }
+
+    [Fact]
     public async Task Resume_TrainsLonger_WhenMoreStepsAreGiven()
     {
         await Train("a");
