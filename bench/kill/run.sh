@@ -15,7 +15,9 @@ trap 'rm -rf "$work"' EXIT
 
 # A text of its own: numbered lines, so that nothing has to be fetched.
 for ((i = 0; i < 4000; i++)); do echo "line $i of $((i * 7919 % 4001)) and $((i * 104729 % 9973))"; done > "$work/text.txt"
-train=(train --text "$work/text.txt" --layers 2 --width 64 --heads 4 --context 64 --batch 8 --dropout 0.1 --steps 4000 --eval-every 200 --save-every 10)
+# A checkpoint every other step, so that many kills fall into the writing of one.
+train=(train --text "$work/text.txt" --layers 2 --width 64 --heads 4 --context 64 --batch 8 --dropout 0.1
+  --steps 3000 --eval-every 200 --save-every 2)
 losses() { grep -oE '"step":[0-9]+,"(loss|validation_loss)":[^,}]+' "$1/metrics.jsonl"; }
 
 "${ashlar[@]}" "${train[@]}" --out "$work/whole" > /dev/null
@@ -32,9 +34,9 @@ while ((killed < kills)); do
       # From the first moments, before the first checkpoint, to some seconds of steps.
       sleep "$((RANDOM % 6)).$(printf '%03d' $((RANDOM % 1000)))"
       if kill -9 "$process" 2> /dev/null; then
+        wait "$process" 2> /dev/null || true
         killed=$((killed + 1))
         grep -qE "step [0-9]" "$work/log" || startups=$((startups + 1))
-        wait "$process" 2> /dev/null || true
         left=$(find "$work/part" -name '*.tmp' 2> /dev/null | wc -l)
         last=$(ls "$work/part/checkpoints" 2> /dev/null | tail -1 || true)
         echo "kill $killed: after ${last:-no checkpoint}, $left unfinished files"
