@@ -22,6 +22,9 @@ sealed class Partition
 
     const int MostBuffers = 20;
 
+    // An expression that reads more, such as a sum over all parameters of a model, is cut: a kernel has at most 64 buffers and tiles.
+    const int MostReads = 40;
+
     // A contraction's operand is computed while it is packed up to this cost (a sigmoid), from so many arrays; a right operand
     // where the left has so few rows that it is packed once.
     const int MostPrologueCost = 20;
@@ -72,11 +75,32 @@ sealed class Partition
 
     void Seed()
     {
+        var reads = new Dictionary<Node, HashSet<Node>>();   // of nodes that are computed where they are used: what is in memory
         foreach (var node in Traversal.PostOrder(function.Results))
         {
             if (IsStored(node)) continue;
+            if (fuse) reads[node] = CutTo(MostReads, node, reads);
             if (IsAnchor(node) || results.Contains(node) || copied.Contains(node) || !fuse && Estimate.Cost(node.Op) > 0 || fuse && IsShared(node) || FeedsAnchorUnreadably(node))
                 Add(node);
+        }
+    }
+
+    // What a node reads; inputs become kernels of their own, those that read most first, until that is not too much.
+    HashSet<Node> CutTo(int most, Node node, Dictionary<Node, HashSet<Node>> reads)
+    {
+        while (true)
+        {
+            var all = new HashSet<Node>();
+            Node? greatest = null;
+            foreach (var input in node.Inputs)
+                if (IsStored(input) || owner.ContainsKey(input)) all.Add(input);
+                else
+                {
+                    all.UnionWith(reads[input]);
+                    if (reads[input].Count > 1 && (greatest is null || reads[input].Count > reads[greatest].Count)) greatest = input;
+                }
+            if (all.Count <= most || greatest is null) return all;
+            Add(greatest);
         }
     }
 

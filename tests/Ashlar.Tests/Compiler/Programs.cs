@@ -76,6 +76,17 @@ static class Programs
             return F([p, m, v, g], [p - (m1 / (Nodes.Unary(Op.Sqrt, v1 * v1) + 1e-8) + p * 0.1) * 3e-4, m1, v1]);
         },
         ["sum over rows"] = () => { var x = P(0, 37, 41); return F([x], [Nodes.Sum(x * x, 0), Nodes.Reduce(Op.ReduceMax, x, 0), Nodes.Arg(Op.ArgMin, x, 0)]); },
+        ["norm of many"] = () =>
+        {
+            Node[] x = [.. Enumerable.Range(0, 90).Select(i => P(i, 3 + i % 4))];
+            var sum = x.Select(each => Nodes.Sum(each * each, 0)).Aggregate((a, b) => a + b);
+            return F(x, Nodes.Unary(Op.Sqrt, sum));
+        },
+        ["sum of many"] = () =>
+        {
+            Node[] x = [.. Enumerable.Range(0, 90).Select(i => P(i, 5, 7))];
+            return F(x, x.Aggregate((a, b) => a + b) * 2.0);
+        },
         ["sum of all"] = () => { var x = P(0, 512, 512); return F([x], Nodes.Sum(Nodes.Sum(x * x, 1), 0), Nodes.Sum(x, 0, 1)); },
         ["middle reductions"] = () => { var x = P(0, 4, 5, 6, 7); return F([x], [Nodes.Sum(x, 1), Nodes.Sum(x, 0, 2), Nodes.Sum(x, 1, 3), Nodes.Arg(Op.ArgMax, x, 2)]); },
         ["movement"] = () =>
