@@ -1,5 +1,6 @@
 using Ashlar.Backends.Cpu;
 using Ashlar.Backends.Cpu.Contractions;
+using Ashlar.Backends.Cpu.Matrix;
 
 namespace Ashlar.Tests.Cpu;
 
@@ -29,10 +30,20 @@ sealed record Product(long Rows, long Columns, long Inner)
     public bool Accumulate { get; init; }
     public bool HasEpilogue { get; init; }
     public bool HasFunctions { get; init; }
+
+    /// <summary>The type in memory where it is not that of the sums.</summary>
+    public DType? ResultType { get; init; }
+
+
+    /// <summary>The right operand is packed beforehand; for products on tiles.</summary>
+    public bool PacksRight { get; init; }
 }
 
 /// <summary>Runs products on matrices that end at a page no one may touch, and compares every element of memory.</summary>
-sealed unsafe class ContractionRun(string path, int threads = 1) : IDisposable
+/// <param name="path">The instruction path.</param>
+/// <param name="threads">Workers.</param>
+/// <param name="onTiles">True runs the engine of the tile unit.</param>
+sealed unsafe class ContractionRun(string path, int threads = 1, bool onTiles = false) : IDisposable
 {
     const double Untouched = 77;
 
@@ -55,7 +66,8 @@ sealed unsafe class ContractionRun(string path, int threads = 1) : IDisposable
                     double sum = product.Accumulate ? Untouched : 0;
                     long i = matrices.Left.At(b, m, 0), j = matrices.Right.At(product.SharesRight ? 0 : b, 0, n);
                     for (long k = 0; k < product.Inner; k++, i += matrices.Left.ColumnStride, j += matrices.Right.RowStride) sum += left[i] * right[j];
-                    expected[matrices.Result.At(b, m, n)] = product.HasEpilogue ? 2 * sum + m - n : sum;
+                    double value = product.HasEpilogue ? 2 * sum + m - n : sum;
+                    expected[matrices.Result.At(b, m, n)] = product.ResultType == DType.BFloat16 ? (BFloat16)value : value;
                 }
         for (long i = 0; i < expected.Length; i++)
             if (expected[i] != result[i]) Assert.Fail($"{isa.Name}, {workers.Count} threads, {product}: element {i} is {result[i]}, not {expected[i]}");
@@ -75,8 +87,8 @@ sealed unsafe class ContractionRun(string path, int threads = 1) : IDisposable
         if (product.HasFunctions)
         {
             double[] leftValues = left.Values, rightValues = right.Values;
-            fillLeft = place => Fill(place, (i, k) => leftValues[left.At(place->Batch[0], i, k)]);
-            fillRight = place => Fill(place, (j, k) => rightValues[right.At(place->Batch[0], k, j)]);
+            fillLeft = place => Fill(place, FilledType(product.LeftType), (i, k) => leftValues[left.At(place->Batch[0], i, k)]);
+            fillRight = place => Fill(place, FilledType(product.RightType), (j, k) => rightValues[right.At(product.SharesRight ? 0 : place->Batch[0], k, j)]);
         }
         if (product.HasEpilogue)
             epilogue = place =>
@@ -84,10 +96,8 @@ sealed unsafe class ContractionRun(string path, int threads = 1) : IDisposable
                 for (long m = 0; m < place->Rows; m++)
                     for (long n = 0; n < place->Columns; n++)
                         ((float*)result.Data)[result.At(place->Batch[0], place->Row + m, place->Column + n)] =
-                            2 * ((float*)place->Data)[m * place->Stride + n] + (place->Row + m) - (place->Column + n);
+                            2 * Sum(product, place, m * place->Stride + n) + (place->Row + m) - (place->Column + n);
             };
-        var contraction = new Contraction(isa, product.LeftType.Compute, fillLeft, fillRight, epilogue, 64);
-        using var scratch = new GuardedMemory(contraction.ScratchBytes * workers.Count);
         var call = new ContractionCall
         {
             Rows = product.Rows,
@@ -100,24 +110,62 @@ sealed unsafe class ContractionRun(string path, int threads = 1) : IDisposable
             BatchRank = 1,
         };
         call.Batch[0] = new(product.Batch, left.Stride(1), product.SharesRight ? 0 : right.Stride(1), result.Stride(1));
-        contraction.Run(call, workers, (byte*)scratch.Pointer);
+        if (onTiles)
+        {
+            var kind = TileProduct.Of(FilledType(product.LeftType), FilledType(product.RightType))!.Value;
+            using var packed = product.PacksRight ? Packed(kind, product, right) : null;
+            if (packed is not null)
+            {
+                call.Right = call.Right with { Data = (nint)packed.Pointer };
+                call.Batch[0] = call.Batch[0] with { Right = product.SharesRight ? 0 : PackedOperand.Bytes(kind, product.Inner, product.Columns) };
+            }
+            var tiles = new MatrixContraction(kind, fillLeft, fillRight, epilogue, 64, packed is not null);
+            using var memory = new GuardedMemory((tiles.ScratchBytes(call, workers.Count) + 127) & ~127L);
+            return Repeat(() => tiles.Run(call, workers, (byte*)memory.Pointer), times);
+        }
+        var contraction = new Contraction(isa, product.LeftType.Compute, fillLeft, fillRight, epilogue, 64);
+        using var scratch = new GuardedMemory(contraction.ScratchBytes * workers.Count);
+        return Repeat(() => contraction.Run(call, workers, (byte*)scratch.Pointer), times);
+    }
+
+    static long Repeat(Action run, int times)
+    {
+        run();
         long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 1; i < times; i++) contraction.Run(call, workers, (byte*)scratch.Pointer);
+        for (int i = 1; i < times; i++) run();
         return GC.GetAllocatedBytesForCurrentThread() - before;
     }
 
-    static void Fill(BlockPlace* place, Func<long, long, double> value)
+    GuardedMemory Packed(TileProduct kind, Product product, Matrix right)
+    {
+        long each = PackedOperand.Bytes(kind, product.Inner, product.Columns), count = product.SharesRight ? 1 : product.Batch;
+        var packed = new GuardedMemory(each * count);
+        for (long b = 0; b < count; b++)
+        {
+            var view = right.View with { Data = right.View.Data + (nint)(right.Stride(b) * right.View.DType.Bytes) };
+            PackedOperand.Pack(kind, view, product.Inner, product.Columns, (byte*)packed.Pointer + b * each, workers);
+        }
+        return packed;
+    }
+
+    // The engine of the vectors takes operands in the type it computes in, that of the tiles in the type it multiplies.
+    DType FilledType(DType operand) => !onTiles ? operand.Compute : operand == DType.Float32 ? DType.BFloat16 : operand;
+
+    static float Sum(Product product, BlockPlace* place, long at) =>
+        product.LeftType.Compute == DType.Int32 ? ((int*)place->Data)[at] : ((float*)place->Data)[at];
+
+    static void Fill(BlockPlace* place, DType type, Func<long, long, double> value)
     {
         for (long i = 0; i < place->Rows; i++)
             for (long k = 0; k < place->Columns; k++)
-                ((float*)place->Data)[i * place->Stride + k] = (float)value(place->Row + i, place->Column + k);
+                Matrix.Write(place->Data, type, i * place->Stride + k, value(place->Row + i, place->Column + k));
     }
 
     sealed class Matrices(Product p) : IDisposable
     {
         public Matrix Left { get; } = new(p.Batch, p.Rows, p.Inner, p.LeftOrder, p.LeftType, i => (i * 7 + i / 5) % 9 - (p.LeftType == DType.UInt8 ? 0 : 4));
         public Matrix Right { get; } = new(p.SharesRight ? 1 : p.Batch, p.Inner, p.Columns, p.RightOrder, p.RightType, i => (i * 5 + i / 3) % 7 - (p.RightType == DType.UInt8 ? 0 : 3));
-        public Matrix Result { get; } = new(p.Batch, p.Rows, p.Columns, p.ResultOrder, p.LeftType.Compute, _ => Untouched);
+        public Matrix Result { get; } = new(p.Batch, p.Rows, p.Columns, p.ResultOrder, p.ResultType ?? p.LeftType.Compute, _ => Untouched);
 
         public void Dispose()
         {
@@ -185,19 +233,21 @@ sealed unsafe class ContractionRun(string path, int threads = 1) : IDisposable
             _ => ((long*)Data)[i],
         };
 
-        void Write(long i, double value)
+        void Write(long i, double value) => Write(Data, type, i, value);
+
+        public static void Write(void* data, DType type, long i, double value)
         {
             switch (type)
             {
-                case DType.Float32: ((float*)Data)[i] = (float)value; break;
-                case DType.Float64: ((double*)Data)[i] = value; break;
-                case DType.Float16: ((Half*)Data)[i] = (Half)value; break;
-                case DType.BFloat16: ((BFloat16*)Data)[i] = (BFloat16)value; break;
-                case DType.Int8: ((sbyte*)Data)[i] = (sbyte)value; break;
-                case DType.UInt8: ((byte*)Data)[i] = (byte)value; break;
-                case DType.Int16: ((short*)Data)[i] = (short)value; break;
-                case DType.Int32: ((int*)Data)[i] = (int)value; break;
-                default: ((long*)Data)[i] = (long)value; break;
+                case DType.Float32: ((float*)data)[i] = (float)value; break;
+                case DType.Float64: ((double*)data)[i] = value; break;
+                case DType.Float16: ((Half*)data)[i] = (Half)value; break;
+                case DType.BFloat16: ((BFloat16*)data)[i] = (BFloat16)value; break;
+                case DType.Int8: ((sbyte*)data)[i] = (sbyte)value; break;
+                case DType.UInt8: ((byte*)data)[i] = (byte)value; break;
+                case DType.Int16: ((short*)data)[i] = (short)value; break;
+                case DType.Int32: ((int*)data)[i] = (int)value; break;
+                default: ((long*)data)[i] = (long)value; break;
             }
         }
 

@@ -1,0 +1,157 @@
+using System.Diagnostics;
+using Ashlar.Backends.Cpu.Contractions;
+
+namespace Ashlar.Backends.Cpu.Matrix;
+
+/// <summary>The matrix product on the tile unit (AMX): bfloat16 with float32 sums, bytes with int32 sums.</summary>
+/// <remarks>
+/// The same contract as <see cref="Contraction"/>: batches, any strides, elementwise work on operands and result, workers that do
+/// not wait for each other. An item goes through blocks of the inner axis. One operand's panel stays in the first cache while
+/// the other one's block comes past it from the second (<see cref="MatrixOrder"/>); sums stay in scratch memory until they are finished,
+/// since storing tiles into rows far apart costs more than a copy. Bfloat16 denormals count as zero, as the tile unit has it.
+/// One call at a time.
+/// </remarks>
+sealed unsafe class MatrixContraction
+{
+    readonly Action<int, int> work;
+
+    ContractionCall call;
+    MatrixBlocking blocking;
+    MatrixScratch plan;
+    long batch;
+    byte* scratch;
+
+    /// <param name="product">What is multiplied.</param>
+    /// <param name="left">Fills blocks of the left operand, [rows, inner], in its type; null reads <see cref="ContractionCall.Left"/>, which may be float32 for a product of bfloat16.</param>
+    /// <param name="right">Fills blocks of the right operand, [columns, inner], likewise.</param>
+    /// <param name="epilogue">Takes finished sums; null stores them to <see cref="ContractionCall.Result"/>, in the type of the sums or, rounded, in bfloat16.</param>
+    /// <param name="blockScratchBytes">What each of these functions needs of <see cref="BlockPlace.Scratch"/>.</param>
+    /// <param name="rightIsPacked">The right operand lies as <see cref="PackedOperand"/> packs it; its batch axes step in bytes.</param>
+    public MatrixContraction(TileProduct product, BlockFunction? left = null, BlockFunction? right = null, BlockFunction? epilogue = null,
+        long blockScratchBytes = 0, bool rightIsPacked = false)
+    {
+        (Product, Left, Right, Epilogue, BlockScratchBytes, RightIsPacked) = (product, left, right, epilogue, blockScratchBytes, rightIsPacked);
+        work = Work;
+    }
+
+    /// <summary>What is multiplied.</summary>
+    public TileProduct Product { get; }
+
+    /// <summary>Fills blocks of the left operand, where it is more than a strided array.</summary>
+    public BlockFunction? Left { get; }
+
+    /// <summary>Fills blocks of the right operand, where it is more than a strided array.</summary>
+    public BlockFunction? Right { get; }
+
+    /// <summary>Takes finished sums.</summary>
+    public BlockFunction? Epilogue { get; }
+
+    /// <summary>What each function needs of its scratch memory.</summary>
+    public long BlockScratchBytes { get; }
+
+    /// <summary>The right operand is packed.</summary>
+    public bool RightIsPacked { get; }
+
+    /// <summary>Scratch memory that a call needs, for all its workers.</summary>
+    /// <param name="product">Its extents; addresses do not matter.</param>
+    /// <param name="threads">How many workers may take part.</param>
+    public long ScratchBytes(in ContractionCall product, int threads)
+    {
+        var chosen = Choose(product, threads);
+        return new MatrixScratch(this, chosen).Bytes * chosen.Workers;
+    }
+
+    /// <summary>Computes the product.</summary>
+    /// <param name="product">Extents, operands and result.</param>
+    /// <param name="workers">Who may help.</param>
+    /// <param name="memory"><see cref="ScratchBytes"/> for as many workers, aligned to 64 bytes.</param>
+    public void Run(in ContractionCall product, Workers workers, byte* memory)
+    {
+        batch = BatchOf(product);
+        if (batch == 0 || product.Rows == 0 || product.Columns == 0) return;
+        Debug.Assert(!product.Accumulate || Epilogue is null, "an epilogue sees finished sums only");
+        call = product;
+        blocking = Choose(product, workers.Count);
+        plan = new(this, blocking);
+        scratch = memory;
+        workers.Run(blocking.Workers, work);
+    }
+
+    static long BatchOf(in ContractionCall product)
+    {
+        long batch = 1;
+        for (int axis = 0; axis < product.BatchRank; axis++) batch *= product.Batch[axis].Count;
+        return batch;
+    }
+
+    MatrixBlocking Choose(in ContractionCall product, int threads) =>
+        MatrixBlocking.Choose(Product, threads, Math.Max(1, BatchOf(product)), Math.Max(1, product.Rows), Math.Max(1, product.Columns), product.Inner, RightIsPacked);
+
+    // Each worker takes items that follow each other, so that it can keep what it packed for the last one.
+    void Work(int worker, int workers)
+    {
+        long* place = stackalloc long[BatchAxes.Most];
+        var (first, end) = EvenRange.Of(batch * blocking.RowBlocks * blocking.ColumnBlocks, worker, workers);
+        if (first == end) return;
+        TileKernels.Configure();
+        try
+        {
+            var item = new MatrixItem(this, in call, in blocking, in plan, scratch + worker * plan.Bytes, place, worker);
+            for (long index = first; index < end; index++) item.Run(index);
+        }
+        finally
+        {
+            TileKernels.Release();
+        }
+    }
+}
+
+/// <summary>Where the parts of a worker's scratch memory lie.</summary>
+readonly record struct MatrixScratch
+{
+    public MatrixScratch(MatrixContraction owner, in MatrixBlocking blocking)
+    {
+        bool byRows = blocking.Order == MatrixOrder.RowPanels;
+        long rowPanels = blocking.Rows / Tiles.PanelSide, columnPanels = blocking.Columns / Tiles.PanelSide;
+        // What is needed again for the next item is kept over all steps.
+        KeepsRight = byRows && blocking.RowBlocks > 1;
+        long steps = Math.Max(1, blocking.AllSteps);
+        SumStride = blocking.Columns * sizeof(float) + Tiles.RowBytes;              // not a power of two: rows fall into different sets
+        SumRows = byRows && blocking.InnerBlocks == 1 ? Tiles.PanelSide : blocking.Rows;
+        Left = 0;
+        Right = Left + (byRows ? blocking.Steps : rowPanels * steps) * Tiles.StepBytes;
+        Sums = Right + (owner.RightIsPacked ? 0 : byRows ? columnPanels * (KeepsRight ? steps : blocking.Steps) : blocking.Steps) * Tiles.StepBytes;
+        Staging = Aligned(Sums + SumRows * SumStride);
+        Block = Aligned(Staging + TilePacking.StagingBytes(blocking.Steps));
+        Bytes = Aligned(Block + owner.BlockScratchBytes) + 4096;
+    }
+
+    /// <summary>Packed left operand: a panel of an inner block, or all rows of an item.</summary>
+    public long Left { get; }
+
+    /// <summary>Packed right operand: a panel of an inner block, or a block of all columns of an item.</summary>
+    public long Right { get; }
+
+    /// <summary>True where the right operand is kept over all inner blocks.</summary>
+    public bool KeepsRight { get; }
+
+    /// <summary>Sums, row by row.</summary>
+    public long Sums { get; }
+
+    /// <summary>Rows of sums.</summary>
+    public long SumRows { get; }
+
+    /// <summary>Bytes from one row of sums to the next.</summary>
+    public long SumStride { get; }
+
+    /// <summary>Elements on their way into a panel.</summary>
+    public long Staging { get; }
+
+    /// <summary>What block functions use.</summary>
+    public long Block { get; }
+
+    /// <summary>All of it.</summary>
+    public long Bytes { get; }
+
+    static long Aligned(long bytes) => (bytes + 127) / 128 * 128;
+}

@@ -1,0 +1,250 @@
+using System.Runtime.Intrinsics;
+using Ashlar.Backends.Cpu.Contractions;
+
+namespace Ashlar.Backends.Cpu.Matrix;
+
+/// <summary>One worker's way through items of a product on tiles.</summary>
+unsafe ref struct MatrixItem
+{
+    readonly MatrixContraction owner;
+    readonly ref readonly ContractionCall call;
+    readonly ref readonly MatrixBlocking blocking;
+    readonly ref readonly MatrixScratch plan;
+    readonly byte* scratch;
+    readonly long* batch;
+    readonly int elementBytes;
+    readonly long stepElements;                        // inner indices of a step
+    BlockPlace place;
+    (long Matrix, long Block) keptLeft, keptRight;      // what of the operands lies packed in scratch memory
+
+    long batchIndex;
+    byte* left;                                        // the matrices of this product of the batch
+    byte* right;
+    byte* result;
+    long row0, row1, column0, column1;                 // the item
+
+    public MatrixItem(MatrixContraction owner, in ContractionCall call, in MatrixBlocking blocking, in MatrixScratch plan, byte* scratch, long* batch, int worker)
+    {
+        this.owner = owner;
+        this.call = ref call;
+        this.blocking = ref blocking;
+        this.plan = ref plan;
+        this.scratch = scratch;
+        this.batch = batch;
+        elementBytes = owner.Product.ElementBytes;
+        stepElements = Tiles.RowBytes / elementBytes;
+        place = new() { Batch = batch, Worker = worker, Scratch = scratch + plan.Block };
+        (keptLeft, keptRight) = ((-1, -1), (-1, -1));
+    }
+
+    // Which matrix of the batch: the same one may serve several products.
+    readonly long LeftKey => owner.Left is null ? (long)left : batchIndex;
+
+    readonly long RightKey => owner.Right is null ? (long)right : batchIndex;
+
+    readonly byte* Sums => scratch + plan.Sums;
+
+    public void Run(long index)
+    {
+        long rowBlock, columnBlock;
+        if (blocking.Order == MatrixOrder.RowPanels)
+        {
+            (index, rowBlock) = Math.DivRem(index, blocking.RowBlocks);
+            (batchIndex, columnBlock) = Math.DivRem(index, blocking.ColumnBlocks);
+        }
+        else
+        {
+            (index, columnBlock) = Math.DivRem(index, blocking.ColumnBlocks);
+            (batchIndex, rowBlock) = Math.DivRem(index, blocking.RowBlocks);
+        }
+        (row0, column0) = (rowBlock * blocking.Rows, columnBlock * blocking.Columns);
+        (row1, column1) = (Math.Min(call.Rows, row0 + blocking.Rows), Math.Min(call.Columns, column0 + blocking.Columns));
+        Locate(batchIndex);
+        if (call.Inner == 0) Nothing();
+        else if (blocking.Order == MatrixOrder.RowPanels) ByRowPanels(columnBlock);
+        else ByColumnPanels(rowBlock);
+    }
+
+    void Locate(long index)
+    {
+        left = (byte*)call.Left.Data;
+        right = (byte*)call.Right.Data;
+        result = (byte*)call.Result.Data;
+        for (int axis = call.BatchRank - 1; axis >= 0; axis--)
+        {
+            var step = call.Batch[axis];
+            (index, long at) = Math.DivRem(index, step.Count);
+            batch[axis] = at;
+            left += at * step.Left * call.Left.DType.Bytes;
+            right += at * step.Right * (owner.RightIsPacked ? 1 : call.Right.DType.Bytes);
+            result += at * step.Result * call.Result.DType.Bytes;
+        }
+    }
+
+    void ByRowPanels(long columnBlock)
+    {
+        bool isKept = plan.KeepsRight && keptRight == (RightKey, columnBlock);
+        long panels = MatrixBlocking.Over(column1 - column0, Tiles.PanelSide);
+        for (long block = 0; block < blocking.InnerBlocks; block++)
+        {
+            long step0 = block * blocking.Steps, steps = Math.Min(blocking.Steps, blocking.AllSteps - step0);
+            byte* b = scratch + plan.Right;
+            long panelBytes = blocking.Steps * Tiles.StepBytes;
+            if (owner.RightIsPacked)
+            {
+                panelBytes = blocking.AllSteps * Tiles.StepBytes;
+                b = right + column0 / Tiles.PanelSide * panelBytes + step0 * Tiles.StepBytes;
+            }
+            else
+            {
+                if (plan.KeepsRight)
+                {
+                    panelBytes = blocking.AllSteps * Tiles.StepBytes;
+                    b += step0 * Tiles.StepBytes;
+                }
+                if (!isKept)
+                    for (long panel = 0; panel < panels; panel++) PackRight(column0 + panel * Tiles.PanelSide, step0, steps, b + panel * panelBytes);
+            }
+
+            bool isLast = block + 1 == blocking.InnerBlocks;
+            for (long row = row0; row < row1; row += Tiles.PanelSide)
+            {
+                int tiles = row1 - row > Tiles.Side ? 2 : 1;
+                byte* a = scratch + plan.Left, sums = Sums + (blocking.InnerBlocks == 1 ? 0 : (row - row0) * plan.SumStride);
+                PackLeft(row, Math.Min(row1, row + Tiles.PanelSide), step0, steps, tiles, a);
+                var arguments = new TileArguments
+                {
+                    A = (long)a,
+                    B = (long)b,
+                    BStep = panelBytes,
+                    C = (long)sums,
+                    CStep = Tiles.PanelSide * sizeof(float),
+                    CStride = plan.SumStride,
+                    CTile = Tiles.Side * plan.SumStride,
+                    Steps = steps,
+                    Count = panels,
+                    Accumulate = block > 0 ? 1 : 0,
+                };
+                TileKernels.Get(new(owner.Product, tiles, LeftMoves: false, 0))(&arguments);
+                if (isLast) Finish(row, Math.Min(Tiles.PanelSide, row1 - row), sums);
+            }
+        }
+        keptRight = (RightKey, columnBlock);
+    }
+
+    void ByColumnPanels(long rowBlock)
+    {
+        long rows = row1 - row0, steps = blocking.AllSteps;
+        int tiles = rows > Tiles.Side ? 2 : 1;
+        long panels = MatrixBlocking.Over(rows, Tiles.PanelSide), panelBytes = steps * tiles * Tiles.Bytes;
+        byte* a = scratch + plan.Left;
+        if (keptLeft != (LeftKey, rowBlock))
+            for (long panel = 0; panel < panels; panel++)
+            {
+                long row = row0 + panel * Tiles.PanelSide;
+                for (long step0 = 0; step0 < steps; step0 += blocking.Steps)
+                    PackLeft(row, Math.Min(row1, row + Tiles.PanelSide), step0, Math.Min(blocking.Steps, steps - step0), tiles,
+                        a + panel * panelBytes + step0 * tiles * Tiles.Bytes);
+            }
+        keptLeft = (LeftKey, rowBlock);
+
+        var kernel = TileKernels.Get(new(owner.Product, tiles, LeftMoves: true, 0));
+        byte* sums = Sums;
+        for (long column = column0; column < column1; column += Tiles.PanelSide, sums += Tiles.PanelSide * sizeof(float))
+            for (long step0 = 0; step0 < steps; step0 += blocking.Steps)
+            {
+                long here = Math.Min(blocking.Steps, steps - step0);
+                byte* b = owner.RightIsPacked ? right + (column / Tiles.PanelSide * steps + step0) * Tiles.StepBytes : scratch + plan.Right;
+                if (!owner.RightIsPacked) PackRight(column, step0, here, b);
+                var arguments = new TileArguments
+                {
+                    A = (long)(a + step0 * tiles * Tiles.Bytes),
+                    AStep = panelBytes,
+                    B = (long)b,
+                    C = (long)sums,
+                    CStep = Tiles.PanelSide * plan.SumStride,
+                    CStride = plan.SumStride,
+                    CTile = Tiles.Side * plan.SumStride,
+                    Steps = here,
+                    Count = panels,
+                    Accumulate = step0 > 0 ? 1 : 0,
+                };
+                kernel(&arguments);
+            }
+        for (long row = row0; row < row1; row += Tiles.PanelSide) Finish(row, Math.Min(Tiles.PanelSide, row1 - row), Sums + (row - row0) * plan.SumStride);
+    }
+
+    // A sum over no products.
+    void Nothing()
+    {
+        new Span<byte>(Sums, (int)(Tiles.PanelSide * plan.SumStride)).Clear();
+        for (long row = row0; row < row1; row += Tiles.PanelSide) Finish(row, Math.Min(Tiles.PanelSide, row1 - row), Sums);
+    }
+
+    void PackLeft(long row, long end, long step0, long steps, int tiles, byte* to)
+    {
+        var source = new PanelSource((nint)left, call.Left.DType, call.Left.RowStride, call.Left.ColumnStride);
+        Pack(owner.Left, source, row, end - row, step0, steps, tiles, isLeft: true, to);
+    }
+
+    void PackRight(long column, long step0, long steps, byte* to)
+    {
+        var source = new PanelSource((nint)right, call.Right.DType, call.Right.ColumnStride, call.Right.RowStride);
+        Pack(owner.Right, source, column, Math.Min(Tiles.PanelSide, column1 - column), step0, steps, 2, isLeft: false, to);
+    }
+
+    void Pack(BlockFunction? fill, PanelSource source, long free0, long free, long step0, long steps, int tiles, bool isLeft, byte* to)
+    {
+        long inner0 = step0 * stepElements, inner = Math.Min(steps * stepElements, call.Inner - inner0);
+        byte* staging = scratch + plan.Staging;
+        if (fill is null) source = source.At(free0, inner0);
+        else
+        {
+            (place.Row, place.Rows, place.Column, place.Columns) = (free0, free, inner0, inner);
+            place.Data = staging;
+            place.Stride = inner;
+            fixed (BlockPlace* here = &place) fill(here);
+            source = new((nint)staging, isLeft ? owner.Product.Left : owner.Product.Right, inner, 1);
+        }
+        TilePacking.Pack(source, free, inner, steps, tiles, isLeft, elementBytes, staging, to);
+    }
+
+    /// <summary>Hands finished sums to the epilogue, or stores them.</summary>
+    void Finish(long row, long rows, byte* sums)
+    {
+        long columns = column1 - column0;
+        if (owner.Epilogue is { } epilogue)
+        {
+            (place.Row, place.Rows, place.Column, place.Columns) = (row, rows, column0, columns);
+            place.Data = sums;
+            place.Stride = plan.SumStride / sizeof(float);
+            fixed (BlockPlace* here = &place) epilogue(here);
+            return;
+        }
+        var view = call.Result;
+        byte* to = result + (row * view.RowStride + column0 * view.ColumnStride) * view.DType.Bytes;
+        for (long i = 0; i < rows; i++, sums += plan.SumStride, to += view.RowStride * view.DType.Bytes)
+            switch (view.DType)
+            {
+                case DType.Float32: Store((float*)sums, (float*)to, columns, view.ColumnStride); break;
+                case DType.Int32: Store((int*)sums, (int*)to, columns, view.ColumnStride); break;
+                default: StoreRounded((float*)sums, (ushort*)to, columns, view.ColumnStride); break;
+            }
+    }
+
+    readonly void Store<T>(T* from, T* to, long columns, long stride) where T : unmanaged, System.Numerics.INumberBase<T>
+    {
+        if (call.Accumulate)
+            for (long j = 0; j < columns; j++) to[j * stride] = unchecked(to[j * stride] + from[j]);
+        else if (stride == 1) new ReadOnlySpan<T>(from, (int)columns).CopyTo(new Span<T>(to, (int)columns));
+        else
+            for (long j = 0; j < columns; j++) to[j * stride] = from[j];
+    }
+
+    static void StoreRounded(float* from, ushort* to, long columns, long stride)
+    {
+        if (stride == 1) TilePacking.Round(from, to, columns);
+        else
+            for (long j = 0; j < columns; j++) to[j * stride] = ((BFloat16)from[j]).Bits;
+    }
+}

@@ -1,0 +1,202 @@
+using System.Runtime.InteropServices;
+using Iced.Intel;
+using static Iced.Intel.AssemblerRegisters;
+
+namespace Ashlar.Backends.Cpu.Matrix;
+
+/// <summary>What a tile kernel works on: a run of products of two panels. The kernel changes it.</summary>
+[StructLayout(LayoutKind.Sequential)]
+struct TileArguments
+{
+    public long A;             // panel of the left operand
+    public long B;             // panel of the right operand
+    public long C;             // sums, rows of 32-bit elements
+    public long AStep;         // bytes to the next panel of the run; 0 stays
+    public long BStep;
+    public long CStep;
+    public long CStride;       // bytes from one row of sums to the next
+    public long CTile;         // 16 of these
+    public long Steps;         // of the inner axis, at least 1
+    public long Count;         // products of the run, at least 1
+    public long Accumulate;    // 1 adds to the sums, 0 replaces them
+    public long Ahead;         // what to prefetch, contiguous
+}
+
+/// <summary>Which tile kernel.</summary>
+/// <param name="Product">What it multiplies.</param>
+/// <param name="RowTiles">Tiles of rows in a panel of the left operand, 1 or 2. The right's panels have two.</param>
+/// <param name="LeftMoves">The left operand's panels come from the second cache, the right one stays in the first; else the other way round.</param>
+/// <param name="Prefetches">Lines fetched ahead into the second cache per step.</param>
+readonly record struct TileKernelKey(TileProduct Product, int RowTiles, bool LeftMoves, int Prefetches)
+{
+    public const int MostPrefetches = 8;
+
+    public int Index => (((int)Product * 2 + RowTiles - 1) * 2 + (LeftMoves ? 1 : 0)) * (MostPrefetches + 1) + Prefetches;
+
+    public const int Keys = 5 * 2 * 2 * (MostPrefetches + 1);
+}
+
+/// <summary>Assembles and keeps the kernels of the tile unit. The thread that calls one has loaded <see cref="Amx.FullTiles"/>.</summary>
+/// <remarks>
+/// A product of two panels is 2 x 2 tiles of sums: four loads for four products, the least that eight tile registers allow. The
+/// operand that moves is loaded with the hint that it is used once (<c>tileloaddt1</c>), so that the other one stays in the first
+/// cache; without it that loses a third of the speed.
+/// </remarks>
+static unsafe class TileKernels
+{
+    static readonly ExecutableMemory?[] assembled = new ExecutableMemory?[TileKernelKey.Keys];
+    static readonly Lock assembling = new();
+    static readonly byte[] fullTiles = Amx.FullTiles();
+    static readonly Lazy<(ExecutableMemory Configure, ExecutableMemory Release)> state = new(() => (AssembleConfigure(), AssembleRelease()));
+
+    /// <summary>The kernel of this key, assembled at its first use (some 20 us).</summary>
+    /// <exception cref="DeviceException">The system grants no executable memory.</exception>
+    public static delegate* unmanaged<TileArguments*, void> Get(in TileKernelKey key)
+    {
+        var code = Volatile.Read(ref assembled[key.Index]) ?? Make(key);
+        return (delegate* unmanaged<TileArguments*, void>)code.Entry;
+    }
+
+    /// <summary>Makes eight full tiles of this thread's tile registers.</summary>
+    public static void Configure()
+    {
+        fixed (byte* config = fullTiles) ((delegate* unmanaged<byte*, void>)state.Value.Configure.Entry)(config);
+    }
+
+    /// <summary>Gives up this thread's tile registers, so that nobody saves them any more.</summary>
+    public static void Release() => ((delegate* unmanaged<void>)state.Value.Release.Entry)();
+
+    static ExecutableMemory Make(in TileKernelKey key)
+    {
+        lock (assembling)
+        {
+            if (assembled[key.Index] is { } already) return already;
+            var made = ExecutableMemory.Of(Write(key));
+            Volatile.Write(ref assembled[key.Index], made);
+            return made;
+        }
+    }
+
+    static ExecutableMemory AssembleConfigure()
+    {
+        var c = new Assembler(64);
+        c.ldtilecfg(__[OperatingSystem.IsWindows() ? rcx : rdi]);
+        c.ret();
+        return ExecutableMemory.Of(c);
+    }
+
+    static ExecutableMemory AssembleRelease()
+    {
+        var c = new Assembler(64);
+        c.tilerelease();
+        c.ret();
+        return ExecutableMemory.Of(c);
+    }
+
+    /// <summary>The instructions of a kernel: <c>void (TileArguments*)</c>, in the calling convention of this system.</summary>
+    public static Assembler Write(in TileKernelKey key)
+    {
+        AssemblerRegisterTMM[] sums = [tmm0, tmm1, tmm2, tmm3];
+        AssemblerRegister64 arguments = r11, a = rax, b = rcx, c = rdx, line = r8, counter = r9, stride = r10, ahead = rbx;
+        var product = key.Product;
+        int rowTiles = key.RowTiles, lines = key.Prefetches;
+        var x = new Assembler(64);
+
+        x.mov(arguments, OperatingSystem.IsWindows() ? rcx : rdi);
+        x.push(ahead);
+        x.mov(r8d, Tiles.RowBytes);
+        x.mov(stride, Field(nameof(TileArguments.CStride)));
+        x.mov(ahead, Field(nameof(TileArguments.Ahead)));
+        x.mov(c, Field(nameof(TileArguments.C)));
+
+        Label next = x.CreateLabel(), zero = x.CreateLabel(), begin = x.CreateLabel(), step = x.CreateLabel();
+        x.Label(ref next);
+        x.cmp(Field(nameof(TileArguments.Accumulate)), 0);
+        x.je(zero);
+        Sums((tile, at) => x.tileloadd(tile, at));
+        x.jmp(begin);
+        x.Label(ref zero);
+        for (int i = 0; i < 2 * rowTiles; i++) x.tilezero(sums[i]);
+        x.Label(ref begin);
+        x.mov(a, Field(nameof(TileArguments.A)));
+        x.mov(b, Field(nameof(TileArguments.B)));
+        x.mov(counter, Field(nameof(TileArguments.Steps)));
+
+        x.Label(ref step);
+        int prefetched = 0;
+        Load(tmm6, b, 0, !key.LeftMoves);
+        Load(tmm4, a, 0, key.LeftMoves);
+        Multiply(tmm0, tmm4, tmm6);
+        Prefetch(4);
+        Load(tmm7, b, Tiles.Bytes, !key.LeftMoves);
+        Multiply(tmm1, tmm4, tmm7);
+        Prefetch(2);
+        if (rowTiles == 2)
+        {
+            Load(tmm5, a, Tiles.Bytes, key.LeftMoves);
+            Multiply(tmm2, tmm5, tmm6);
+            Prefetch(4);
+            Multiply(tmm3, tmm5, tmm7);
+        }
+        Prefetch(1);
+        x.add(a, rowTiles * Tiles.Bytes);
+        x.add(b, Tiles.StepBytes);
+        if (key.Prefetches > 0) x.add(ahead, key.Prefetches * 64);
+        x.dec(counter);
+        x.jnz(step);
+
+        Sums((tile, at) => x.tilestored(at, tile));
+        Advance(nameof(TileArguments.A), nameof(TileArguments.AStep));
+        Advance(nameof(TileArguments.B), nameof(TileArguments.BStep));
+        x.add(c, Field(nameof(TileArguments.CStep)));
+        x.dec(Field(nameof(TileArguments.Count)));
+        x.jnz(next);
+        x.pop(ahead);
+        x.ret();
+        return x;
+
+        AssemblerMemoryOperand Field(string name) => __qword_ptr[arguments + (int)Marshal.OffsetOf<TileArguments>(name)];
+
+        void Load(AssemblerRegisterTMM tile, AssemblerRegister64 from, int offset, bool once)
+        {
+            if (once) x.tileloaddt1(tile, __[from + line * 1 + offset]);
+            else x.tileloadd(tile, __[from + line * 1 + offset]);
+        }
+
+        void Multiply(AssemblerRegisterTMM sum, AssemblerRegisterTMM left, AssemblerRegisterTMM right)
+        {
+            switch (product)
+            {
+                case TileProduct.BF16: x.tdpbf16ps(sum, left, right); break;
+                case TileProduct.SignedSigned: x.tdpbssd(sum, left, right); break;
+                case TileProduct.SignedUnsigned: x.tdpbsud(sum, left, right); break;
+                case TileProduct.UnsignedSigned: x.tdpbusd(sum, left, right); break;
+                default: x.tdpbuud(sum, left, right); break;
+            }
+        }
+
+        // A share of the step's prefetches, so that they do not fill the line buffers all at once.
+        void Prefetch(int share)
+        {
+            for (int end = Math.Min(lines, prefetched + (lines + share - 1) / share); prefetched < end; prefetched++)
+                x.prefetcht1(__byte_ptr[ahead + prefetched * 64]);
+        }
+
+        void Sums(Action<AssemblerRegisterTMM, AssemblerMemoryOperand> one)
+        {
+            x.mov(counter, c);
+            x.add(counter, Field(nameof(TileArguments.CTile)));
+            one(tmm0, __[c + stride * 1]);
+            one(tmm1, __[c + stride * 1 + Tiles.RowBytes]);
+            if (rowTiles == 1) return;
+            one(tmm2, __[counter + stride * 1]);
+            one(tmm3, __[counter + stride * 1 + Tiles.RowBytes]);
+        }
+
+        void Advance(string pointer, string by)
+        {
+            x.mov(a, Field(by));
+            x.add(Field(pointer), a);
+        }
+    }
+}
