@@ -197,6 +197,24 @@ public sealed record CustomAttributes(Function Forward, Function? Backward, stri
         this with { Forward = Forward.Substitute(values), Backward = Backward?.Substitute(values) };
 }
 
+/// <summary>One result of a kernel that people wrote.</summary>
+/// <param name="Kernel">The kernel; equal text is an equal kernel.</param>
+/// <param name="Output">Which of its results.</param>
+public sealed record KernelAttributes(GraphKernel Kernel, int Output) : Attributes
+{
+    /// <inheritdoc/>
+    public override IEnumerable<Extent> Extents => Kernel.Inputs.Concat(Kernel.Outputs).SelectMany(type => type.Shape);
+
+    /// <inheritdoc/>
+    public override Attributes Substitute(Func<Symbol, Extent> values) => this with { Kernel = Kernel.Substitute(values) };
+
+    /// <inheritdoc/>
+    public bool Equals(KernelAttributes? other) => other is not null && Output == other.Output && Kernel.Text == other.Kernel.Text;
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Kernel.Text, Output);
+}
+
 /// <summary>Gelu: by the tanh approximation, or exact through erf.</summary>
 public sealed record GeluAttributes(bool Approximate) : Attributes;
 

@@ -100,6 +100,10 @@ public static class Gradients
     {
         if (node.Meaning.Gradient is { } rule) return rule(dy, node, node.Inputs);
         if (node.Meaning.Decompose is { } decompose) return Through(decompose(node), dy, node.Inputs);
+        if (node.Attributes is KernelAttributes call)
+            throw new KernelException("ASH0570",
+                $"the kernel '{call.Kernel.Name}' has no gradient, but one is asked through its result {node.DType.Name}{node.Shape}.",
+                "give it one: Tensor.CustomGradient(x => kernel.Call(x), (dy, y, x) => [...], inputs), or cut it off with StopGradient.");
         throw new GraphException("ASH0312",
             $"{node.Op} has no gradient, but the loss depends on {node} over {Rules.Types(node.Inputs)}.",
             "compute it outside the differentiated function, or give the function a gradient of its own.");

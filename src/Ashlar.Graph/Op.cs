@@ -45,6 +45,7 @@ public enum Op : byte
     // 10. Regions
     Barrier,        // its first input, computed only after the others: keeps recomputation from merging with the original
     Custom,         // a function with its own gradient
+    Kernel,         // a result of a kernel that people wrote
 
     // 11. Composites: a name for a pattern that kernels and gradients know better; each has a decomposition
     Sigmoid, Silu, Gelu, Softmax, LogSoftmax, RmsNorm, LayerNorm, CrossEntropy, SwiGlu, Rope, Attention,

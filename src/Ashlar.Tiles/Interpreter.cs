@@ -22,14 +22,24 @@ public static class TileInterpreter
         new Interpretation(symbols, roundFloats).Run(program, buffers);
     }
 
+    /// <summary>Runs the program on arrays in the order of its buffers; what it writes to holds nothing at first, and all of it must be written.</summary>
+    /// <exception cref="KernelException">The program is not well formed, did what the remarks list, or left an element of an output as it was (ASH0583).</exception>
+    public static void RunFresh(TileProgram program, IReadOnlyList<Value> buffers, Func<Symbol, long>? symbols = null, bool roundFloats = false)
+    {
+        TileVerifier.Check(program);
+        new Interpretation(symbols, roundFloats) { IsFresh = true }.Run(program, Named(program, buffers));
+    }
+
     /// <summary>Runs the program on arrays in the order of its buffers.</summary>
     /// <inheritdoc cref="Run(TileProgram, IReadOnlyDictionary{TileBuffer, double[]}, Func{Symbol, long}, bool)"/>
     public static void Run(TileProgram program, IReadOnlyList<Value> buffers, Func<Symbol, long>? symbols = null, bool roundFloats = false)
     {
-        if (buffers.Count != program.Buffers.Count)
-            throw new KernelException("ASH0535", $"'{program.Name}' takes {program.Buffers.Count} buffers, but got {buffers.Count}.", "pass one array per buffer, in order.");
-        Run(program, program.Buffers.Zip(buffers).ToDictionary(pair => pair.First, pair => pair.Second.Data), symbols, roundFloats);
+        Run(program, Named(program, buffers), symbols, roundFloats);
     }
+
+    static Dictionary<TileBuffer, double[]> Named(TileProgram program, IReadOnlyList<Value> buffers) => buffers.Count == program.Buffers.Count
+        ? program.Buffers.Zip(buffers).ToDictionary(pair => pair.First, pair => pair.Second.Data)
+        : throw new KernelException("ASH0535", $"'{program.Name}' takes {program.Buffers.Count} buffers, but got {buffers.Count}.", "pass one array per buffer, in order.");
 }
 
 /// <summary>One run of a program.</summary>
@@ -41,6 +51,9 @@ sealed class Interpretation(Func<Symbol, long>? symbols, bool roundFloats)
     readonly Grid grid = new();
     Statement statement = null!;   // at work now, for messages
     long now;                      // grows whenever a value may have changed
+
+    /// <summary>What the program writes to holds nothing at first.</summary>
+    public bool IsFresh { get; init; }
 
     // The value of a loop variable while its loop runs.
     sealed class Counter
@@ -69,9 +82,13 @@ sealed class Interpretation(Func<Symbol, long>? symbols, bool roundFloats)
             if (!buffers.TryGetValue(buffer, out double[]? data) || data.LongLength != count)
                 throw new KernelException("ASH0535", $"'{program.Name}' needs {count} elements for the buffer {buffer}, but got {data?.LongLength.ToString() ?? "none"}.",
                     "pass the elements of every buffer, as many as its shape has.");
-            Of(buffer).Use(data, extents);
+            Of(buffer).Use(data, extents, IsFresh && buffer.Written);
         }
         Body(program.Body);
+        foreach (var buffer in program.Buffers)
+            if (Of(buffer).FirstUnwritten is { } at)
+                throw new KernelException("ASH0583", $"'{program.Name}' has not stored to element {at} (row-major) of its output {buffer}.",
+                    "store to every element, or give the output initial values: k.Initialize(output, 0).");
     }
 
     void Body(ValueList<Statement> body)
@@ -120,10 +137,10 @@ sealed class Interpretation(Func<Symbol, long>? symbols, bool roundFloats)
         double value = Evaluate(store.Value);
         Write(store.Target, store.Indices, store.Mode switch
         {
-            StoreMode.Add => Add(store.Target.DType, Read(store.Target, store.Indices), value),
-            StoreMode.Max => Math.Max(Read(store.Target, store.Indices), value),
+            StoreMode.Add => Add(store.Target.DType, Read(Of(store.Target), Indices(store.Indices), store.IsAtomic), value),
+            StoreMode.Max => Math.Max(Read(Of(store.Target), Indices(store.Indices), store.IsAtomic), value),
             _ => value,
-        });
+        }, store.IsAtomic);
     }
 
     void Point(Reduce reduce)
@@ -152,7 +169,7 @@ sealed class Interpretation(Func<Symbol, long>? symbols, bool roundFloats)
             place++;
         });
         if (best < 0)
-            throw new KernelException("ASH0534", $"{reduce.Op} has no element to choose from at {Position()}, in '{TileText.Line(reduce)}'.", "guard the statement with If, or give the axis a least extent of 1.");
+            throw new KernelException("ASH0534", $"{reduce.Op} has no element to choose from at {Position()}, in '{TileText.Line(reduce)}'{reduce.At}.", "guard the statement with If, or give the axis a least extent of 1.");
         return best;
     }
 
@@ -224,7 +241,7 @@ sealed class Interpretation(Func<Symbol, long>? symbols, bool roundFloats)
         long count = (long)Evaluate(axis.Extent), limit = axis.Variable.Count.Evaluate(Value);
         if (count > limit)
             throw new KernelException("ASH0536", $"'{axis.Variable.Name}' would run to {count} at {Position()}, but no value of it may reach {limit}. "
-                + $"This is in '{TileText.Line(statement)}'.", "give the variable a greater count, or the axis a lesser extent.");
+                + $"This is in '{TileText.Line(statement)}'{statement.At}.", "give the variable a greater count, or the axis a lesser extent.");
         return Math.Max(count, 0);
     }
 
@@ -287,22 +304,22 @@ sealed class Interpretation(Func<Symbol, long>? symbols, bool roundFloats)
 
     double Read(Memory memory, IReadOnlyList<Node> indices) => Read(Of(memory), Indices(indices));
 
-    double Read(Elements elements, long[] indices)
+    double Read(Elements elements, long[] indices, bool isAtomic = false)
     {
         long at = Offset(elements, indices, "read");
         if (!elements.IsWritten(at))
-            throw new KernelException("ASH0532", $"element [{string.Join(", ", indices)}] of the tile {elements.Memory} is read before it is written, at {Position()}. "
-                + $"This is in '{TileText.Line(statement)}'.", "store to the tile first; a new tile holds nothing.");
-        if (elements.Reads(at, grid.Iteration) is { } other) throw Conflict(elements, indices, "reads", other, "writes");
+            throw new KernelException("ASH0532", $"element [{string.Join(", ", indices)}] of the {(elements.Memory is Tile ? "tile" : "output")} {elements.Memory} is read before it is written, at {Position()}. "
+                + $"This is in '{TileText.Line(statement)}'{statement.At}.", "store to it first; a new tile holds nothing, nor does an output.");
+        if (!isAtomic && elements.Reads(at, grid.Iteration) is { } other) throw Conflict(elements, indices, "reads", other, "writes");
         return elements.Data[at];
     }
 
-    void Write(Memory memory, IReadOnlyList<Node> nodes, double value)
+    void Write(Memory memory, IReadOnlyList<Node> nodes, double value, bool isAtomic = false)
     {
         var elements = Of(memory);
         var indices = Indices(nodes);
         long at = Offset(elements, indices, "written");
-        if (elements.Writes(at, grid.Iteration) is var (other, wrote)) throw Conflict(elements, indices, "writes", other, wrote ? "writes it too" : "reads");
+        if (elements.Writes(at, grid.Iteration, isAtomic) is var (other, wrote)) throw Conflict(elements, indices, "writes", other, wrote ? "writes it too" : "reads");
         elements.Data[at] = !memory.DType.IsFloat ? Conversion.Wrap((long)value, memory.DType)
             : roundFloats ? Conversion.Round(value, memory.DType)
             : value;
@@ -311,7 +328,7 @@ sealed class Interpretation(Func<Symbol, long>? symbols, bool roundFloats)
 
     KernelException Conflict(Elements elements, long[] indices, string does, int other, string otherDoes) => new("ASH0533",
         $"iteration {grid.Name(grid.Iteration)} of a parallel loop {does} element [{string.Join(", ", indices)}] of {elements.Memory}, which iteration {grid.Name(other)} {otherDoes}. "
-        + $"This is in '{TileText.Line(statement)}'.", "let each iteration write elements of its own, or make the loop serial.");
+        + $"This is in '{TileText.Line(statement)}'{statement.At}.", "let each iteration write elements of its own, or make the loop serial.");
 
     long[] Indices(IReadOnlyList<Node> nodes)
     {
@@ -328,7 +345,7 @@ sealed class Interpretation(Func<Symbol, long>? symbols, bool roundFloats)
             long extent = elements.Extents[axis];
             if (indices[axis] < 0 || indices[axis] >= extent)
                 throw new KernelException("ASH0530", $"index [{string.Join(", ", indices)}] of {elements.Memory} is {verb} at {Position()}, but its axis {axis} has {extent} elements. "
-                    + $"This is in '{TileText.Line(statement)}'.", "shorten the domain, guard the access, or correct the index.");
+                    + $"This is in '{TileText.Line(statement)}'{statement.At}.", "shorten the domain, guard the access, or correct the index.");
             offset = offset * extent + indices[axis];
         }
         return offset;

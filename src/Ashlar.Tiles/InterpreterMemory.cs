@@ -5,11 +5,12 @@ namespace Ashlar.Tiles;
 /// <summary>The elements of a buffer or tile while a program is interpreted, with what is known about who touched them.</summary>
 sealed class Elements(Memory memory)
 {
-    bool[]? written;   // of tiles: elements that hold something
+    bool[]? written;   // of tiles and fresh outputs: elements that hold something
     bool own;          // a tile made by the iteration that uses it: nobody else sees it
 
     // By iteration of the parallel loop that runs, 0 for none. Two readers are enough to know one other than the writer.
     int[]? writer, reader, otherReader;
+    bool[]? atomic;   // the writer was atomic, so others may be too
 
     public Memory Memory => memory;
 
@@ -18,7 +19,14 @@ sealed class Elements(Memory memory)
     public long[] Extents { get; private set; } = [];
 
     /// <summary>Takes a caller's array.</summary>
-    public void Use(double[] data, long[] extents) => (Data, Extents) = (data, extents);
+    public void Use(double[] data, long[] extents, bool isFresh)
+    {
+        (Data, Extents) = (data, extents);
+        if (isFresh) written = new bool[data.Length];
+    }
+
+    /// <summary>The first element of an output that nobody has written; null where all are.</summary>
+    public int? FirstUnwritten => Memory is TileBuffer && written is not null && Array.IndexOf(written, false) is >= 0 and var at ? at : null;
 
     /// <summary>Makes new elements that hold nothing.</summary>
     public void Renew(long[] extents)
@@ -31,7 +39,7 @@ sealed class Elements(Memory memory)
     /// <summary>Forgets who touched what: a parallel loop begins.</summary>
     public void Forget()
     {
-        (writer, reader, otherReader, own) = (null, null, null, false);
+        (writer, reader, otherReader, atomic, own) = (null, null, null, null, false);
     }
 
     public bool IsWritten(long at) => written is null || written[at];
@@ -48,14 +56,15 @@ sealed class Elements(Memory memory)
     }
 
     /// <summary>Notes a write. Returns the iteration that it conflicts with and whether that one wrote, if any.</summary>
-    public (int Iteration, bool Wrote)? Writes(long at, int iteration)
+    public (int Iteration, bool Wrote)? Writes(long at, int iteration, bool isAtomic)
     {
         if (written is not null) written[at] = true;
         if (iteration == 0 || own) return null;
         Track();
-        if (writer![at] != 0 && writer[at] != iteration) return (writer[at], true);
+        if (writer![at] != 0 && writer[at] != iteration && !(isAtomic && atomic![at])) return (writer[at], true);
         if (reader![at] != 0 && reader[at] != iteration) return (reader[at], false);
         if (otherReader![at] != 0 && otherReader[at] != iteration) return (otherReader[at], false);
+        atomic![at] = isAtomic && (writer[at] == 0 || atomic[at]);
         writer[at] = iteration;
         return null;
     }
@@ -65,6 +74,7 @@ sealed class Elements(Memory memory)
         writer ??= new int[Data.Length];
         reader ??= new int[Data.Length];
         otherReader ??= new int[Data.Length];
+        atomic ??= new bool[Data.Length];
     }
 }
 

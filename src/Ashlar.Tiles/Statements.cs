@@ -44,7 +44,14 @@ public enum StoreMode
 /// an empty domain is scalar code. Values are in compute types (f32, f64, i32, i64, bool); smaller types occur only in Load, in
 /// Store, and in a Cast to a small type and back, which rounds or wraps.
 /// </remarks>
-public abstract record Statement;
+public abstract record Statement
+{
+    /// <summary>The line of a kernel's definition that made it; null where the compiler did. Part of no text form.</summary>
+    public SourceLine? Origin { get; init; }
+
+    /// <summary>Where it comes from, for messages: " at File.cs:12", or nothing.</summary>
+    internal string At => Origin is null ? "" : $" at {Origin}";
+}
 
 /// <summary>A loop over statements.</summary>
 /// <param name="Variable">Takes 0, 1, ... below <paramref name="Count"/>.</param>
@@ -66,7 +73,11 @@ public sealed record Allocate(Tile Tile) : Statement;
 /// <param name="Streaming">The target is much larger than the caches and not read soon: bypass them.</param>
 /// <param name="Guard">Points where this bool scalar is false are skipped; null for none.</param>
 public sealed record Store(Memory Target, ValueList<Node> Indices, Node Value, ValueList<DomainAxis> Domain,
-    StoreMode Mode = StoreMode.Set, bool Streaming = false, Node? Guard = null) : Statement;
+    StoreMode Mode = StoreMode.Set, bool Streaming = false, Node? Guard = null) : Statement
+{
+    /// <summary>Of a store that adds or keeps the greater: iterations of a parallel loop may do it to one element at once. Text form: <c>atomic</c>.</summary>
+    public bool IsAtomic { get; init; }
+}
 
 /// <summary><c>Target[Indices] = Op over Over of Value</c> for every point of the domain.</summary>
 /// <param name="Op">ReduceSum, ReduceProd, ReduceMax, ReduceMin; or ArgMax, ArgMin, whose result is the int32 row-major index within <paramref name="Over"/>.</param>

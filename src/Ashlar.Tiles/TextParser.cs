@@ -137,13 +137,13 @@ sealed class TextParser(string text)
 
     Store Store(List<DomainAxis> domain)
     {
-        bool streaming = Take("stream");
+        bool streaming = Take("stream"), atomic = Take("atomic");
         var (target, indices) = Element();
         var mode = Take("+=") ? StoreMode.Add : Take("max") ? StoreMode.Max : StoreMode.Set;
         if (mode != StoreMode.Add) Expect("=");
         var value = Expression();
         var guard = Take("where") ? Expression() : null;
-        return new(target, indices, value, domain.ToValueList(), mode, streaming, guard);
+        return new(target, indices, value, domain.ToValueList(), mode, streaming, guard) { IsAtomic = atomic };
     }
 
     Statement AlongAxes(List<DomainAxis> domain, string word)

@@ -113,7 +113,7 @@ sealed class TextPrinter(string? prefix)
             case Store store:
                 int points = Each(store.Domain.Span, "", []);
                 Share([.. store.Indices, store.Value, .. store.Guard is null ? [] : new[] { store.Guard }]);
-                NewLine().Append(store.Streaming ? "stream " : "");
+                NewLine().Append(store.Streaming ? "stream " : "").Append(store.IsAtomic ? "atomic " : "");
                 Element(store.Target, store.Indices);
                 text.Append(store.Mode switch
                 {

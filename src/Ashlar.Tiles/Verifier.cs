@@ -115,6 +115,8 @@ sealed class Verification(TileProgram program)
         if (store.Guard is not null) Condition(store, store.Guard, "guard");
         if (store.Mode == StoreMode.Add && store.Target.DType == DType.Bool)
             throw Wrong("ASH0515", store, $"adds to {store.Target}.", "use Max for an or, or another element type.");
+        if (store.IsAtomic && (store.Mode == StoreMode.Set || store.Target is not TileBuffer))
+            throw Wrong("ASH0584", store, "is atomic, but replaces, or writes to a tile, which one iteration has for itself.", "make atomic what adds to a buffer or keeps the greater there.");
         OwnElement(store, store.Target, store.Indices, roots);
         Leave(store.Domain.Span, []);
     }
@@ -286,5 +288,5 @@ sealed class Verification(TileProgram program)
     }
 
     KernelException Wrong(string code, Statement statement, string problem, string fix) =>
-        new(code, $"in '{program.Name}', '{TileText.Line(statement)}' {problem}", fix);
+        new(code, $"in '{program.Name}', '{TileText.Line(statement)}'{statement.At} {problem}", fix);
 }

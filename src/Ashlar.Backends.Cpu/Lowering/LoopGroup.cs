@@ -19,8 +19,8 @@ internal static class LoopGroup
     {
         var axes = Axes(body[begin]);
         int end = begin + 1;
-        if (axes.Length == 0) return end;
-        while (end < body.Count && body[end] is Store or Reduce && Axes(body[end]).AsSpan().SequenceEqual(axes)
+        if (axes.Length == 0 || body[begin] is Store { IsAtomic: true }) return end;
+        while (end < body.Count && body[end] is Store { IsAtomic: false } or Reduce && Axes(body[end]).AsSpan().SequenceEqual(axes)
             && Enumerable.Range(begin, end - begin).All(i => MayShareLoop(body[i], body[end]))) end++;
         return end;
     }

@@ -278,6 +278,11 @@ internal sealed partial class TileLowering
             PutValue(memory, flat, ForStore(store.Value), guard, stream);
             return;
         }
+        if (store.IsAtomic)
+        {
+            Combine(store, flat);
+            return;
+        }
         var value = Value(store.Value);
         if (memory.DType == DType.Int64 && level.Axis is not null) value = f.Convert(value, Elem.I64);
         if (memory.DType == DType.Bool && level.Axis is not null) value = f.Convert(value, Elem.M32);
@@ -292,6 +297,18 @@ internal sealed partial class TileLowering
         if (memory.DType == DType.Bool) (old, value) = Alike(old, value);
         var combined = store.Mode == StoreMode.Add ? old + value : memory.DType == DType.Bool ? old | value : f.Binary(VecOp.Max, old, value);
         PutValue(memory, flat, InMemory(combined, memory.DType), guard, stream);
+    }
+
+    // Other workers may combine with the same element: a call per element, in scalar code.
+    void Combine(Store store, Affine flat)
+    {
+        var dtype = store.Target.DType;
+        var value = Value(dtype is DType.Float16 or DType.BFloat16 && store.Value is (Op.Cast, [var wide]) && wide.DType == DType.Float32 ? wide : store.Value);
+        if (dtype.IsFloat) value = f.Bitcast(value, value.Type.ElemBytes == 8 ? Elem.I64 : Elem.I32);
+        var (pointer, offset, displacement) = AddressOf(store.Target, flat);
+        var address = offset is null ? pointer : pointer + offset;
+        f.Call(typeof(AtomicStores).GetMethod(nameof(AtomicStores.Combine))!, displacement == 0 ? address : address + displacement,
+            dtype == DType.Bool ? Truth(value) : ScalarOf(value), f.Const((long)dtype), f.Const(store.Mode == StoreMode.Max ? 1 : 0));
     }
 
     void PutValue(Memory memory, Affine flat, Reg value, Reg? guard, bool stream)

@@ -93,6 +93,7 @@ internal sealed partial class TileLowering
         {
             var flat = lowering.Flat(memory, indices);
             var stride = flat.FactorOf(variable.Index());
+            if (store is { IsAtomic: true }) possible = false;
             // Lanes that may meet at one element, and checked indices per lane, are scalar code.
             if (stride == 0 || flat.Terms.Any(term => term.Atom.Op != Op.Index && Varies(term.Atom))) possible = false;
             if (reordered is not null && !reordered.All(axis => axis.Variable.Count == 1 || flat.FactorOf(axis.Variable.Index()) != 0)) possible = false;

@@ -79,6 +79,11 @@ sealed class Partition
         foreach (var node in Traversal.PostOrder(function.Results))
         {
             if (IsStored(node)) continue;
+            if (node.Op == Op.Kernel)
+            {
+                Call(node);
+                continue;
+            }
             if (fuse) reads[node] = CutTo(MostReads, node, reads);
             if (IsAnchor(node) || results.Contains(node) || copied.Contains(node) || !fuse && Estimate.Cost(node.Op) > 0 || fuse && IsShared(node) || FeedsAnchorUnreadably(node))
                 Add(node);
@@ -104,6 +109,19 @@ sealed class Partition
         }
     }
 
+    // A kernel that people wrote is one launch: all of its results together, from inputs in memory.
+    void Call(Node node)
+    {
+        if (owner.ContainsKey(node)) return;
+        foreach (var input in node.Inputs)
+            if (!IsStored(input)) Add(input);
+        var call = node.Get<KernelAttributes>();
+        var roots = Enumerable.Range(0, call.Kernel.Outputs.Count).Select(output => Node.Of(Op.Kernel, [.. node.Inputs], call with { Output = output })).ToList();
+        var kernel = new Kernel { Kind = KernelKind.Single, Roots = roots, Anchor = node };
+        kernels.Add(kernel);
+        foreach (var root in roots) owner[root] = kernel;
+    }
+
     void Add(Node node)
     {
         if (owner.ContainsKey(node)) return;
@@ -122,7 +140,7 @@ sealed class Partition
     }
 
     /// <summary>True for ops that are not computed where they are used.</summary>
-    public static bool IsAnchor(Node node) => node.Op is >= Op.ReduceSum and <= Op.ArgSort or Op.Scatter or Op.Contract;
+    public static bool IsAnchor(Node node) => node.Op is >= Op.ReduceSum and <= Op.ArgSort or Op.Scatter or Op.Contract or Op.Kernel;
 
     /// <summary>True for a reduction over trailing axes that make a row short enough to stay in cache.</summary>
     public static bool IsRowReduction(Node node)

@@ -23,6 +23,8 @@ sealed class SingleKernelBuilder
     /// <summary>The tile program of a kernel of kind Single.</summary>
     public static BuiltKernel Build(Kernel kernel, Func<Node, bool> isForeign)
     {
+        if (kernel.Anchor is { Attributes: KernelAttributes { Kernel: TileKernel written } } call)
+            return new(written.Program, call.Inputs.ToValueList(), kernel.Roots.ToValueList());
         var builder = new SingleKernelBuilder(kernel.Anchor!, isForeign);
         return kernel.Anchor!.Op switch
         {

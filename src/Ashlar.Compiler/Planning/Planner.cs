@@ -2,6 +2,7 @@ using System.Collections;
 using Ashlar.Compiler.Kernels;
 using Ashlar.Graph;
 using Ashlar.Tiles;
+using Kernel = Ashlar.Compiler.Kernels.Kernel;
 
 namespace Ashlar.Compiler.Planning;
 

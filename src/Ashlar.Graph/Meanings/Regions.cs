@@ -33,6 +33,20 @@ static class Regions
             Decompose = node => node.Get<CustomAttributes>().Forward.Inline(node.Inputs)[0],
             Gradient = (dy, y, x) => Backward(y.Get<CustomAttributes>(), dy, y, x),
         },
+        new(Op.Kernel, "kernel", (x, a) =>
+        {
+            var (kernel, output) = Rules.Expect<KernelAttributes>(Op.Kernel, a);
+            Rules.Arity(Op.Kernel, x, kernel.Inputs.Count);
+            for (int i = 0; i < x.Length; i++)
+                if (x[i].Shape != kernel.Inputs[i].Shape || x[i].DType != kernel.Inputs[i].DType)
+                    throw new KernelException("ASH0586",
+                        $"the kernel '{kernel.Name}' takes {string.Join(", ", kernel.Inputs.Select(type => type.DType.Name + type.Shape))}, but got {Rules.Types(x)}.",
+                        "make the kernel for these types: kernel.For(...), or kernel.Call with tensors.");
+            return kernel.Outputs[output];
+        })
+        {
+            Evaluate = (node, x) => node.Get<KernelAttributes>().Kernel.Evaluate(x)[node.Get<KernelAttributes>().Output],
+        },
     ];
 
     static Node?[] Backward(CustomAttributes custom, Node dy, Node y, IReadOnlyList<Node> x)

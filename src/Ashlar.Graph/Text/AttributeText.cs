@@ -32,6 +32,7 @@ static class AttributeText
                 [.. List("batch_left", a.BatchLeft), .. List("batch_right", a.BatchRight), .. List("sum_left", a.SumLeft),
             .. List("sum_right", a.SumRight)],
             CustomAttributes a => [("name", Quote(a.Name))],
+            KernelAttributes a => a.Output == 0 ? [("text", Quote(a.Kernel.Text))] : [("text", Quote(a.Kernel.Text)), ("output", Text(a.Output))],
             GeluAttributes a => Flag("approximate", a.Approximate),
             NormAttributes a => [("epsilon", Text(a.Epsilon))],
             RopeAttributes a => Flag("interleaved", a.Interleaved),
@@ -68,6 +69,7 @@ static class AttributeText
                 Integers(fields, "sum_left"), Integers(fields, "sum_right"), dtype),
             Op.Custom => new CustomAttributes(fields.Function("forward")!, fields.Has("backward") ? fields.Function("backward")
                 : null, fields.OptionalString("name") ?? ""),
+            Op.Kernel => new KernelAttributes(fields.Kernel("text"), fields.Has("output") ? fields.Integer("output") : 0),
             Op.Gelu => new GeluAttributes(fields.Flag("approximate")),
             Op.RmsNorm or Op.LayerNorm => new NormAttributes(fields.Number("epsilon")),
             Op.Rope => new RopeAttributes(fields.Flag("interleaved")),

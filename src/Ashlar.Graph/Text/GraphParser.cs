@@ -4,7 +4,7 @@ using System.Text;
 namespace Ashlar.Graph;
 
 /// <summary>Reads the text form of functions: recursive descent over characters, by the grammar of docs/graph-text.md.</summary>
-sealed class GraphParser(string text, IReadOnlyList<object>? buffers)
+sealed class GraphParser(string text, IReadOnlyList<object>? buffers, Func<string, GraphKernel>? kernels = null)
 {
     static readonly Dictionary<string, Op> ops = Meanings.All.ToDictionary(row => row.Name, row => row.Op);
 
@@ -280,6 +280,8 @@ sealed class GraphParser(string text, IReadOnlyList<object>? buffers)
     }
 
     /// <summary>The <c>key=value</c> fields of a statement, read when the op is known to need them.</summary>
+    GraphKernel? ReadKernel(string kernel) => kernels?.Invoke(kernel);
+
     internal sealed class FieldList(GraphParser parser, int op)
     {
         readonly Dictionary<string, (int Start, object Value)> fields = [];
@@ -294,7 +296,7 @@ sealed class GraphParser(string text, IReadOnlyList<object>? buffers)
             object value = key switch
             {
                 "forward" or "backward" => Nested(),
-                "name" => parser.QuotedString(),
+                "name" or "text" => parser.QuotedString(),
                 "extent" => parser.Polynomial(),
                 "start" or "before" or "after" or "order" or "axes" or "step" or "batch_left" or "batch_right"
                     or "sum_left" or "sum_right" => parser.ExtentList().ToValueList(),
@@ -302,7 +304,7 @@ sealed class GraphParser(string text, IReadOnlyList<object>? buffers)
                     parser.Word("a word"),
                 "value" => parser.Scan(c => !char.IsWhiteSpace(c) && c != ':'),
                 "epsilon" or "scale" => parser.Number(),
-                "axis" or "index" or "id" or "size" or "stride" or "dilation" => parser.Integer(),
+                "axis" or "index" or "output" or "id" or "size" or "stride" or "dilation" => parser.Integer(),
                 _ => throw parser.Wrong(start, $"no op has a field '{key}'"),
             };
             if (!fields.TryAdd(key, (start, value))) throw parser.Wrong(start, $"'{key}' is written twice");
@@ -327,6 +329,12 @@ sealed class GraphParser(string text, IReadOnlyList<object>? buffers)
         public ValueList<Extent> Extents(string key) => Get<ValueList<Extent>>(key);
 
         public Function? Function(string key) => Get<Function>(key);
+
+        public GraphKernel Kernel(string key)
+        {
+            string kernel = Get<string>(key);
+            return parser.ReadKernel(kernel) ?? throw parser.Wrong(fields[key].Start, "the text calls a kernel, which the parser was not told how to read");
+        }
 
         public object Buffer(string key)
         {

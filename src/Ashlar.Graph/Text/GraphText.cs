@@ -33,8 +33,10 @@ public static class GraphText
     /// <summary>The function that a text says: the same nodes that were printed.</summary>
     /// <param name="text">What <see cref="Print"/> wrote, or a person.</param>
     /// <param name="buffers">The identity of each numbered buffer; null makes new ones.</param>
+    /// <param name="kernels">Reads the text of a kernel that is called; null where none is.</param>
     /// <exception cref="GraphException">The text is no function; the message has line, column and what was expected.</exception>
-    public static Function Parse(string text, IReadOnlyList<object>? buffers = null) => new GraphParser(text, buffers).File();
+    public static Function Parse(string text, IReadOnlyList<object>? buffers = null, Func<string, GraphKernel>? kernels = null) =>
+        new GraphParser(text, buffers, kernels).File();
 
     static IEnumerable<object> Identities(Function function) => function.Order().SelectMany(node => node.Attributes switch
     {
