@@ -18,7 +18,7 @@ public sealed class CpuBackend : IBackend
 
     internal CpuBackend(Isa isa, Workers workers)
     {
-        kernels = new(isa);
+        kernels = new(isa, workers.Count);
         this.workers = workers;
     }
 
@@ -32,9 +32,7 @@ public sealed class CpuBackend : IBackend
     public IProgram Compile(Function function, CompileOptions options)
     {
         var plan = Pipelines.Compile(function, options.Level, options.Donations, Dump);
-        var compiled = new CpuKernel[plan.Launches.Count];
-        for (int i = 0; i < compiled.Length; i++) compiled[i] = kernels.Get(plan.Launches[i].Kernel);
-        return new CpuProgram(plan, compiled, workers);
+        return new CpuProgram(plan, kernels.Get([.. plan.Launches.Select(launch => launch.Kernel)]), workers);
     }
 
     // What ASHLAR_DUMP asks for goes to the error stream, so that a program's own output stays clean.

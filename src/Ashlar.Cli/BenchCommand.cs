@@ -60,7 +60,8 @@ static class BenchCommand
         verb.Validators.Add(result =>
         {
             if (result.Errors.Any() || result.GetValue(filter) is not { } text) return;
-            var possible = Chosen(suites, result.GetValue(asked)!, result.GetValue(threads)!, null);
+            int[] counts = result.GetValue(threads) is { Length: > 0 } given ? given : DefaultThreads();   // validators run before defaults are known
+            var possible = Chosen(suites, result.GetValue(asked)!, counts, null);
             if (!possible.Any(benchmark => IsMeant(benchmark, text)))
                 result.AddError($"no figure's name contains '{text}'. There are: {string.Join(", ", possible.Select(benchmark => benchmark.Name))}.");
         });

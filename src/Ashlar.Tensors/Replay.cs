@@ -68,6 +68,8 @@ sealed class Replay
 
     void RunOnStates()
     {
+        State.RealizeAll(traced.Read);
+        State.RealizeAll(traced.Assigned);
         for (int i = 0; i < traced.Read.Length; i++) inputs[arity + i] = traced.Read[i].Acquire(out _);
         for (int i = 0; i < traced.Assigned.Length; i++)
         {

@@ -94,6 +94,16 @@ public sealed class State
         foreach (var assigned in values) assigned.Cut();   // a loop of steps must not keep its whole history
     }
 
+    /// <summary>Computes what states were given but nobody has read yet, all at once: the first step of a model makes its weights
+    /// in one program. The caller holds <see cref="Gate"/>.</summary>
+    internal static void RealizeAll(ReadOnlySpan<State> states)
+    {
+        List<Tensor>? wanted = null;
+        foreach (var state in states)
+            if (state.value is { IsRealized: false } waiting) (wanted ??= []).Add(waiting);
+        if (wanted is not null) RealizeWith(wanted.ToArray());
+    }
+
     /// <summary>The memory of the value, and whether nobody else knows it. The caller holds <see cref="Gate"/>.</summary>
     internal Buffer Acquire(out bool isExclusive)
     {

@@ -75,19 +75,37 @@ sealed unsafe class Contraction
         if (batch == 0 || product.Rows == 0 || product.Columns == 0) return;
         Debug.Assert(!product.Accumulate || Epilogue is null, "an epilogue sees finished sums only");
 
+        Choose(product, workers.Count, batch);
+        scratch = memory;
+        items = new(batch * blocking.RowBlocks * blocking.ColumnBlocks, 1);
+        workers.Run(blocking.Workers, work);
+    }
+
+    /// <summary>Compiles the micro-kernels that a product will use; where its memory lies need not be known yet.</summary>
+    /// <param name="product">Extents and strides.</param>
+    /// <param name="threads">How many workers will help.</param>
+    public void Prepare(in ContractionCall product, int threads)
+    {
+        long batch = 1;
+        for (int axis = 0; axis < product.BatchRank; axis++) batch *= product.Batch[axis].Count;
+        if (batch == 0 || product.Rows == 0 || product.Columns == 0) return;
+        Choose(product, threads, batch);
+        foreach (var key in ContractionItem.Keys(this, call, blocking, isSwapped)) MicroKernels.Get(key);
+    }
+
+    /// <summary>Decides which of the operands is packed, and the blocks.</summary>
+    void Choose(in ContractionCall product, int threads, long batch)
+    {
         call = product;
         isSwapped = false;
-        var facts = CaseOf(call, isSwapped, workers.Count);
+        var facts = CaseOf(call, isSwapped, threads);
         if (Epilogue is null)
         {
             var transposed = Transposed(product);
-            var otherFacts = CaseOf(transposed, isSwapped: true, workers.Count);
+            var otherFacts = CaseOf(transposed, isSwapped: true, threads);
             if (Blocking.Cost(otherFacts, transposed) < 0.95 * Blocking.Cost(facts, product)) (call, facts, isSwapped) = (transposed, otherFacts, true);
         }
-        scratch = memory;
         blocking = Blocking.Choose(facts, batch, call.Rows, call.Columns, call.Inner);
-        items = new(batch * blocking.RowBlocks * blocking.ColumnBlocks, 1);
-        workers.Run(blocking.Workers, work);
     }
 
     /// <summary>What the blocking of a call depends on.</summary>

@@ -51,6 +51,33 @@ unsafe ref struct ContractionItem
 
     readonly long VectorBytes => (long)lanes * elementBytes;
 
+    /// <summary>The micro-kernels that the items of a product use.</summary>
+    public static HashSet<MicroKey> Keys(Contraction owner, in ContractionCall call, in Blocking blocking, bool isSwapped)
+    {
+        var keys = new HashSet<MicroKey>();
+        var tile = blocking.Tile;
+        int lanes = owner.Isa.VectorBytes / owner.Compute.Bytes;
+        bool rightIsInPlace = owner.CaseOf(call, isSwapped, 1).RightIsInPlace;
+        // Items differ by one panel's height or width at most, so the first and the last have all there are.
+        foreach (long rowBlock in (long[])[0, blocking.RowBlocks - 1])
+            foreach (long columnBlock in (long[])[0, blocking.ColumnBlocks - 1])
+            {
+                var (row0, row1) = EvenRange.Of(call.Rows, (int)rowBlock, (int)blocking.RowBlocks);
+                var (column0, column1) = EvenRange.Of(call.Columns, (int)columnBlock, (int)blocking.ColumnBlocks, lanes);
+                long columnVectors = (column1 - column0 + lanes - 1) / lanes;
+                if (row1 == row0 || columnVectors == 0) continue;
+                long panels = (row1 - row0 + tile.Rows - 1) / tile.Rows;
+                var (height, higher) = Math.DivRem(row1 - row0, panels);
+                var (vectors, wider) = Math.DivRem(columnVectors, (columnVectors + tile.Vectors - 1) / tile.Vectors);
+                foreach (long high in higher > 0 ? (long[])[height + 1, height] : [height])
+                    foreach (long wide in wider > 0 ? (long[])[vectors + 1, vectors] : [vectors])
+                        foreach (var access in rightIsInPlace ? (RightAccess[])[panels == 1 ? RightAccess.Streamed : RightAccess.Copied, RightAccess.Packed] : [RightAccess.Packed])
+                            keys.Add(new(owner.Isa, owner.Elem, (int)high, (int)wide, blocking.ReadsLeftInPlace ? LeftAccess.Rows : LeftAccess.Columns,
+                                access, blocking.Streams && panels < MicroKernels.Unroll ? 2 : 1, !blocking.Streams));
+            }
+        return keys;
+    }
+
     /// <summary>Computes the item of this number; numbers go through columns, then rows, then the batch.</summary>
     public void Run(long index)
     {

@@ -102,14 +102,15 @@ static class MicroKernels
     public const int Unroll = 4;
 
     static readonly MicroKernel?[] compiled = new MicroKernel?[MicroKey.Keys];
-    static readonly Lock compiling = new();
+    static readonly Lock[] compiling = [.. Enumerable.Range(0, 16).Select(_ => new Lock())];
 
     /// <summary>The kernel of this key, compiled at its first use (1 to 2 ms).</summary>
     public static MicroKernel Get(in MicroKey key) => Volatile.Read(ref compiled[key.Index]) ?? Compile(key);
 
+    // Workers that need different kernels compile them at once; of those that need one, the first does.
     static MicroKernel Compile(in MicroKey key)
     {
-        lock (compiling)
+        lock (compiling[key.Index % compiling.Length])
         {
             if (compiled[key.Index] is { } already) return already;
             var kernel = VecCompiler.Compile<MicroKernel>(Build(key));

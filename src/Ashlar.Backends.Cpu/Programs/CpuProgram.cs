@@ -97,14 +97,12 @@ sealed class CpuProgram : IProgram
             arena = NativePool.Shared.Rent(Math.Max(memory.ArenaBytes, 1));
             addresses = (nint*)NativeMemory.AllocZeroed((nuint)Math.Max(1, plan.Launches.Sum(launch => launch.Values.Count)), (nuint)sizeof(nint));
 
-            launches = new CpuLaunch[kernels.Length];
             var (fromParameters, fromResults) = (new List<Patch>(), new List<Patch>());
+            var places = new int[kernels.Length];
             int place = 0;
-            long mostScratch = 1;
-            for (int i = 0; i < launches.Length; i++)
+            for (int i = 0; i < kernels.Length; i++)
             {
-                launches[i] = kernels[i].Bind(ValueOf, addresses + place, workers);
-                mostScratch = Math.Max(mostScratch, launches[i].ScratchBytes);
+                places[i] = place;
                 foreach (int value in plan.Launches[i].Values)
                 {
                     var home = plan.Home(plan.Values[value]);
@@ -114,6 +112,11 @@ sealed class CpuProgram : IProgram
                     place++;
                 }
             }
+            // Binding a product compiles the engine's micro-kernels: work for every thread.
+            launches = new CpuLaunch[kernels.Length];
+            var table = addresses;
+            Compiling.Each(kernels.Length, workers.Count, i => launches[i] = kernels[i].Bind(ValueOf, table + places[i], workers));
+            long mostScratch = launches.Select(launch => launch.ScratchBytes).Append(1).Max();
             (parameters, results) = ([.. fromParameters], [.. fromResults]);
             scratch = NativePool.Shared.Rent(mostScratch);
         }

@@ -1,23 +1,27 @@
+using System.Collections.Concurrent;
 using Ashlar.Compiler.Kernels;
 using Ashlar.Tiles;
 
 namespace Ashlar.Backends.Cpu.Programs;
 
 /// <summary>The kernels compiled so far, by the text of their programs: six equal layers share one.</summary>
-/// <remarks>In memory only. Compiling takes about a millisecond per kernel, less than reading machine code back and checking it would be trusted for.</remarks>
-sealed class KernelCache(Isa isa)
+/// <remarks>
+/// In memory only. Compiling takes a few milliseconds per kernel, less than reading machine code back and checking it would be
+/// trusted for. RyuJIT compiles on as many threads as ask, so the kernels of a program share <paramref name="threads"/> of them.
+/// </remarks>
+sealed class KernelCache(Isa isa, int threads)
 {
-    readonly Dictionary<string, CpuKernel> kernels = [];
-    readonly Lock gate = new();
+    readonly ConcurrentDictionary<string, CpuKernel> kernels = [];
 
-    /// <summary>The compiled kernel of a tile program.</summary>
-    public CpuKernel Get(BuiltKernel kernel)
+    /// <summary>The compiled kernels of tile programs, in their order.</summary>
+    /// <exception cref="AshlarException">A kernel cannot be compiled; of several such the first.</exception>
+    public CpuKernel[] Get(IReadOnlyList<BuiltKernel> programs)
     {
-        string key = TileText.Key(kernel.Program);
-        lock (gate)
-        {
-            if (!kernels.TryGetValue(key, out var compiled)) kernels[key] = compiled = kernel.Form is null ? new VecKernel(kernel.Program, isa) : new ContractionKernel(kernel, isa);
-            return compiled;
-        }
+        string[] keys = [.. programs.Select(kernel => TileText.Key(kernel.Program))];
+        var missing = programs.Index().Where(kernel => !kernels.ContainsKey(keys[kernel.Index])).DistinctBy(kernel => keys[kernel.Index]).ToArray();
+        Compiling.Each(missing.Length, threads, i => kernels[keys[missing[i].Index]] = Compile(missing[i].Item));
+        return [.. keys.Select(key => kernels[key])];
     }
+
+    CpuKernel Compile(BuiltKernel kernel) => kernel.Form is null ? new VecKernel(kernel.Program, isa) : new ContractionKernel(kernel, isa);
 }

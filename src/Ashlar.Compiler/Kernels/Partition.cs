@@ -296,14 +296,20 @@ sealed class Partition
     /// <summary>Joins sums over rows to kernels of rows that read the same array: a bias's gradient to the norm's that reads it too.</summary>
     void JoinSiblings()
     {
-        foreach (var sums in kernels.Where(kernel => kernel.Part is not null).ToList())
+        var all = kernels.Where(kernel => kernel.Part is not null).ToList();
+        if (all.Count == 0) return;
+        var ordered = Ordered();
+        foreach (var sums in all)
         {
             if (!kernels.Contains(sums)) continue;
             var reads = Reads(sums, owner).Where(node => node.Shape.Elements == sums.Rows * sums.Columns).ToHashSet();
-            foreach (var other in Ordered())
+            foreach (var other in ordered)
                 if (other != sums && other.Kind == KernelKind.Rows && other.Rows == sums.Rows && other.Columns == sums.Columns
                     && Reads(other, owner).Exists(reads.Contains) && !Needs(sums, other) && !Needs(other, sums) && TryJoin(sums, other) is not null)
+                {
+                    ordered = Ordered();
                     break;
+                }
         }
     }
 

@@ -105,6 +105,7 @@ public class BenchCommandTests
     [Theory]
     [InlineData("'gem' is nothing that can be measured. There are: tiny, fixed, all.", "gem")]
     [InlineData("no figure's name contains 'nothing'. There are: tiny.sum.t1, tiny.other.t1.", "tiny", "--threads", "1", "--filter", "nothing")]
+    [InlineData("no figure's name contains 'nothing'. There are: tiny.sum.t1", "tiny", "--filter", "nothing")]
     [InlineData("'two' is none", "tiny", "--threads", "two")]
     [InlineData("'0' is none", "tiny", "--threads", "1,0")]
     [InlineData("asks for 100000", "tiny", "--threads", "100000")]
