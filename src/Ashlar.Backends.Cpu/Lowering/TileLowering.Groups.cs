@@ -162,13 +162,16 @@ internal sealed partial class TileLowering
     {
         var sums = new Dictionary<(Reg, Reg?, long), Reg>();
         var outer = level;
+        var begins = new int[copies];
         for (int copy = 0; copy < copies; copy++)
         {
+            begins[copy] = f.Block.Instructions.Count;
             level = new(outer, f.Block, sums) { Axis = new(variable, lanes, rest), Writes = writes, Variables = Bit(variable) };
             level.Counters[variable] = (counter, (long)copy * lanes);
             body(copy);
         }
         level = outer;
+        Interleaving.Merge(f.Block.Instructions, begins);
     }
 
     // Reductions over outer axes of an array: sums for a block of neighbouring elements in registers, the reduced axes as inner loops.

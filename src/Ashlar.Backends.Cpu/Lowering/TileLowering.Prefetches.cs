@@ -10,7 +10,9 @@ internal sealed partial class TileLowering
     // Arrays below this are in a cache anyway.
     const long LargeBytes = 1 << 20;
 
-    // How far a single pass asks ahead.
+    // How far a single pass asks ahead: a whole iteration of the grid, since within one it may walk through several pages side by
+    // side and a fixed distance would meet what it has read already; in long iterations some lines.
+    const long LongestPartBytes = 64 << 10;
     const long BytesAhead = 2048;
 
     // Rows up to this fit the second-level cache twice.
@@ -51,9 +53,9 @@ internal sealed partial class TileLowering
                 if (flat.FactorOf(variable.Index()) != 1 || flat.Terms.Any(term => term.Atom.Op != Op.Index)) continue;
                 int heaviest = Enumerable.Range(i, groups.Count - i).Skip(1).Where(k => groups[k].Axes[^1].Variable == variable)
                     .OrderByDescending(k => groups[k].Plan.Cost).FirstOrDefault(-1);
-                long row = heaviest < 0 ? 0 : NextRow(flat, groups[i].Axes) * buffer.DType.Bytes;
-                if (row is > 0 and <= LongestRowBytes) Ask(groups[heaviest].Statements[0], new(buffer, flat, row));
-                else Ask(groups[i].Statements[0], new(buffer, flat, BytesAhead));
+                long row = NextRow(flat, groups[i].Axes) * buffer.DType.Bytes;
+                if (heaviest >= 0 && row is > 0 and <= LongestRowBytes) Ask(groups[heaviest].Statements[0], new(buffer, flat, row));
+                else Ask(groups[i].Statements[0], new(buffer, flat, row is > 0 and <= LongestPartBytes ? row : BytesAhead));
             }
         }
 

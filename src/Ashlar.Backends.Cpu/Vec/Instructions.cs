@@ -61,7 +61,8 @@ internal sealed record Gather(VecType Type, DType Storage, Address At, Reg Index
 internal abstract record Instruction;
 
 /// <summary>Gives a register a value.</summary>
-internal sealed record Set(Reg Target, Operation Value) : Instruction;
+/// <param name="IsStatement">Compute it here; otherwise RyuJIT may see it as a part of the expression that uses it.</param>
+internal sealed record Set(Reg Target, Operation Value, bool IsStatement = false) : Instruction;
 
 /// <summary>Writes lanes to consecutive elements of memory; a scalar writes one integer, wrapped.</summary>
 /// <param name="Mask">Where a lane is unset, memory is not touched.</param>

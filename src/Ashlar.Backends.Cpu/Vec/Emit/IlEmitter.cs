@@ -170,7 +170,7 @@ internal sealed class IlEmitter
             return;
         }
         var value = Suspend(set.Target, set.Value);
-        if (sets[id] == 1 && uses[id] == 1 && value.Depth < MaxDepth)
+        if (sets[id] == 1 && uses[id] == 1 && value.Depth < MaxDepth && !set.IsStatement)
         {
             pending.Add(value);
             return;

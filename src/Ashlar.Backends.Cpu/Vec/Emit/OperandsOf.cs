@@ -1,8 +1,19 @@
 namespace Ashlar.Backends.Cpu.Vec.Emit;
 
-/// <summary>The registers that an operation reads.</summary>
+/// <summary>The registers that operations and straight-line instructions read.</summary>
 static class OperandsOf
 {
+    public static IEnumerable<Reg> All(Instruction instruction) => instruction switch
+    {
+        Set set => All(set.Value),
+        Store { Mask: { } mask } store => [store.Value, mask, .. Parts(store.At)],
+        Store store => [store.Value, .. Parts(store.At)],
+        Prefetch prefetch => Parts(prefetch.At),
+        _ => [],
+    };
+
+    static Reg[] Parts(Address at) => at.Offset is null ? [at.Pointer] : [at.Pointer, at.Offset];
+
     public static IEnumerable<Reg> All(Operation operation)
     {
         switch (operation)
