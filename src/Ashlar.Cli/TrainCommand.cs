@@ -57,12 +57,8 @@ static class TrainCommand
         public Option<long> SaveEvery { get; } = Number("--save-every", "Steps between checkpoints.", usual.SaveEvery);
         public Option<long> Seed { get; } = Number("--seed",
             "Which random numbers: weights, order of the data, dropout.", usual.Seed);
-        public Option<string> Type { get; } = new("--dtype")
-        {
-            Description = "The type of weights: f32.",
-            HelpName = "type",
-            DefaultValueFactory = _ => "f32",
-        };
+        public Option<ProductKind> Type { get; } = Choice("--dtype",
+            "What products are computed in: bf16 rounds their operands; weights and sums stay f32.", usual.Dtype);
 
         /// <summary>What may change when a training is resumed; the rest is that of its beginning.</summary>
         public Option[] OnResume => [Out, Resume, Text, Steps, EvaluateEvery, SaveEvery];
@@ -86,12 +82,6 @@ static class TrainCommand
             Require(Decay, value => value is >= 0 and < double.PositiveInfinity, "must be 0 or more");
             Require(Clip, value => value > 0, "must be above 0");
             Require(Validation, value => value is >= 0 and < 1, "must be from 0, for none, to below 1");
-            Type.Validators.Add(result =>
-            {
-                string value = result.Tokens is [var token] ? token.Value : "f32";
-                if (value is "bf16" or "f16") result.AddError($"--dtype {value} is not there yet: weights are trained in f32.");
-                else if (value is not ("f32" or "float32")) result.AddError($"--dtype takes f32, and '{value}' is not.");
-            });
         }
 
         public TrainSettings Read(ParseResult parsed) => new()
@@ -119,6 +109,7 @@ static class TrainCommand
             EvaluateEvery = parsed.GetValue(EvaluateEvery),
             SaveEvery = parsed.GetValue(SaveEvery),
             Seed = parsed.GetValue(Seed),
+            Dtype = parsed.GetValue(Type),
         };
 
         /// <summary>The settings of a training that is resumed, with what the command line changes.</summary>

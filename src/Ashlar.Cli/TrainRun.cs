@@ -67,6 +67,7 @@ sealed class TrainRun : IDisposable
         Tensor LossOf(Tensor x, Tensor y, Tensor? key) => Loss.CrossEntropy(model.Forward(x, key), y, ignore: IBatches.Ignored);
         trainer = new(weights, optimizer, LossOf, new()
         {
+            Products = settings.Dtype == ProductKind.BF16 ? DType.BFloat16 : null,
             Steps = settings.Steps,
             EvaluateEvery = settings.EvaluateEvery,
             EvaluationBatches = (int)Math.Clamp((validation?.RowsPerEpoch ?? 1) / settings.Batch, 1, MostValidationBatches),

@@ -46,6 +46,15 @@ enum ScheduleKind
     Constant,
 }
 
+/// <summary>What products are computed in.</summary>
+enum ProductKind
+{
+    /// <summary>float32.</summary>
+    F32,
+    /// <summary>Operands rounded to bfloat16, sums in float32; weights stay float32.</summary>
+    BF16,
+}
+
 /// <summary>All that <c>ashlar train</c> needs to begin a training, or to go on with it as if it had never stopped.</summary>
 sealed record TrainSettings
 {
@@ -92,6 +101,8 @@ sealed record TrainSettings
     public long SaveEvery { get; init; } = 250;
 
     public long Seed { get; init; } = 1;
+
+    public ProductKind Dtype { get; init; }
 
     const string Name = "training.json";
 

@@ -92,6 +92,22 @@ public static class Compiled
     public static Action<Tensor, Tensor, Tensor, Tensor> Step(Action<Tensor, Tensor, Tensor, Tensor> f, params ReadOnlySpan<Shape> shapes) =>
         new Recording<ValueTuple>(Name(f), true, x => Done(() => f(x[0], x[1], x[2], x[3])), 4, shapes.ToArray()).Run4;
 
+    /// <summary>
+    /// Called in a function that is being recorded: all its float32 products, those of gradients included, take operands rounded to a
+    /// 16-bit type and add up in float32. Everything else stays float32, the weights and their moments too: mixed precision.
+    /// </summary>
+    /// <param name="dtype">bfloat16; or float16 where values are known to stay within 65504.</param>
+    /// <exception cref="TraceException">ASH0406: no function is being recorded.</exception>
+    /// <exception cref="DTypeException">ASH0226: the type is not a 16-bit float.</exception>
+    public static void ProductsIn(DType dtype)
+    {
+        Precision.Check(dtype);
+        if (Trace.Current is not { } trace)
+            throw new TraceException("ASH0406", "ProductsIn was called while no function is being recorded.",
+                "call it in the function that is passed to Compiled.Step or Compiled.Function.");
+        trace.Products = dtype;
+    }
+
     /// <summary>What was made of a compiled function so far: kernels and memory plan of each of its programs.</summary>
     /// <param name="compiled">What <c>Step</c> or <c>Function</c> returned.</param>
     public static string Describe(Delegate compiled) => compiled.Target?.ToString() ?? "not a compiled function";

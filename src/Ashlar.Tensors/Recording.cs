@@ -129,6 +129,7 @@ sealed class Recording<TResult>(string name, bool assigns, Func<Tensor[], TResul
         var assigned = trace.States.Where(touched => touched.IsAssigned && touched.Value!.Node != touched.Parameter).ToArray();
         Node[] results = [.. returned, .. assigned.Select(touched => touched.Value!.Node)];
         Realizer.Realize(Hoisted(results, start), device);
+        if (trace.Products is { } products) results = [.. Precision.NarrowProducts(new([], results.ToValueList()), products).Results];
         var capture = Capture.Of(results, [.. placeholders, .. read.Select(touched => touched.Parameter!)], Leaf.Find);
         return new(device, capture, [.. placeholders], returned.Length,
             [.. read.Select(touched => touched.State)], [.. assigned.Select(touched => touched.State)]);

@@ -20,6 +20,9 @@ sealed class Trace
     /// <summary>True where states may be assigned.</summary>
     public bool Assigns { get; }
 
+    /// <summary>What the operands of float32 products are rounded to; null for nothing.</summary>
+    public DType? Products { get; set; }
+
     /// <summary>The states that were read or assigned, in the order of the first time.</summary>
     public List<Touched> States { get; } = [];
 

@@ -37,8 +37,12 @@ public sealed class Trainer
         ArgumentOutOfRangeException.ThrowIfLessThan(options.EvaluateEvery ?? 1, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.SaveEvery ?? 1, 1);
         (this.optimizer, this.options) = (optimizer, options);
-        step = new(weights, optimizer, loss, options.ClipNorm, options.Accumulate);
-        evaluate = Compiled.Function((Tensor tokens, Tensor targets) => loss(tokens, targets, null));
+        step = new(weights, optimizer, loss, options.ClipNorm, options.Accumulate, options.Products);
+        evaluate = Compiled.Function((Tensor tokens, Tensor targets) =>
+        {
+            if (options.Products is { } products) Compiled.ProductsIn(products);
+            return loss(tokens, targets, null);
+        });
     }
 
     /// <summary>After each step.</summary>

@@ -18,6 +18,12 @@ public sealed record TrainerOptions
     /// <summary>The greatest global norm of the gradients; infinity leaves them as they are.</summary>
     public double ClipNorm { get; init; } = 1;
 
+    /// <summary>
+    /// The 16-bit float that the operands of products are rounded to, gradients' and validations' included; null: none.
+    /// Weights, their moments and all sums stay float32.
+    /// </summary>
+    public DType? Products { get; init; }
+
     /// <summary>Batches whose gradients are averaged for one update.</summary>
     public int Accumulate { get; init; } = 1;
 

@@ -26,17 +26,20 @@ sealed class TrainingStep
     /// <param name="loss">The loss of tokens [B, T] and targets [B, T]; the third argument is the key of dropout.</param>
     /// <param name="clip">The greatest global norm of the gradients; infinity leaves them.</param>
     /// <param name="parts">Batches whose gradients are averaged for one update.</param>
-    public TrainingStep(Weights weights, Optimizer optimizer, Func<Tensor, Tensor, Tensor?, Tensor> loss, double clip, int parts)
+    /// <param name="products">What the operands of products are rounded to; null: they stay as they are.</param>
+    public TrainingStep(Weights weights, Optimizer optimizer, Func<Tensor, Tensor, Tensor?, Tensor> loss, double clip, int parts, DType? products)
     {
         (this.weights, this.optimizer, this.loss, this.clip, this.parts) = (weights, optimizer, loss, clip, parts);
         accumulator = new(weights);
         whole = Compiled.Step((Tensor tokens, Tensor targets) =>
         {
+            Narrow();
             var value = loss(tokens, targets, optimizer.Count.Value);
             return (value, Update(value, value.Gradient(weights)));
         });
         gather = Compiled.Step((Tensor tokens, Tensor targets) =>
         {
+            Narrow();
             var value = loss(tokens, targets, optimizer.Count.Value * parts + part.Value);
             accumulator.Add(value.Gradient(weights));
             part.Value += 1;
@@ -44,11 +47,17 @@ sealed class TrainingStep
         });
         apply = Compiled.Step(() =>
         {
+            Narrow();
             var value = lossSum.Value;
             var norm = Update(value, accumulator.Take());
             (lossSum.Value, part.Value) = (Tensor.Zeros(), Tensor.Zeros([], DType.Int32));
             return (value, norm);
         });
+
+        void Narrow()
+        {
+            if (products is { } dtype) Compiled.ProductsIn(dtype);
+        }
     }
 
     /// <summary>Runs the step on batches that are read one after the other.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
 using Ashlar.Backends.Cpu;
@@ -109,6 +110,23 @@ public sealed class TrainCommandTests : IDisposable
         using (var run = new TrainRun(settings, At("c"), resumes: false, null, Screen.On(watch))) Assert.False(run.Run(cancel.Token));
         Assert.Contains($"Stopped after step 6, and saved. Go on with: ashlar train --resume --out {At("c")}", watch.ToString());
         Assert.Contains("Resumed after step 6", (await Run("train", "--resume", "--out", At("c"))).Output);
+    }
+
+    [Fact]
+    public void Bf16_TrainsNearFloat32_AndIsKeptForResume()
+    {
+        var settings = new TrainSettings { Text = Text(), Layers = 1, Width = 16, Heads = 2, Context = 16, Batch = 4, Steps = 8, Warmup = 1 };
+        foreach (var kind in (ProductKind[])[ProductKind.F32, ProductKind.BF16])
+            using (var run = new TrainRun(settings with { Dtype = kind }, At(kind.ToString()), resumes: false, null, Screen.On(new StringWriter())))
+            {
+                TrainSettings.Load(At(kind.ToString()));
+                Assert.True(run.Run(CancellationToken.None));
+            }
+        Assert.Equal(ProductKind.BF16, TrainSettings.Load(At("BF16")).Dtype);
+        Assert.NotEqual(Losses("F32"), Losses("BF16"));
+        Assert.Equal(LastLoss("F32"), LastLoss("BF16"), 0.02);
+
+        double LastLoss(string name) => double.Parse(Losses(name).Select(line => line.Split(' ')[1]).Last(loss => loss.Length > 0), CultureInfo.InvariantCulture);
     }
 
     [Fact]
@@ -236,8 +254,7 @@ public sealed class TrainCommandTests : IDisposable
     [InlineData("--vocab is for --tokenizer bpe", "--text", "a.txt", "--out", "x", "--vocab", "300")]
     [InlineData("--warmup 20 is longer than the training of --steps 10", "--text", "a.txt", "--out", "x", "--warmup", "20", "--steps", "10")]
     [InlineData("--tokenizer takes char, byte or bpe, and 'words' is none of them", "--text", "a.txt", "--out", "x", "--tokenizer", "words")]
-    [InlineData("--dtype bf16 is not there yet", "--text", "a.txt", "--out", "x", "--dtype", "bf16")]
-    [InlineData("--dtype takes f32, and 'int8' is not", "--text", "a.txt", "--out", "x", "--dtype", "int8")]
+    [InlineData("--dtype takes f32 or bf16, and 'int8' is none of them", "--text", "a.txt", "--out", "x", "--dtype", "int8")]
     [InlineData("so --width cannot be given", "--resume", "--out", "x", "--width", "64")]
     [InlineData("--eval-every needs something to validate on", "--text", "a.txt", "--out", "x", "--eval-every", "5", "--validation", "0")]
     public async Task Options_AreRefused_WhenWrongOrContradictory(string problem, params string[] args)

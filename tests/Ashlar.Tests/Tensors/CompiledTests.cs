@@ -321,4 +321,46 @@ public abstract class CompiledTests(Device device) : DeviceTests(new Device(devi
         Assert.Contains("Describe_TellsWhatWasCompiled", Compiled.Describe(f), StringComparison.Ordinal);
         Assert.Contains('\n', Compiled.Describe(f));
     }
+
+    [Fact]
+    public void ProductsIn_RoundsTheOperandsOfProducts_GradientsIncluded()
+    {
+        float fine = 1 + 1f / 512;   // rounds to 1 in bfloat16, which keeps 8 bits
+        Tensor a = Tensor.From([fine, 2f]).Reshape(1, 2), b = Tensor.From([3f, fine]).Reshape(2, 1);
+        var plain = Compiled.Function((Tensor x, Tensor y) => (x.MatMul(y).Sum(), x.MatMul(y).Sum().Gradient(x)));
+        var narrow = Compiled.Function((Tensor x, Tensor y) =>
+        {
+            Compiled.ProductsIn(DType.BFloat16);
+            return (x.MatMul(y).Sum(), x.MatMul(y).Sum().Gradient(x) * fine);
+        });
+        var (sum, slope) = plain(a, b);
+        Assert.Equal((5 * fine, fine), (sum.Item<float>(), slope[0, 1].Item<float>()));
+        (sum, slope) = narrow(a, b);
+        Assert.Equal((5f, fine), (sum.Item<float>(), slope[0, 1].Item<float>()));   // what is no product stays exact
+        Assert.Equal(DType.Float32, sum.DType);
+    }
+
+    [Fact]
+    public void ProductsIn_ReachesIntoRegions()
+    {
+        float fine = 1 + 1f / 512;
+        Tensor a = Tensor.From([fine]).Reshape(1, 1);
+        var f = Compiled.Function((Tensor x) =>
+        {
+            Compiled.ProductsIn(DType.BFloat16);
+            return Tensor.Checkpoint(y => y[0].MatMul(y[0]), x).Sum();
+        });
+        Assert.Equal(1f, f(a).Item<float>());
+    }
+
+    [Fact]
+    public void ProductsIn_IsRefused_OutsideARecording_AndForOtherTypes()
+    {
+        Fails<TraceException>(() => Compiled.ProductsIn(DType.BFloat16), "ASH0406", "ProductsIn");
+        Fails<DTypeException>(() => Compiled.Function((Tensor y) =>
+        {
+            Compiled.ProductsIn(DType.Int8);
+            return y;
+        })(x), "ASH0226", "i8");
+    }
 }
