@@ -16,9 +16,10 @@ public sealed class CpuBackend : IBackend
     /// <summary>The backend on the instruction set that ASHLAR_ISA or this machine chooses, with the threads that ASHLAR_THREADS names.</summary>
     public CpuBackend() : this(Isa.Chosen, Workers.Shared) { }
 
-    internal CpuBackend(Isa isa, Workers workers)
+    /// <param name="usesTiles">False keeps products on the vectors of the path.</param>
+    internal CpuBackend(Isa isa, Workers workers, bool usesTiles = true)
     {
-        kernels = new(isa, workers.Count);
+        kernels = new(isa, workers.Count, usesTiles);
         this.workers = workers;
     }
 

@@ -75,9 +75,20 @@ static class EnvCommand
                 ("path", $"{Isa.Chosen.Name}: {8 * Isa.Chosen.VectorBytes}-bit vectors, {WhyPath}"),
                 ("choices", string.Join(", ", Isa.Available.Select(isa => isa.Name))),
                 ("threads", $"{session.Threads}, {WhyThreads}"),
-                ("bf16 tiles", session.WhyNot(Limit.AmxBF16, 1) is { } reason ? $"none: {reason}" : "AMX")));
+                ("bf16 products", Text(Product(DType.BFloat16))),
+                ("int8 products", Text(Product(DType.Int8)))));
             console.Section("Variables", Variables());
             if (limits is not null) console.Section("Limits, median (best)", LimitTable());
+        }
+
+        static ProductPath Product(DType dtype) => MatrixUnit.PathOf(Isa.Chosen, dtype, dtype);
+
+        static string Text(ProductPath path) => $"{path.Name}: {path.Why}";
+
+        static JsonObject Json(DType dtype)
+        {
+            var path = Product(dtype);
+            return new() { ["dtype"] = dtype.Name, ["path"] = path.Name, ["why"] = path.Why };
         }
 
         static Table Variables()
@@ -133,6 +144,7 @@ static class EnvCommand
                     ["why"] = WhyPath,
                     ["available"] = new JsonArray([.. Isa.Available.Select(isa => (JsonNode)isa.Name)]),
                 },
+                ["products"] = new JsonArray(Json(DType.BFloat16), Json(DType.Int8)),
                 ["threads"] = session.Threads,
                 ["variables"] = new JsonArray([.. AshlarEnvironment.All.Select(variable => new JsonObject
                 {

@@ -19,6 +19,10 @@ public static class AshlarEnvironment
     public static AshlarVariable Isa { get; } =
         new("ASHLAR_ISA", "Forces one instruction path of the CPU.", "avx512 | avx2 | portable", "the widest this machine has");
 
+    /// <summary>Whether products of small types take the tile unit of the CPU.</summary>
+    public static AshlarVariable Amx { get; } =
+        new("ASHLAR_AMX", "Whether products of bf16 and int8 run on the tile unit (AMX).", "on | off", "on where path and machine have it");
+
     /// <summary>How many threads run a kernel.</summary>
     public static AshlarVariable Threads { get; } =
         new("ASHLAR_THREADS", "How many threads run a kernel.", "1 to 1024", "the number of processors");
@@ -40,5 +44,5 @@ public static class AshlarEnvironment
         new("ASHLAR_DATA", "Tests only: where inputs lie that are too large to commit.", "a folder", "those tests are skipped");
 
     /// <summary>Every variable, in the order of printing.</summary>
-    public static IReadOnlyList<AshlarVariable> All { get; } = [Isa, Threads, Level, Dump, Accept, Data];
+    public static IReadOnlyList<AshlarVariable> All { get; } = [Isa, Amx, Threads, Level, Dump, Accept, Data];
 }

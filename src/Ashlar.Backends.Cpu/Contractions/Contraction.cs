@@ -35,7 +35,7 @@ sealed unsafe class Contraction
     public Contraction(Isa isa, DType compute, BlockFunction? left = null, BlockFunction? right = null, BlockFunction? epilogue = null, long blockScratchBytes = 0)
     {
         if (compute is not (DType.Float32 or DType.Float64 or DType.Int32 or DType.Int64))
-            throw new DTypeException("ASH0610", $"a contraction cannot compute in {compute.Name}; it computes in f32, f64, i32 or i64.",
+            throw new DTypeException("ASH0622", $"a contraction cannot compute in {compute.Name}; it computes in f32, f64, i32 or i64.",
                 "cast the operands to one of these; 16-bit floats and small integers are widened by themselves.");
         (Isa, Compute, Left, Right, Epilogue) = (isa, compute, left, right, epilogue);
         Memory = new(isa, compute.Bytes, blockScratchBytes);

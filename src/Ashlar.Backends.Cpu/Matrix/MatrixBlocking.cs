@@ -22,8 +22,8 @@ enum MatrixOrder : byte
 readonly record struct MatrixBlocking(MatrixOrder Order, long RowBlocks, long Rows, long ColumnBlocks, long Columns, long Steps, long InnerBlocks,
     long AllSteps, int Workers)
 {
-    /// <summary>Steps of an inner block: 1024 bfloat16 indices, 2048 bytes.</summary>
-    public const long MostSteps = 32;
+    /// <summary>Steps of an inner block: 512 bfloat16 indices, so that a panel fits the first cache with room to spare.</summary>
+    public const long MostSteps = 16;
 
     /// <summary>Columns of an item: the right operand's block and the sums share the second cache.</summary>
     public const long MostColumns = 512;
@@ -46,7 +46,7 @@ readonly record struct MatrixBlocking(MatrixOrder Order, long RowBlocks, long Ro
         long steps = Tiles.Steps(inner, product.ElementBytes);
         long rowPanels = Over(rows, Tiles.PanelSide), columnPanels = Over(columns, Tiles.PanelSide);
         var order = rowPanels * Math.Max(1, steps) * Tiles.StepBytes <= LeftBytes && (rightIsPacked || rows <= 256) ? MatrixOrder.ColumnPanels : MatrixOrder.RowPanels;
-        long innerBlocks = Math.Max(1, Over(steps, MostSteps)), innerSteps = Over(steps, innerBlocks);
+        var (innerBlocks, innerSteps) = InnerBlocksOf(steps);
 
         long mostRows = order == MatrixOrder.RowPanels && innerBlocks > 1 ? MostRows / Tiles.PanelSide : rowPanels, mostColumns = MostColumns / Tiles.PanelSide;
         double cycles = batch * Cycles(product, rowPanels, columnPanels, Math.Max(1, steps), rightIsPacked, order);
@@ -65,12 +65,19 @@ readonly record struct MatrixBlocking(MatrixOrder Order, long RowBlocks, long Ro
                 if (time < best * 0.995) (best, chosenRows, chosenColumns) = (time, r, c);
             }
         return new(order, chosenRows, Over(rowPanels, chosenRows) * Tiles.PanelSide, chosenColumns, Over(columnPanels, chosenColumns) * Tiles.PanelSide,
-            Math.Max(1, innerSteps), innerBlocks, steps, (int)Math.Min(workers, batch * chosenRows * chosenColumns));
+            innerSteps, innerBlocks, steps, (int)Math.Min(workers, batch * chosenRows * chosenColumns));
     }
 
     // Tile products take 16 cycles; packing a line some 2 to 4; sums of an item go out once.
     static double Cycles(TileProduct product, double rowPanels, double columnPanels, double steps, bool rightIsPacked, MatrixOrder order) =>
         rowPanels * columnPanels * (steps * 80 + 128) + rowPanels * steps * 80 + (rightIsPacked ? 0 : columnPanels * steps * 128);
+
+    /// <summary>How an inner axis of so many steps is cut: blocks, and steps of each but the last. Packed operands are laid out by it.</summary>
+    public static (long Blocks, long Steps) InnerBlocksOf(long steps)
+    {
+        long blocks = Math.Max(1, Over(steps, MostSteps)), each = Math.Max(1, Over(steps, blocks));
+        return (Math.Max(1, Over(steps, each)), each);
+    }
 
     /// <summary>Rounded up.</summary>
     public static long Over(long count, long by) => (count + by - 1) / by;

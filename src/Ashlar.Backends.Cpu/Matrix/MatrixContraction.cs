@@ -13,6 +13,8 @@ namespace Ashlar.Backends.Cpu.Matrix;
 /// </remarks>
 sealed unsafe class MatrixContraction
 {
+    const long WorthHugePages = 512 << 10;             // more pages than the first level of translations holds
+
     readonly Action<int, int> work;
 
     ContractionCall call;
@@ -58,7 +60,8 @@ sealed unsafe class MatrixContraction
     public long ScratchBytes(in ContractionCall product, int threads)
     {
         var chosen = Choose(product, threads);
-        return new MatrixScratch(this, chosen).Bytes * chosen.Workers;
+        long bytes = new MatrixScratch(this, chosen).Bytes * chosen.Workers;
+        return bytes < WorthHugePages ? bytes : Math.Max(bytes, Blocks.LeastBytesForHugePages);
     }
 
     /// <summary>Computes the product.</summary>

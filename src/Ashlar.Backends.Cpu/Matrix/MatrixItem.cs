@@ -88,22 +88,13 @@ unsafe ref struct MatrixItem
         for (long block = 0; block < blocking.InnerBlocks; block++)
         {
             long step0 = block * blocking.Steps, steps = Math.Min(blocking.Steps, blocking.AllSteps - step0);
-            byte* b = scratch + plan.Right;
-            long panelBytes = blocking.Steps * Tiles.StepBytes;
-            if (owner.RightIsPacked)
-            {
-                panelBytes = blocking.AllSteps * Tiles.StepBytes;
-                b = right + column0 / Tiles.PanelSide * panelBytes + step0 * Tiles.StepBytes;
-            }
+            long panelBytes = steps * Tiles.StepBytes;
+            byte* b;
+            if (owner.RightIsPacked) b = PackedRight(step0, steps);
             else
             {
-                if (plan.KeepsRight)
-                {
-                    panelBytes = blocking.AllSteps * Tiles.StepBytes;
-                    b += step0 * Tiles.StepBytes;
-                }
-                if (!isKept)
-                    for (long panel = 0; panel < panels; panel++) PackRight(column0 + panel * Tiles.PanelSide, step0, steps, b + panel * panelBytes);
+                b = scratch + plan.Right + (plan.KeepsRight ? step0 * Tiles.StepBytes * (blocking.Columns / Tiles.PanelSide) : 0);
+                if (!isKept) PackRight(column0, column1 - column0, step0, steps, b, panelBytes);
             }
 
             bool isLast = block + 1 == blocking.InnerBlocks;
@@ -123,9 +114,9 @@ unsafe ref struct MatrixItem
                     CTile = Tiles.Side * plan.SumStride,
                     Steps = steps,
                     Count = panels,
-                    Accumulate = block > 0 ? 1 : 0,
                 };
-                TileKernels.Get(new(owner.Product, tiles, LeftMoves: false, 0))(&arguments);
+                int ahead = PrefetchLeft(ref arguments, row + Tiles.PanelSide, step0, panels);
+                TileKernels.Get(new(owner.Product, tiles, LeftMoves: false, block > 0, ahead))(&arguments);
                 if (isLast) Finish(row, Math.Min(Tiles.PanelSide, row1 - row), sums);
             }
         }
@@ -148,14 +139,13 @@ unsafe ref struct MatrixItem
             }
         keptLeft = (LeftKey, rowBlock);
 
-        var kernel = TileKernels.Get(new(owner.Product, tiles, LeftMoves: true, 0));
         byte* sums = Sums;
         for (long column = column0; column < column1; column += Tiles.PanelSide, sums += Tiles.PanelSide * sizeof(float))
             for (long step0 = 0; step0 < steps; step0 += blocking.Steps)
             {
                 long here = Math.Min(blocking.Steps, steps - step0);
-                byte* b = owner.RightIsPacked ? right + (column / Tiles.PanelSide * steps + step0) * Tiles.StepBytes : scratch + plan.Right;
-                if (!owner.RightIsPacked) PackRight(column, step0, here, b);
+                byte* b = owner.RightIsPacked ? PackedRight(step0, here) + (column - column0) / Tiles.PanelSide * here * Tiles.StepBytes : scratch + plan.Right;
+                if (!owner.RightIsPacked) PackRight(column, Math.Min(Tiles.PanelSide, column1 - column), step0, here, b, 0);
                 var arguments = new TileArguments
                 {
                     A = (long)(a + step0 * tiles * Tiles.Bytes),
@@ -167,9 +157,9 @@ unsafe ref struct MatrixItem
                     CTile = Tiles.Side * plan.SumStride,
                     Steps = here,
                     Count = panels,
-                    Accumulate = step0 > 0 ? 1 : 0,
                 };
-                kernel(&arguments);
+                int ahead = owner.RightIsPacked ? PrefetchRight(ref arguments, column, step0, here, panels) : 0;
+                TileKernels.Get(new(owner.Product, tiles, LeftMoves: true, step0 > 0, ahead))(&arguments);
             }
         for (long row = row0; row < row1; row += Tiles.PanelSide) Finish(row, Math.Min(Tiles.PanelSide, row1 - row), Sums + (row - row0) * plan.SumStride);
     }
@@ -187,10 +177,49 @@ unsafe ref struct MatrixItem
         Pack(owner.Left, source, row, end - row, step0, steps, tiles, isLeft: true, to);
     }
 
-    void PackRight(long column, long step0, long steps, byte* to)
+    // The rows of the left operand's next panel, while this one is multiplied: a few per column panel.
+    readonly int PrefetchLeft(ref TileArguments arguments, long row, long step0, long panels)
+    {
+        if (owner.Left is not null || call.Left.ColumnStride != 1 || row >= row1) return 0;
+        long rows = MatrixBlocking.Over(Tiles.PanelSide, panels), stride = call.Left.RowStride * call.Left.DType.Bytes;
+        arguments.Ahead = (long)left + row * stride + step0 * stepElements * call.Left.DType.Bytes;
+        arguments.AheadStride = stride;
+        arguments.AheadStep = rows * stride;
+        return (int)Math.Min(rows, TileKernelKey.MostAhead);
+    }
+
+    // Of a packed right operand the item's part of an inner block.
+    readonly byte* PackedRight(long step0, long steps)
+    {
+        long panels = MatrixBlocking.Over(call.Columns, Tiles.PanelSide);
+        return right + (panels * step0 + column0 / Tiles.PanelSide * steps) * Tiles.StepBytes;
+    }
+
+    // The panel of the packed right operand that comes next, while this one is multiplied: some of it per row panel.
+    readonly int PrefetchRight(ref TileArguments arguments, long column, long step0, long steps, long panels)
+    {
+        bool isSameBlock = step0 + steps >= blocking.AllSteps;
+        long nextStep = isSameBlock ? 0 : step0 + steps, nextColumn = isSameBlock ? column + Tiles.PanelSide : column;
+        if (nextColumn >= call.Columns) return 0;
+        long nextSteps = Math.Min(blocking.Steps, blocking.AllSteps - nextStep), lines = Tiles.StepBytes / Tiles.RowBytes;
+        arguments.Ahead = (long)PackedRight(nextStep, nextSteps) + (nextColumn - column0) / Tiles.PanelSide * nextSteps * Tiles.StepBytes;
+        arguments.AheadStride = steps * Tiles.RowBytes;
+        long rows = Math.Min(MatrixBlocking.Over(lines, panels), TileKernelKey.MostAhead);
+        arguments.AheadStep = rows * arguments.AheadStride;
+        return (int)rows;
+    }
+
+    void PackRight(long column, long columns, long step0, long steps, byte* to, long panelBytes)
     {
         var source = new PanelSource((nint)right, call.Right.DType, call.Right.ColumnStride, call.Right.RowStride);
-        Pack(owner.Right, source, column, Math.Min(Tiles.PanelSide, column1 - column), step0, steps, 2, isLeft: false, to);
+        if (owner.Right is null)
+        {
+            long inner0 = step0 * stepElements, inner = Math.Min(steps * stepElements, call.Inner - inner0);
+            TilePacking.PackAll(source.At(column, inner0), columns, inner, steps, isLeft: false, elementBytes, scratch + plan.Staging, to, panelBytes);
+            return;
+        }
+        for (long end = column + columns; column < end; column += Tiles.PanelSide, to += panelBytes)
+            Pack(owner.Right, source, column, Math.Min(Tiles.PanelSide, end - column), step0, steps, 2, isLeft: false, to);
     }
 
     void Pack(BlockFunction? fill, PanelSource source, long free0, long free, long step0, long steps, int tiles, bool isLeft, byte* to)

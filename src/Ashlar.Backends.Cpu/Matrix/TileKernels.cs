@@ -18,22 +18,24 @@ struct TileArguments
     public long CTile;         // 16 of these
     public long Steps;         // of the inner axis, at least 1
     public long Count;         // products of the run, at least 1
-    public long Accumulate;    // 1 adds to the sums, 0 replaces them
-    public long Ahead;         // what to prefetch, contiguous
+    public long Ahead;         // rows to prefetch: a line of each per step
+    public long AheadStride;   // bytes from one such row to the next
+    public long AheadStep;     // bytes to the rows that the next product prefetches
 }
 
 /// <summary>Which tile kernel.</summary>
 /// <param name="Product">What it multiplies.</param>
 /// <param name="RowTiles">Tiles of rows in a panel of the left operand, 1 or 2. The right's panels have two.</param>
 /// <param name="LeftMoves">The left operand's panels come from the second cache, the right one stays in the first; else the other way round.</param>
-/// <param name="Prefetches">Lines fetched ahead into the second cache per step.</param>
-readonly record struct TileKernelKey(TileProduct Product, int RowTiles, bool LeftMoves, int Prefetches)
+/// <param name="Adds">It adds to the sums; else it replaces them.</param>
+/// <param name="Ahead">Rows fetched ahead into the second cache, a line of each per step: 0 to 4.</param>
+readonly record struct TileKernelKey(TileProduct Product, int RowTiles, bool LeftMoves, bool Adds, int Ahead)
 {
-    public const int MostPrefetches = 8;
+    public const int MostAhead = 4;
 
-    public int Index => (((int)Product * 2 + RowTiles - 1) * 2 + (LeftMoves ? 1 : 0)) * (MostPrefetches + 1) + Prefetches;
+    public int Index => ((((int)Product * 2 + RowTiles - 1) * 2 + (LeftMoves ? 1 : 0)) * 2 + (Adds ? 1 : 0)) * (MostAhead + 1) + Ahead;
 
-    public const int Keys = 5 * 2 * 2 * (MostPrefetches + 1);
+    public const int Keys = 5 * 2 * 2 * 2 * (MostAhead + 1);
 }
 
 /// <summary>Assembles and keeps the kernels of the tile unit. The thread that calls one has loaded <see cref="Amx.FullTiles"/>.</summary>
@@ -56,6 +58,10 @@ static unsafe class TileKernels
         var code = Volatile.Read(ref assembled[key.Index]) ?? Make(key);
         return (delegate* unmanaged<TileArguments*, void>)code.Entry;
     }
+
+    /// <summary>Assembles what every call needs.</summary>
+    /// <exception cref="DeviceException">The system grants no executable memory.</exception>
+    public static void Prepare() => _ = state.Value;
 
     /// <summary>Makes eight full tiles of this thread's tile registers.</summary>
     public static void Configure()
@@ -96,61 +102,72 @@ static unsafe class TileKernels
     /// <summary>The instructions of a kernel: <c>void (TileArguments*)</c>, in the calling convention of this system.</summary>
     public static Assembler Write(in TileKernelKey key)
     {
-        AssemblerRegisterTMM[] sums = [tmm0, tmm1, tmm2, tmm3];
-        AssemblerRegister64 arguments = r11, a = rax, b = rcx, c = rdx, line = r8, counter = r9, stride = r10, ahead = rbx;
+        AssemblerRegister64 arguments = r11, a = rax, b = rcx, c = rdx, line = r8, counter = r9, stride = r10;
+        AssemblerRegister64 ahead = rbx, aheadStride = r12, aheadTriple = r13, nextSums = r14;
         var product = key.Product;
-        int rowTiles = key.RowTiles, lines = key.Prefetches;
+        int rowTiles = key.RowTiles, rowsAhead = key.Ahead;
+        bool leftMoves = key.LeftMoves, adds = key.Adds;
         var x = new Assembler(64);
 
         x.mov(arguments, OperatingSystem.IsWindows() ? rcx : rdi);
         x.push(ahead);
+        x.push(aheadStride);
+        x.push(aheadTriple);
+        x.push(nextSums);
         x.mov(r8d, Tiles.RowBytes);
         x.mov(stride, Field(nameof(TileArguments.CStride)));
-        x.mov(ahead, Field(nameof(TileArguments.Ahead)));
+        x.mov(aheadStride, Field(nameof(TileArguments.AheadStride)));
+        x.lea(aheadTriple, __[aheadStride + aheadStride * 2]);
         x.mov(c, Field(nameof(TileArguments.C)));
 
-        Label next = x.CreateLabel(), zero = x.CreateLabel(), begin = x.CreateLabel(), step = x.CreateLabel();
+        Label next = x.CreateLabel(), step = x.CreateLabel();
         x.Label(ref next);
-        x.cmp(Field(nameof(TileArguments.Accumulate)), 0);
-        x.je(zero);
-        Sums((tile, at) => x.tileloadd(tile, at));
-        x.jmp(begin);
-        x.Label(ref zero);
-        for (int i = 0; i < 2 * rowTiles; i++) x.tilezero(sums[i]);
-        x.Label(ref begin);
+        x.mov(nextSums, c);
+        x.add(nextSums, Field(nameof(TileArguments.CStep)));
+        if (adds) Sums((tile, at) => x.tileloadd(tile, at));
+        else
+            for (int i = 0; i < 2 * rowTiles; i++) x.tilezero(i switch { 0 => tmm0, 1 => tmm1, 2 => tmm2, _ => tmm3 });
         x.mov(a, Field(nameof(TileArguments.A)));
         x.mov(b, Field(nameof(TileArguments.B)));
+        x.mov(ahead, Field(nameof(TileArguments.Ahead)));
         x.mov(counter, Field(nameof(TileArguments.Steps)));
 
         x.Label(ref step);
-        int prefetched = 0;
-        Load(tmm6, b, 0, !key.LeftMoves);
-        Load(tmm4, a, 0, key.LeftMoves);
+        Load(tmm6, b, 0, !leftMoves);
+        Load(tmm4, a, 0, leftMoves);
         Multiply(tmm0, tmm4, tmm6);
-        Prefetch(4);
-        Load(tmm7, b, Tiles.Bytes, !key.LeftMoves);
+        Prefetch(0);
+        PrefetchSums(0);
+        Load(tmm7, b, Tiles.Bytes, !leftMoves);
         Multiply(tmm1, tmm4, tmm7);
-        Prefetch(2);
+        Prefetch(1);
         if (rowTiles == 2)
         {
-            Load(tmm5, a, Tiles.Bytes, key.LeftMoves);
+            Load(tmm5, a, Tiles.Bytes, leftMoves);
             Multiply(tmm2, tmm5, tmm6);
-            Prefetch(4);
+            PrefetchSums(1);
+            Prefetch(2);
             Multiply(tmm3, tmm5, tmm7);
         }
-        Prefetch(1);
+        else Prefetch(2);
+        Prefetch(3);
         x.add(a, rowTiles * Tiles.Bytes);
         x.add(b, Tiles.StepBytes);
-        if (key.Prefetches > 0) x.add(ahead, key.Prefetches * 64);
+        if (rowsAhead > 0) x.add(ahead, Tiles.RowBytes);
+        if (adds) x.lea(nextSums, __[nextSums + stride * rowTiles]);
         x.dec(counter);
         x.jnz(step);
 
         Sums((tile, at) => x.tilestored(at, tile));
         Advance(nameof(TileArguments.A), nameof(TileArguments.AStep));
         Advance(nameof(TileArguments.B), nameof(TileArguments.BStep));
+        if (rowsAhead > 0) Advance(nameof(TileArguments.Ahead), nameof(TileArguments.AheadStep));
         x.add(c, Field(nameof(TileArguments.CStep)));
         x.dec(Field(nameof(TileArguments.Count)));
         x.jnz(next);
+        x.pop(nextSums);
+        x.pop(aheadTriple);
+        x.pop(aheadStride);
         x.pop(ahead);
         x.ret();
         return x;
@@ -175,11 +192,25 @@ static unsafe class TileKernels
             }
         }
 
-        // A share of the step's prefetches, so that they do not fill the line buffers all at once.
-        void Prefetch(int share)
+        // A line of a row ahead; between the products, so that they do not fill the line buffers all at once.
+        void Prefetch(int row)
         {
-            for (int end = Math.Min(lines, prefetched + (lines + share - 1) / share); prefetched < end; prefetched++)
-                x.prefetcht1(__byte_ptr[ahead + prefetched * 64]);
+            if (row < rowsAhead)
+                x.prefetcht1(row switch
+                {
+                    0 => __byte_ptr[ahead],
+                    1 => __byte_ptr[ahead + aheadStride],
+                    2 => __byte_ptr[ahead + aheadStride * 2],
+                    _ => __byte_ptr[ahead + aheadTriple],
+                });
+        }
+
+        // Sums that the next product adds to: as many rows per step as make up the product in the usual 16 steps.
+        void PrefetchSums(int row)
+        {
+            if (!adds) return;
+            x.prefetcht0(row == 0 ? __byte_ptr[nextSums] : __byte_ptr[nextSums + stride]);
+            x.prefetcht0(row == 0 ? __byte_ptr[nextSums + Tiles.RowBytes] : __byte_ptr[nextSums + stride + Tiles.RowBytes]);
         }
 
         void Sums(Action<AssemblerRegisterTMM, AssemblerMemoryOperand> one)

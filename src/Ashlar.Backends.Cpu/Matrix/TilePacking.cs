@@ -39,19 +39,42 @@ static unsafe class TilePacking
     public static void Pack(PanelSource source, long free, long inner, long steps, int tiles, bool isLeft, int elementBytes, byte* staging, byte* to)
     {
         bool isByFree = source.FreeStride == 1 && source.InnerStride != 1;
-        if (source.DType.Bytes != elementBytes) source = Rounded(source, free, inner, isByFree, staging);
-        else if (source.InnerStride != 1 && !isByFree) source = Gathered(source, free, inner, elementBytes, staging);
-        byte* from = (byte*)source.Data;
-        long freeBytes = source.FreeStride * elementBytes, innerBytes = source.InnerStride * elementBytes;
-        if (isByFree)
+        if (isByFree && tiles == 2)
         {
-            if (elementBytes == 2) InterleavePairs(from, innerBytes, free, inner, steps, tiles, to);
-            else InterleaveFours(from, innerBytes, free, inner, steps, tiles, to);
-            if (isLeft)
-                for (long tile = 0; tile < steps * tiles; tile++) Transpose(to + tile * Tiles.Bytes, Tiles.RowBytes, Tiles.Side, to + tile * Tiles.Bytes);
+            if (elementBytes == 2) InterleavePairs(source, free, inner, steps, staging, to, 0);
+            else InterleaveFours(source, free, inner, steps, to, 0);
+            for (byte* tile = to, end = isLeft ? to + steps * Tiles.StepBytes : to; tile < end; tile += Tiles.Bytes) Transpose(tile, Tiles.RowBytes, Tiles.Side, tile);
+            return;
         }
-        else if (isLeft) CopyRows(from, freeBytes, free, inner * elementBytes, steps, tiles, to);
-        else TransposeRows(from, freeBytes, free, inner * elementBytes, steps, tiles, to);
+        if (source.DType.Bytes != elementBytes) source = Rounded(source, free, inner, staging);
+        else if (source.InnerStride != 1) source = Gathered(source, free, inner, elementBytes, staging);
+        byte* from = (byte*)source.Data;
+        long stride = source.FreeStride * elementBytes;
+        if (isLeft) CopyRows(from, stride, free, inner * elementBytes, steps, tiles, to);
+        else TransposeRows(from, stride, free, inner * elementBytes, steps, tiles, to);
+    }
+
+    /// <summary>Packs panels of two tiles side by side.</summary>
+    /// <param name="free">Free indices, any number.</param>
+    /// <param name="panelBytes">From one panel to the next.</param>
+    /// <remarks>
+    /// Where the free index is contiguous, rows are read as wide as they are: a panel by itself would read one line of each, which
+    /// no hardware prefetcher follows, at a quarter of the speed.
+    /// </remarks>
+    public static void PackAll(PanelSource source, long free, long inner, long steps, bool isLeft, int elementBytes, byte* staging, byte* to, long panelBytes)
+    {
+        bool isByFree = source.FreeStride == 1 && source.InnerStride != 1;
+        if (isByFree && free > Tiles.PanelSide)
+        {
+            if (elementBytes == 2) InterleavePairs(source, free, inner, steps, staging, to, panelBytes);
+            else InterleaveFours(source, free, inner, steps, to, panelBytes);
+            if (!isLeft) return;
+            for (long panel = 0; panel * Tiles.PanelSide < free; panel++)
+                for (byte* tile = to + panel * panelBytes, end = tile + steps * Tiles.StepBytes; tile < end; tile += Tiles.Bytes) Transpose(tile, Tiles.RowBytes, Tiles.Side, tile);
+            return;
+        }
+        for (long at = 0; at < free; at += Tiles.PanelSide, to += panelBytes)
+            Pack(source.At(at, 0), Math.Min(Tiles.PanelSide, free - at), inner, steps, 2, isLeft, elementBytes, staging, to);
     }
 
     /// <summary>Rounds to bfloat16: nearest, ties to even; NaN stays NaN.</summary>
@@ -72,15 +95,10 @@ static unsafe class TilePacking
         }
     }
 
-    static PanelSource Rounded(PanelSource source, long free, long inner, bool isByFree, byte* staging)
+    static PanelSource Rounded(PanelSource source, long free, long inner, byte* staging)
     {
         var from = (float*)source.Data;
         var to = (ushort*)staging;
-        if (isByFree)
-        {
-            for (long k = 0; k < inner; k++) Round(from + k * source.InnerStride, to + k * Tiles.PanelSide, free);
-            return new((nint)to, DType.BFloat16, 1, Tiles.PanelSide);
-        }
         for (long i = 0; i < free; i++)
         {
             if (source.InnerStride == 1) Round(from + i * source.FreeStride, to + i * inner, inner);
@@ -153,59 +171,123 @@ static unsafe class TilePacking
 
     /// <summary>Two rows of contiguous free indices at a time, bfloat16 by bfloat16: groups of two inner indices.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void InterleavePairs(byte* from, long stride, long free, long inner, long steps, int tiles, byte* to)
+    static void InterleavePairs(PanelSource source, long free, long inner, long steps, byte* staging, byte* to, long panelBytes)
     {
-        var first = Vector512.Create(0ul, 1, 8, 9, 2, 3, 10, 11);
-        var second = Vector512.Create(4ul, 5, 12, 13, 6, 7, 14, 15);
-        long groups = (inner + 1) / 2, all = steps * Tiles.Side, freeBytes = free * 2;
-        for (long g = 0; g < groups; g++)
+        long stride = source.InnerStride * source.DType.Bytes, fours = free / (4 * Tiles.PanelSide) * 4;
+        if (source.DType == DType.Float32) fours = 0;
+        for (long step = 0; step < steps; step++, to += Tiles.StepBytes)
         {
-            byte* row = from + 2 * g * stride, target = to + g / Tiles.Side * tiles * Tiles.Bytes + g % Tiles.Side * Tiles.RowBytes;
-            bool hasBoth = 2 * g + 1 < inner;
-            Vector512<ushort> a, b;
-            if (freeBytes == 64) (a, b) = (Vector512.Load((ushort*)row), hasBoth ? Vector512.Load((ushort*)(row + stride)) : default);
-            else (a, b) = (Rest(row, freeBytes).AsUInt16(), hasBoth ? Rest(row + stride, freeBytes).AsUInt16() : default);
-            var low = Avx512BW.UnpackLow(a, b).AsUInt64();
-            var high = Avx512BW.UnpackHigh(a, b).AsUInt64();
-            Avx512F.PermuteVar8x64x2(low, first, high).AsByte().StoreAligned(target);
-            if (tiles == 2) Avx512F.PermuteVar8x64x2(low, second, high).AsByte().StoreAligned(target + Tiles.Bytes);
+            long inner0 = step * 2 * Tiles.Side, here = Math.Clamp(inner - inner0, 0, 2 * Tiles.Side), groups = (here + 1) / 2;
+            byte* rows = (byte*)source.Data + inner0 * stride;
+            // Four panels at a time: 256 bytes of each row, and few enough lines being written for the prefetcher to follow.
+            bool isWhole = here == 2 * Tiles.Side;
+            if (isWhole)
+                for (long p = 0; p < fours; p += 4)
+                {
+                    byte* first = rows + p * 64, target = to + p * panelBytes;
+                    byte* ahead = first + (inner - inner0 >= 4 * Tiles.Side ? 2 * Tiles.Side * stride : 0);
+                    for (int g = 0; g < Tiles.Side; g++, first += 2 * stride, ahead += 2 * stride, target += Tiles.RowBytes)
+                    {
+                        byte* second = first + stride;
+                        Fetch(ahead);
+                        Fetch(ahead + stride);
+                        StorePairs(Vector512.Load((ushort*)first), Vector512.Load((ushort*)second), target);
+                        StorePairs(Vector512.Load((ushort*)(first + 64)), Vector512.Load((ushort*)(second + 64)), target + panelBytes);
+                        StorePairs(Vector512.Load((ushort*)(first + 128)), Vector512.Load((ushort*)(second + 128)), target + 2 * panelBytes);
+                        StorePairs(Vector512.Load((ushort*)(first + 192)), Vector512.Load((ushort*)(second + 192)), target + 3 * panelBytes);
+                    }
+                }
+            long done = isWhole ? fours * Tiles.PanelSide : 0;
+            if (done < free)
+                for (long g = 0; g < groups; g++)
+                {
+                    byte* first = rows + 2 * g * stride, second = 2 * g + 1 < here ? first + stride : null;
+                    Pairs(source.DType, first, second, done, free, staging, to + done / Tiles.PanelSide * panelBytes + g * Tiles.RowBytes, panelBytes);
+                }
+            if (groups < Tiles.Side)
+                for (long at = 0; at < free; at += Tiles.PanelSide)
+                    for (long g = groups; g < Tiles.Side; g++) StorePairs(default, default, to + at / Tiles.PanelSide * panelBytes + g * Tiles.RowBytes);
         }
-        ClearGroups(groups, all, tiles, to);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        static void Fetch(byte* line)
+        {
+            Sse.Prefetch1(line);
+            Sse.Prefetch1(line + 64);
+            Sse.Prefetch1(line + 128);
+            Sse.Prefetch1(line + 192);
+        }
+    }
+
+    /// <summary>One group of free indices [at, end): two rows, or one and zeros.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void Pairs(DType type, byte* first, byte* second, long at, long end, byte* staging, byte* to, long panelBytes)
+    {
+        if (type == DType.Float32)
+        {
+            byte* rounded = staging + (end + 31) / 32 * 64;
+            Round((float*)first, (ushort*)staging, end);
+            if (second != null) Round((float*)second, (ushort*)rounded, end);
+            first = staging;
+            if (second != null) second = rounded;
+        }
+        for (; at + Tiles.PanelSide <= end; at += Tiles.PanelSide, to += panelBytes)
+            StorePairs(Vector512.Load((ushort*)first + at), second == null ? default : Vector512.Load((ushort*)second + at), to);
+        if (at < end)
+            StorePairs(Rest(first + 2 * at, 2 * (end - at)).AsUInt16(), second == null ? default : Rest(second + 2 * at, 2 * (end - at)).AsUInt16(), to);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void StorePairs(Vector512<ushort> a, Vector512<ushort> b, byte* to)
+    {
+        var low = Avx512BW.UnpackLow(a, b).AsUInt64();
+        var high = Avx512BW.UnpackHigh(a, b).AsUInt64();
+        Avx512F.PermuteVar8x64x2(low, Vector512.Create(0ul, 1, 8, 9, 2, 3, 10, 11), high).AsByte().StoreAligned(to);
+        Avx512F.PermuteVar8x64x2(low, Vector512.Create(4ul, 5, 12, 13, 6, 7, 14, 15), high).AsByte().StoreAligned(to + Tiles.Bytes);
     }
 
     /// <summary>Four rows of contiguous free indices at a time, byte by byte: groups of four inner indices.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void InterleaveFours(byte* from, long stride, long free, long inner, long steps, int tiles, byte* to)
+    static void InterleaveFours(PanelSource source, long free, long inner, long steps, byte* to, long panelBytes)
     {
-        long groups = (inner + 3) / 4, all = steps * Tiles.Side;
+        long groups = (inner + 3) / 4, stride = source.InnerStride, whole = free / Tiles.PanelSide, rest = free % Tiles.PanelSide;
         for (long g = 0; g < groups; g++)
         {
-            byte* row = from + 4 * g * stride, target = to + g / Tiles.Side * tiles * Tiles.Bytes + g % Tiles.Side * Tiles.RowBytes;
+            byte* row = (byte*)source.Data + 4 * g * stride, target = to + g / Tiles.Side * Tiles.StepBytes + g % Tiles.Side * Tiles.RowBytes;
             long here = inner - 4 * g;
-            Vector256<byte> a = Row(row, free), b = here > 1 ? Row(row + stride, free) : default;
-            Vector256<byte> c = here > 2 ? Row(row + 2 * stride, free) : default, d = here > 3 ? Row(row + 3 * stride, free) : default;
-            Vector256<ushort> ab0 = Avx2.UnpackLow(a, b).AsUInt16(), ab1 = Avx2.UnpackHigh(a, b).AsUInt16();
-            Vector256<ushort> cd0 = Avx2.UnpackLow(c, d).AsUInt16(), cd1 = Avx2.UnpackHigh(c, d).AsUInt16();
-            // Each lane of 128 bits holds four columns: 0, 4, 8, 12 in the lower lanes, 16 and on in the upper ones.
-            Vector256<ushort> q0 = Avx2.UnpackLow(ab0, cd0), q1 = Avx2.UnpackHigh(ab0, cd0), q2 = Avx2.UnpackLow(ab1, cd1), q3 = Avx2.UnpackHigh(ab1, cd1);
-            Avx2.Permute2x128(q0, q1, 0x20).AsByte().StoreAligned(target);
-            Avx2.Permute2x128(q2, q3, 0x20).AsByte().StoreAligned(target + 32);
-            if (tiles == 1) continue;
-            Avx2.Permute2x128(q0, q1, 0x31).AsByte().StoreAligned(target + Tiles.Bytes);
-            Avx2.Permute2x128(q2, q3, 0x31).AsByte().StoreAligned(target + Tiles.Bytes + 32);
+            if (here >= 4)
+                for (long p = 0; p < whole; p++, row += 32, target += panelBytes)
+                    StoreFours(Vector256.Load(row), Vector256.Load(row + stride), Vector256.Load(row + 2 * stride), Vector256.Load(row + 3 * stride), target);
+            else
+                for (long p = 0; p < whole; p++, row += 32, target += panelBytes)
+                    StoreFours(Vector256.Load(row), here > 1 ? Vector256.Load(row + stride) : default, here > 2 ? Vector256.Load(row + 2 * stride) : default, default, target);
+            if (rest > 0)
+                StoreFours(Rest(row, rest).GetLower(), here > 1 ? Rest(row + stride, rest).GetLower() : default, here > 2 ? Rest(row + 2 * stride, rest).GetLower() : default,
+                    here > 3 ? Rest(row + 3 * stride, rest).GetLower() : default, target);
         }
-        ClearGroups(groups, all, tiles, to);
-
-        static Vector256<byte> Row(byte* row, long free) => free == 32 ? Vector256.Load(row) : Rest(row, free).GetLower();
+        for (; free > 0; free -= Tiles.PanelSide, to += panelBytes) ClearGroups(groups, steps * Tiles.Side, to);
     }
 
-    static void ClearGroups(long first, long end, int tiles, byte* to)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void StoreFours(Vector256<byte> a, Vector256<byte> b, Vector256<byte> c, Vector256<byte> d, byte* to)
+    {
+        Vector256<ushort> ab0 = Avx2.UnpackLow(a, b).AsUInt16(), ab1 = Avx2.UnpackHigh(a, b).AsUInt16();
+        Vector256<ushort> cd0 = Avx2.UnpackLow(c, d).AsUInt16(), cd1 = Avx2.UnpackHigh(c, d).AsUInt16();
+        // Each lane of 128 bits holds four columns: 0, 4, 8, 12 in the lower lanes, 16 and on in the upper ones.
+        Vector256<ushort> q0 = Avx2.UnpackLow(ab0, cd0), q1 = Avx2.UnpackHigh(ab0, cd0), q2 = Avx2.UnpackLow(ab1, cd1), q3 = Avx2.UnpackHigh(ab1, cd1);
+        Avx2.Permute2x128(q0, q1, 0x20).AsByte().StoreAligned(to);
+        Avx2.Permute2x128(q2, q3, 0x20).AsByte().StoreAligned(to + 32);
+        Avx2.Permute2x128(q0, q1, 0x31).AsByte().StoreAligned(to + Tiles.Bytes);
+        Avx2.Permute2x128(q2, q3, 0x31).AsByte().StoreAligned(to + Tiles.Bytes + 32);
+    }
+
+    static void ClearGroups(long first, long end, byte* to)
     {
         for (long g = first; g < end; g++)
         {
-            byte* target = to + g / Tiles.Side * tiles * Tiles.Bytes + g % Tiles.Side * Tiles.RowBytes;
+            byte* target = to + g / Tiles.Side * Tiles.StepBytes + g % Tiles.Side * Tiles.RowBytes;
             Vector512<byte>.Zero.StoreAligned(target);
-            if (tiles == 2) Vector512<byte>.Zero.StoreAligned(target + Tiles.Bytes);
+            Vector512<byte>.Zero.StoreAligned(target + Tiles.Bytes);
         }
     }
 

@@ -192,7 +192,10 @@ sealed unsafe class NativePool
 /// <summary>Blocks of memory as the operating system gives them.</summary>
 static unsafe class Blocks
 {
-    const long HugePage = 2 << 20, LeastBytesForHugePages = 4 << 20;
+    const long HugePage = 2 << 20;
+
+    /// <summary>Blocks of at least so many bytes lie on pages of 2 MiB where the system has them.</summary>
+    internal const long LeastBytesForHugePages = 4 << 20;
 
     /// <summary>A new block, 64-byte aligned; from 4 MiB on aligned to 2 MiB and advised to use pages of that size.</summary>
     /// <returns>0 where the system refuses.</returns>

@@ -1,4 +1,5 @@
 using Ashlar.Backends.Cpu.Contractions;
+using Ashlar.Backends.Cpu.Matrix;
 using Ashlar.Compiler.Kernels;
 using Ashlar.Graph;
 using Ashlar.Tiles;
@@ -6,12 +7,16 @@ using Ashlar.Tiles;
 namespace Ashlar.Backends.Cpu.Programs;
 
 /// <summary>A contraction run by the matrix engine, with its prologues and epilogue as block programs.</summary>
-/// <remarks>An operand that is a strided array goes to the engine as it is; anything more is computed a block at a time.</remarks>
+/// <remarks>
+/// An operand that is a strided array goes to the engine as it is; anything more is computed a block at a time. Products of
+/// bfloat16 and of bytes go to the tile unit where <see cref="MatrixUnit"/> says so, all others to the vectors.
+/// </remarks>
 sealed class ContractionKernel : CpuKernel
 {
     readonly ContractionForm form;
     readonly IReadOnlyList<TileBuffer> buffers;
     readonly Isa isa;
+    readonly TileProduct? tiles;                 // null computes on the vectors
     readonly StridedOperand? left;
     readonly StridedOperand? right;
     readonly StridedOperand? result;             // with an epilogue only to fetch it ahead
@@ -19,26 +24,43 @@ sealed class ContractionKernel : CpuKernel
     readonly BlockProgram? rightBlock;
     readonly BlockProgram? epilogue;
 
-    public ContractionKernel(BuiltKernel kernel, Isa isa)
+    public ContractionKernel(BuiltKernel kernel, Isa isa, bool usesTiles = true)
     {
         form = kernel.Form!;
         buffers = kernel.Program.Buffers;
         this.isa = isa;
-        left = StridedOperand.Of(form.Left, form.Batch, form.Rows, form.Inner);
-        right = StridedOperand.Of(form.Right, form.Batch, form.Inner, form.Columns);
+        if (usesTiles && TileProduct.Of(form.LeftType, form.RightType) is { } product && form.Result.DType == product.Sum && MatrixUnit.Takes(isa, product)) tiles = product;
+        left = Operand(form.Left, form.Rows, form.Inner, tiles?.Left);
+        right = Operand(form.Right, form.Inner, form.Columns, tiles?.Right);
         result = StridedOperand.Of(form.Stores[0].Target, form.Stores[0].Indices, form.Batch, form.Rows, form.Columns);
-        bool isPlain = result is not null && form.Stores is [var store] && ReferenceEquals(store.Value, form.Result.Load([]));
-        if (left is null) leftBlock = new(form.OperandBlock(left: true), form.Batch, buffers, blockFirst: false, isa);
-        if (right is null) rightBlock = new(form.OperandBlock(left: false), form.Batch, buffers, blockFirst: false, isa);
+        bool isPlain = result is not null && form.Stores is [var store] && IsPlain(store);
+        if (left is null) leftBlock = new(form.OperandBlock(left: true, tiles?.Left), form.Batch, buffers, blockFirst: false, isa);
+        if (right is null) rightBlock = new(form.OperandBlock(left: false, tiles?.Right), form.Batch, buffers, blockFirst: false, isa);
         if (!isPlain) epilogue = new(form.EpilogueBlock(), form.Batch, buffers, blockFirst: true, isa);
+
+        StridedOperand? Operand(Node value, ValueList<LoopVariable> rows, ValueList<LoopVariable> columns, DType? type) =>
+            type is { } tile ? StridedOperand.Of(value, tile, form.Batch, rows, columns) : StridedOperand.Of(value, form.Batch, rows, columns);
     }
+
+    // The sums as they are, or, on tiles, rounded to bfloat16 and nothing else.
+    bool IsPlain(ContractionStore store)
+    {
+        var value = store.Value;
+        if (tiles == TileProduct.BF16 && store.Target.DType == DType.BFloat16)
+            while (value is (Op.Cast, [var input]) && input.DType is DType.BFloat16 or DType.Float32) value = input;
+        return ReferenceEquals(value, form.Result.Load([]));
+    }
+
+    /// <summary>What the tile unit multiplies; null where the vectors do.</summary>
+    public TileProduct? Tiles => tiles;
 
     public override unsafe CpuLaunch Bind(Func<Symbol, long> symbols, nint* addresses, Workers workers) => new ContractionLaunch(this, symbols, addresses, workers);
 
     sealed unsafe class ContractionLaunch : CpuLaunch
     {
         readonly ContractionKernel owner;
-        readonly Contraction engine;
+        readonly Contraction? engine;
+        readonly MatrixContraction? tileEngine;
         readonly Workers workers;
         readonly nint* addresses;
         readonly (int Buffer, long Offset) left, right, result;
@@ -53,7 +75,9 @@ sealed class ContractionKernel : CpuKernel
             var form = owner.form;
             BoundBlock? Block(BlockProgram? program) => program is null ? null : new(program, symbols, addresses, workers.Count);
             blocks = [Block(owner.leftBlock), Block(owner.rightBlock), Block(owner.epilogue)];
-            engine = new(owner.isa, form.Result.DType, blocks[0]?.Function, blocks[1]?.Function, blocks[2]?.Function, blocks.Max(block => block?.ScratchBytes ?? 0));
+            long blockScratch = blocks.Max(block => block?.ScratchBytes ?? 0);
+            if (owner.tiles is { } product) tileEngine = new(product, blocks[0]?.Function, blocks[1]?.Function, blocks[2]?.Function, blockScratch);
+            else engine = new(owner.isa, form.Result.DType, blocks[0]?.Function, blocks[1]?.Function, blocks[2]?.Function, blockScratch);
 
             call.Rows = ContractionForm.Count(form.Rows).Evaluate(symbols);
             call.Columns = ContractionForm.Count(form.Columns).Evaluate(symbols);
@@ -78,7 +102,7 @@ sealed class ContractionKernel : CpuKernel
             }
         }
 
-        public override long ScratchBytes => engine.ScratchBytes * workers.Count;
+        public override long ScratchBytes => tileEngine?.ScratchBytes(in call, workers.Count) ?? engine!.ScratchBytes * workers.Count;
 
         public override void Run(byte* scratch)
         {
@@ -86,7 +110,8 @@ sealed class ContractionKernel : CpuKernel
             if (right.Buffer >= 0) call.Right = call.Right with { Data = addresses[right.Buffer] + (nint)right.Offset };
             if (result.Buffer >= 0) call.Result = call.Result with { Data = addresses[result.Buffer] + (nint)result.Offset };
             foreach (var block in blocks) block?.Clear();
-            engine.Run(in call, workers, scratch);
+            if (tileEngine is not null) tileEngine.Run(in call, workers, scratch);
+            else engine!.Run(in call, workers, scratch);
             foreach (var block in blocks) block?.ThrowIfFailed();
         }
     }

@@ -9,7 +9,7 @@ namespace Ashlar.Backends.Cpu.Programs;
 /// In memory only. Compiling takes a few milliseconds per kernel, less than reading machine code back and checking it would be
 /// trusted for. RyuJIT compiles on as many threads as ask, so the kernels of a program share <paramref name="threads"/> of them.
 /// </remarks>
-sealed class KernelCache(Isa isa, int threads)
+sealed class KernelCache(Isa isa, int threads, bool usesTiles = true)
 {
     readonly ConcurrentDictionary<string, CpuKernel> kernels = [];
 
@@ -17,11 +17,15 @@ sealed class KernelCache(Isa isa, int threads)
     /// <exception cref="AshlarException">A kernel cannot be compiled; of several such the first.</exception>
     public CpuKernel[] Get(IReadOnlyList<BuiltKernel> programs)
     {
-        string[] keys = [.. programs.Select(kernel => TileText.Key(kernel.Program))];
+        string[] keys = [.. programs.Select(kernel => KeyOf(kernel))];
         var missing = programs.Index().Where(kernel => !kernels.ContainsKey(keys[kernel.Index])).DistinctBy(kernel => keys[kernel.Index]).ToArray();
         Compiling.Each(missing.Length, threads, i => kernels[keys[missing[i].Index]] = Compile(missing[i].Item));
         return [.. keys.Select(key => kernels[key])];
     }
 
-    CpuKernel Compile(BuiltKernel kernel) => kernel.Form is null ? new VecKernel(kernel.Program, isa) : new ContractionKernel(kernel, isa);
+    CpuKernel Compile(BuiltKernel kernel) => kernel.Form is null ? new VecKernel(kernel.Program, isa) : new ContractionKernel(kernel, isa, usesTiles);
+
+    // A contraction is also what it may round its operands to.
+    static string KeyOf(BuiltKernel kernel) =>
+        kernel.Form is { } form ? $"{TileText.Key(kernel.Program)}\n{form.LeftType.Name} {form.RightType.Name}" : TileText.Key(kernel.Program);
 }

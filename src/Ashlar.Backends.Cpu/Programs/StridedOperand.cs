@@ -19,6 +19,15 @@ sealed record StridedOperand(TileBuffer Buffer, Extent Offset, Extent RowStride,
         return Of(buffer, value.Indices(), batch, rows, columns);
     }
 
+    /// <summary>The same for an engine that multiplies elements of <paramref name="type"/>, and that rounds float32 to bfloat16 itself.</summary>
+    public static StridedOperand? Of(Node value, DType type, ValueList<LoopVariable> batch, ValueList<LoopVariable> rows, ValueList<LoopVariable> columns)
+    {
+        // Rounding twice to the same type is rounding once, and widening changes no value.
+        while (value is (Op.Cast, [var input]) && (input.DType == type || input.DType == DType.Float32 && type == DType.BFloat16)) value = input;
+        if (value.Op != Op.Load || value.DType != type && !(value.DType == DType.Float32 && type == DType.BFloat16)) return null;
+        return value.Guard() is null && value.Source() is TileBuffer buffer ? Of(buffer, value.Indices(), batch, rows, columns) : null;
+    }
+
     /// <summary>The matrix at these indices of a buffer.</summary>
     public static StridedOperand? Of(TileBuffer buffer, IReadOnlyList<Node> indices, ValueList<LoopVariable> batch, ValueList<LoopVariable> rows, ValueList<LoopVariable> columns)
     {

@@ -46,9 +46,17 @@ static class ContractionBuilder
         var form = new ContractionForm(
             domain.Variables[0].ToValueList(), domain.Variables[1].ToValueList(), domain.Variables[2].ToValueList(), domain.Variables[3].ToValueList(),
             leftValue, rightValue, result,
-            stores.OrderByDescending(store => ContractionForm.BuffersOf([store.Value]).Count).Select(store => new ContractionStore(scope.Write(store.Root), store.Indices.ToValueList(), store.Value)).ToValueList());
+            stores.OrderByDescending(store => ContractionForm.BuffersOf([store.Value]).Count).Select(store => new ContractionStore(scope.Write(store.Root), store.Indices.ToValueList(), store.Value)).ToValueList())
+        {
+            LeftType = TypeOf(left, leftValue),
+            RightType = TypeOf(right, rightValue),
+        };
         return scope.Finish(kernel.Roots is [var only] && only == contract ? "contract" : $"contract_{kernel.Roots[^1].Meaning.Name}", form.ToProgram()) with { Form = form };
     }
+
+    // The graph's own type, or the one that the value was widened from just before.
+    static DType TypeOf(Node node, Node value) =>
+        node.DType != value.DType ? node.DType : value is (Op.Cast, [var narrow]) && narrow.DType.Compute == value.DType ? narrow.DType : value.DType;
 
     static Affine[] Arrange(int rank, ValueList<int> batchAxes, Affine[] batch, ValueList<int> sumAxes, Affine[] sum, int[] freeAxes, Affine[] free)
     {

@@ -21,6 +21,12 @@ public sealed record ContractionForm(
     ValueList<LoopVariable> Batch, ValueList<LoopVariable> Rows, ValueList<LoopVariable> Columns, ValueList<LoopVariable> Inner,
     Node Left, Node Right, Tile Result, ValueList<ContractionStore> Stores)
 {
+    /// <summary>The type whose values the left operand has, where the graph means a narrower one than it is computed in: an engine may round to it.</summary>
+    public DType LeftType { get; init; } = Left.DType;
+
+    /// <summary>The same for the right operand.</summary>
+    public DType RightType { get; init; } = Right.DType;
+
     /// <summary>The product of the counts of some variables.</summary>
     public static Extent Count(IEnumerable<LoopVariable> variables) => Extent.Product(variables.Select(variable => variable.Count));
 
@@ -81,10 +87,12 @@ public sealed record ContractionForm(
     /// For an operand that is more than a strided array in memory. Symbols as in <see cref="EpilogueBlock"/>: m0 and mc stand for the
     /// operand's free axis (rows of the left, columns of the right), n0 and nc for the inner axis. The written buffer is the last.
     /// </remarks>
-    public TileProgram OperandBlock(bool left)
+    /// <param name="left">Which operand.</param>
+    /// <param name="type">The type of the block; null for the operand's compute type.</param>
+    public TileProgram OperandBlock(bool left, DType? type = null)
     {
         var (free, value) = left ? (Rows, Left) : (Columns, Right);
-        var block = new TileBuffer("block", value.DType, [Block.Rows, Block.Stride], written: true);
+        var block = new TileBuffer("block", type ?? value.DType, [Block.Rows, Block.Stride], written: true);
         var (i, j) = (new LoopVariable("i", Block.Rows), new LoopVariable("j", Block.Columns));
         var places = new Dictionary<LoopVariable, Node>();
         Place(places, free, Affine.Of(Block.FirstRow) + Affine.Of(i));
@@ -92,7 +100,7 @@ public sealed record ContractionForm(
         foreach (var variable in Batch) places[variable] = Nodes.Size(Block.Of(variable));
         var placed = Expressions.Substitute([value], places)[0];
         return new("operand", [.. BuffersOf([value]), block],
-            Expressions.Grid([(i, Nodes.Size(i.Count))], [new Store(block, [i.Index(), j.Index()], placed, [DomainAxis.Whole(j)])]));
+            Expressions.Grid([(i, Nodes.Size(i.Count))], [new Store(block, [i.Index(), j.Index()], Nodes.Cast(placed, block.DType), [DomainAxis.Whole(j)])]));
     }
 
     /// <summary>The buffers that expressions read, each once, in the order of first use.</summary>

@@ -52,7 +52,7 @@ public class CpuProgramTests
         }
     }
 
-    static Value[] Run(CpuBackend backend, Function function, Value[] arguments, OptimizationLevel level)
+    internal static Value[] Run(CpuBackend backend, Function function, Value[] arguments, OptimizationLevel level)
     {
         var program = backend.Compile(function, new(level));
         var inputs = new Buffer[arguments.Length];
