@@ -90,7 +90,7 @@ sealed class ContractionKernel : CpuKernel
             (call.Left, left) = View(owner.left);
             (call.Right, right) = View(owner.right);
             (call.Result, result) = View(owner.result);
-            engine.Prepare(call, workers.Count);
+            engine?.Prepare(call, workers.Count);
 
             long Step(StridedOperand? operand, int axis) => operand?.Batch[axis].Evaluate(symbols) ?? 0;
 
