@@ -225,13 +225,13 @@ public sealed class KernelBuffer
     public void Store(ReadOnlySpan<KernelIndex> indices, KernelValue value, KernelValue where) => At(indices).Store(value, StoreMode.Set, atomic: false, where);
 
     /// <summary>Adds atomically: several iterations of the grid may add to one element, in any order.</summary>
-    /// <param name="indices">One per axis; several may point at one element.</param>
+    /// <param name="indices">One per axis; several may point at one element. Within brackets <c>Range.All</c> is the whole axis, since <c>..</c> spreads there.</param>
     /// <param name="value">What is added.</param>
     /// <param name="where">Only where this condition holds; null for everywhere.</param>
     public void Add(ReadOnlySpan<KernelIndex> indices, KernelValue value, KernelValue? where = null) => At(indices).Store(value, StoreMode.Add, atomic: true, where);
 
     /// <summary>Keeps the greater of what is there and a value, atomically.</summary>
-    /// <param name="indices">One per axis; several may point at one element.</param>
+    /// <param name="indices">One per axis; several may point at one element. Within brackets <c>Range.All</c> is the whole axis, since <c>..</c> spreads there.</param>
     /// <param name="value">What is compared with.</param>
     /// <param name="where">Only where this condition holds; null for everywhere.</param>
     public void Max(ReadOnlySpan<KernelIndex> indices, KernelValue value, KernelValue? where = null) => At(indices).Store(value, StoreMode.Max, atomic: true, where);
