@@ -11,6 +11,7 @@ return await CommandLine.Run(
     QuickstartCommand.Define(Console.In, isTyping, Prepare),
     TrainCommand.Define(Prepare),
     GenerateCommand.Define(() => Prepare()),
+    KernelCommand.Define(() => Prepare()),
     EnvCommand.Define(),
     BenchCommand.Define(CpuStage.Make),
 ], args);

@@ -144,7 +144,7 @@ sealed class Place
         return position =>
         {
             var affine = Affine.Of(position);
-            if (affine.IsWithin(own.Count)) return position;
+            if (affine.IsWithin(own.Count)) return affine.ToNode();
             if (affine.IsConstant && (affine.Constant.Max < 0 || (own.Count - affine.Constant).Max <= 0))
                 throw new KernelException("ASH0585", $"in '{k.Name}', the index {TileText.Line(position)} is outside of axis {axis} of {memory}, which has {own.Count} elements, at {line}.", "correct the index; positions count from 0, negative ones do not count from the end.");
             return TileNodes.Bound(position, Nodes.Size(own.Count), $"axis {axis} of {memory} at {line}");
