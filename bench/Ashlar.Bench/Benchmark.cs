@@ -48,7 +48,11 @@ public sealed record Suite(string Name, string Meaning, Func<IReadOnlyList<int>,
 /// <param name="Backend">Compiles and runs on that many.</param>
 /// <param name="SampleLimit">Measures a limit once, on that many.</param>
 /// <param name="CompileKernel">Compiles a kernel from nothing, whatever was compiled before.</param>
-public sealed record Stage(int Threads, IBackend Backend, Func<Limit, double> SampleLimit, Action<BuiltKernel> CompileKernel);
+public sealed record Stage(int Threads, IBackend Backend, Func<Limit, double> SampleLimit, Action<BuiltKernel> CompileKernel)
+{
+    /// <summary>The threads themselves, for what is measured below programs; null where the stage is not this machine's processor.</summary>
+    internal Workers? Workers { get; init; }
+}
 
 /// <summary>One run of benchmarks.</summary>
 /// <param name="makeStage">The stage for a number of threads.</param>

@@ -26,6 +26,8 @@ public static class Inputs
         var random = new Random(seed);
         if (parameter.DType == DType.Float32) Fill(buffer, elements, () => positive ? random.NextSingle() : 2 * random.NextSingle() - 1);
         else if (parameter.DType == DType.Int32) Fill(buffer, elements, () => random.Next(classes));
+        else if (parameter.DType == DType.BFloat16) Fill(buffer, elements, () => (BFloat16)(2 * random.NextSingle() - 1));
+        else if (parameter.DType == DType.Int8) Fill(buffer, elements, () => (sbyte)random.Next(-127, 128));
         else throw new NotSupportedException($"benchmarks have no inputs of type {parameter.DType.Name}");
         return buffer;
     }

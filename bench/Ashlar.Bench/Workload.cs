@@ -74,6 +74,27 @@ public static class Workloads
         foreach (int m in (int[])[1, 8, 32]) yield return Product(m, 4096, 4096);
     }
 
+    /// <summary>Products of bfloat16 and of int8 where the tile unit computes them: squares, operands and result row-major in memory.</summary>
+    public static IEnumerable<Workload> TileGemm()
+    {
+        foreach (var (dtype, limit, share) in new[] { (DType.BFloat16, Limit.AmxBF16, 0.50), (DType.Int8, Limit.AmxInt8, 0.45) })
+        {
+            if (MatrixUnit.PathOf(Isa.Chosen, dtype, dtype).Name != "amx") continue;
+            foreach (int n in (int[])[1024, 2048, 4096]) yield return TileProduct(dtype, limit, n, n, n) with { Target = Target.AtLeast(share) };
+        }
+    }
+
+    // bfloat16 gives bfloat16, int8 gives int32, as the tensors of these types do.
+    static Workload TileProduct(DType dtype, Limit limit, int m, int n, int k) =>
+        new($"gemm.{(dtype == DType.Int8 ? "int8" : dtype.Name)}.m{m}_n{n}_k{k}", () => TileProductOf(dtype, m, n, k), 2.0 * m * n * k, limit);
+
+    internal static Function TileProductOf(DType dtype, int m, int n, int k)
+    {
+        Node a = Nodes.Parameter(0, dtype, [m, k]), b = Nodes.Parameter(1, dtype, [k, n]);
+        var sums = dtype.IsFloat ? dtype : dtype.Compute;
+        return new([a, b], [Nodes.MatMul(Nodes.Cast(a, sums), Nodes.Cast(b, sums))]);
+    }
+
     public static Workload Product(int m, int n, int k)
     {
         double flops = 2.0 * m * n * k, bytes = 4.0 * ((double)m * k + (double)k * n + (double)m * n);

@@ -19,6 +19,9 @@ static unsafe class Amx
     /// <summary>Why tile instructions must not run here; null where they may. Asks the kernel for leave, once for all threads.</summary>
     public static string? WhyNot => whyNot.Value;
 
+    /// <summary>The same for products of bytes.</summary>
+    public static string? WhyNotInt8 => WhyNot ?? (Processor.Current.HasAmxInt8 ? null : "this processor's tile unit has no products of bytes");
+
     /// <summary>What <c>ldtilecfg</c> loads: eight tiles of 16 rows of 64 bytes.</summary>
     public static byte[] FullTiles()
     {
@@ -32,11 +35,12 @@ static unsafe class Amx
         return config;
     }
 
-    /// <summary>Products of one call of <see cref="PeakLoop"/>'s body per iteration, in floating-point operations.</summary>
+    /// <summary>Floating-point operations of an iteration of <see cref="PeakLoop"/>; with bytes it does twice as many.</summary>
     public const double FlopsPerIteration = 6 * 2.0 * 16 * 16 * 32;
 
-    /// <summary><c>void (long iterations, byte* config)</c>: six independent <c>tdpbf16ps</c> per iteration, no memory.</summary>
-    public static ExecutableMemory PeakLoop()
+    /// <summary><c>void (long iterations, byte* config)</c>: six independent tile products per iteration, no memory.</summary>
+    /// <param name="bytes">Of int8 (<c>tdpbssd</c>); else of bfloat16 (<c>tdpbf16ps</c>).</param>
+    public static ExecutableMemory PeakLoop(bool bytes)
     {
         var (iterations, config) = OperatingSystem.IsWindows() ? (rcx, rdx) : (rdi, rsi);
         var c = new Assembler(64);
@@ -45,7 +49,11 @@ static unsafe class Amx
         foreach (var tile in tiles) c.tilezero(tile);
         var loop = c.CreateLabel();
         c.Label(ref loop);
-        for (int sum = 0; sum < 6; sum++) c.tdpbf16ps(tiles[sum], tmm6, tmm7);
+        for (int sum = 0; sum < 6; sum++)
+        {
+            if (bytes) c.tdpbssd(tiles[sum], tmm6, tmm7);
+            else c.tdpbf16ps(tiles[sum], tmm6, tmm7);
+        }
         c.dec(iterations);
         c.jnz(loop);
         c.tilerelease();

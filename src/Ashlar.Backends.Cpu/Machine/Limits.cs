@@ -10,6 +10,8 @@ public enum Limit
     Fma,
     /// <summary>Tile products of bfloat16 (AMX), registers only.</summary>
     AmxBF16,
+    /// <summary>Tile products of int8 (AMX), registers only.</summary>
+    AmxInt8,
     /// <summary>Reading from the first-level cache.</summary>
     L1Read,
     /// <summary>Reading from the second-level cache.</summary>
@@ -62,6 +64,7 @@ public sealed unsafe class Limits
     [
         ("fma.f32", "GFLOP/s", "float32 multiply-add, registers only"),
         ("amx.bf16", "GFLOP/s", "bfloat16 tile products, registers only"),
+        ("amx.int8", "GFLOP/s", "int8 tile products, registers only; multiplications and additions"),
         ("read.l1", "GB/s", "half of the first-level cache"),
         ("read.l2", "GB/s", "half of the second-level cache"),
         ("read", "GB/s", "512 MB of memory"),
@@ -79,6 +82,7 @@ public sealed unsafe class Limits
     NativeBuffer? memory;
     NativeBuffer? scratch;
     ExecutableMemory? amxLoop;
+    ExecutableMemory? amxByteLoop;
 
     /// <summary>The bodies of one instruction path.</summary>
     internal struct Bodies
@@ -116,6 +120,7 @@ public sealed unsafe class Limits
     public string? WhyNot(Limit limit, int threads) => limit switch
     {
         Limit.AmxBF16 => Amx.WhyNot,
+        Limit.AmxInt8 => Amx.WhyNotInt8,
         Limit.ForkJoin when threads == 1 => "one thread has nobody to start",
         _ => null,
     };
@@ -134,6 +139,7 @@ public sealed unsafe class Limits
         {
             Limit.Fma => Timed(limit, threads, bodies.Fma, threads * bodies.FmaFlops / 1e9),
             Limit.AmxBF16 => Timed(limit, threads, &AmxPeak, threads * Amx.FlopsPerIteration / 1e9),
+            Limit.AmxInt8 => Timed(limit, threads, &AmxPeak, threads * 2 * Amx.FlopsPerIteration / 1e9),
             Limit.L1Read => ReadCache(limit, threads, Processor.Current.L1Bytes / 2),
             Limit.L2Read => ReadCache(limit, threads, Processor.Current.L2Bytes / 2),
             Limit.Read => Pass(threads, bodies.Read, usesB: false, perByte: 1),
@@ -246,7 +252,8 @@ public sealed unsafe class Limits
     {
         float* sums = stackalloc float[16 * threads];
         work.Sums = sums;
-        if (limit == Limit.AmxBF16) work.Code = (amxLoop ??= Amx.PeakLoop()).Entry;
+        if (limit == Limit.AmxBF16) work.Code = (amxLoop ??= Amx.PeakLoop(bytes: false)).Entry;
+        if (limit == Limit.AmxInt8) work.Code = (amxByteLoop ??= Amx.PeakLoop(bytes: true)).Entry;
         fixed (byte* config = Amx.FullTiles())
         {
             work.Config = config;
@@ -263,6 +270,7 @@ public sealed unsafe class Limits
             }
             double rate = work.Times * perIteration / Loop(threads, body, &work);
             GC.KeepAlive(amxLoop);
+            GC.KeepAlive(amxByteLoop);
             return rate;
         }
     }

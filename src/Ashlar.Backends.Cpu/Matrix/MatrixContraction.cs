@@ -20,6 +20,7 @@ sealed unsafe class MatrixContraction
     ContractionCall call;
     MatrixBlocking blocking;
     MatrixScratch plan;
+    Workers? pool;
     long batch;
     byte* scratch;
 
@@ -60,7 +61,8 @@ sealed unsafe class MatrixContraction
     public long ScratchBytes(in ContractionCall product, int threads)
     {
         var chosen = Choose(product, threads);
-        long bytes = new MatrixScratch(this, chosen).Bytes * chosen.Workers;
+        var parts = new MatrixScratch(this, product, chosen);
+        long bytes = parts.SharedBytes * Math.Max(1, BatchOf(product)) + parts.Bytes * chosen.Workers;
         return bytes < WorthHugePages ? bytes : Math.Max(bytes, Blocks.LeastBytesForHugePages);
     }
 
@@ -75,8 +77,9 @@ sealed unsafe class MatrixContraction
         Debug.Assert(!product.Accumulate || Epilogue is null, "an epilogue sees finished sums only");
         call = product;
         blocking = Choose(product, workers.Count);
-        plan = new(this, blocking);
+        plan = new(this, product, blocking);
         scratch = memory;
+        pool = workers;
         workers.Run(blocking.Workers, work);
     }
 
@@ -95,11 +98,16 @@ sealed unsafe class MatrixContraction
     {
         long* place = stackalloc long[BatchAxes.Most];
         var (first, end) = EvenRange.Of(batch * blocking.RowBlocks * blocking.ColumnBlocks, worker, workers);
-        if (first == end) return;
+        byte* shared = scratch, own = scratch + plan.SharedBytes * batch + worker * plan.Bytes;
         TileKernels.Configure();
         try
         {
-            var item = new MatrixItem(this, in call, in blocking, in plan, scratch + worker * plan.Bytes, place, worker);
+            var item = new MatrixItem(this, in call, in blocking, in plan, shared, own, place, worker);
+            if (plan.SharesLeft)
+            {
+                item.PackShared(batch, worker, workers);
+                pool!.Sync(workers);
+            }
             for (long index = first; index < end; index++) item.Run(index);
         }
         finally
@@ -112,13 +120,17 @@ sealed unsafe class MatrixContraction
 /// <summary>Where the parts of a worker's scratch memory lie.</summary>
 readonly record struct MatrixScratch
 {
-    public MatrixScratch(MatrixContraction owner, in MatrixBlocking blocking)
+    public MatrixScratch(MatrixContraction owner, in ContractionCall call, in MatrixBlocking blocking)
     {
         bool byRows = blocking.Order == MatrixOrder.RowPanels;
         long rowPanels = blocking.Rows / Tiles.PanelSide, columnPanels = blocking.Columns / Tiles.PanelSide;
         // What is needed again for the next item is kept over all steps.
         KeepsRight = byRows && blocking.RowBlocks > 1;
         long steps = Math.Max(1, blocking.AllSteps);
+        // Rows that are not just copied are packed once for all items; a copy is as cheap as reading what somebody else packed.
+        SharesLeft = byRows && blocking.ColumnBlocks > 1 && blocking.AllSteps > 0
+            && (owner.Left is not null || call.Left.DType != owner.Product.Left || call.Left.ColumnStride != 1);
+        SharedBytes = SharesLeft ? MatrixBlocking.Over(call.Rows, Tiles.PanelSide) * steps * Tiles.StepBytes : 0;
         SumStride = blocking.Columns * sizeof(float) + Tiles.RowBytes;              // not a power of two: rows fall into different sets
         SumRows = byRows && blocking.InnerBlocks == 1 ? Tiles.PanelSide : blocking.Rows;
         Left = 0;
@@ -128,6 +140,12 @@ readonly record struct MatrixScratch
         Block = Aligned(Staging + TilePacking.StagingBytes(blocking.Steps));
         Bytes = Aligned(Block + owner.BlockScratchBytes) + 4096;
     }
+
+    /// <summary>True where all workers first pack the left operand together: panel by panel, all steps of each.</summary>
+    public bool SharesLeft { get; }
+
+    /// <summary>What that takes for one product of the batch, before the memory of the first worker.</summary>
+    public long SharedBytes { get; }
 
     /// <summary>Packed left operand: a panel of an inner block, or all rows of an item.</summary>
     public long Left { get; }

@@ -10,6 +10,7 @@ unsafe ref struct MatrixItem
     readonly ref readonly ContractionCall call;
     readonly ref readonly MatrixBlocking blocking;
     readonly ref readonly MatrixScratch plan;
+    readonly byte* shared;
     readonly byte* scratch;
     readonly long* batch;
     readonly int elementBytes;
@@ -23,12 +24,14 @@ unsafe ref struct MatrixItem
     byte* result;
     long row0, row1, column0, column1;                 // the item
 
-    public MatrixItem(MatrixContraction owner, in ContractionCall call, in MatrixBlocking blocking, in MatrixScratch plan, byte* scratch, long* batch, int worker)
+    public MatrixItem(MatrixContraction owner, in ContractionCall call, in MatrixBlocking blocking, in MatrixScratch plan, byte* shared, byte* scratch,
+        long* batch, int worker)
     {
         this.owner = owner;
         this.call = ref call;
         this.blocking = ref blocking;
         this.plan = ref plan;
+        this.shared = shared;
         this.scratch = scratch;
         this.batch = batch;
         elementBytes = owner.Product.ElementBytes;
@@ -81,6 +84,37 @@ unsafe ref struct MatrixItem
         }
     }
 
+    /// <summary>Packs this worker's share of the left operand for everybody.</summary>
+    public void PackShared(long products, int worker, int workers)
+    {
+        long panels = MatrixBlocking.Over(call.Rows, Tiles.PanelSide), panelBytes = blocking.AllSteps * Tiles.StepBytes;
+        const long panelsAtOnce = MatrixBlocking.MostColumns / Tiles.PanelSide;
+        long chunks = MatrixBlocking.Over(panels, panelsAtOnce);
+        var (first, end) = EvenRange.Of(products * chunks * blocking.InnerBlocks, worker, workers);
+        for (long index = first; index < end; index++)
+        {
+            var (chunk, block) = Math.DivRem(index, blocking.InnerBlocks);
+            (batchIndex, chunk) = Math.DivRem(chunk, chunks);
+            Locate(batchIndex);
+            long row = chunk * panelsAtOnce * Tiles.PanelSide, rows = Math.Min(panelsAtOnce * Tiles.PanelSide, call.Rows - row);
+            long step0 = block * blocking.Steps, steps = Math.Min(blocking.Steps, blocking.AllSteps - step0);
+            byte* to = Shared(row, step0);
+            var source = new PanelSource((nint)left, call.Left.DType, call.Left.RowStride, call.Left.ColumnStride);
+            if (owner.Left is null)
+            {
+                long inner0 = step0 * stepElements, inner = Math.Min(steps * stepElements, call.Inner - inner0);
+                TilePacking.PackAll(source.At(row, inner0), rows, inner, steps, isLeft: true, elementBytes, scratch + plan.Staging, to, panelBytes);
+            }
+            else
+                for (long last = row + rows; row < last; row += Tiles.PanelSide, to += panelBytes)
+                    Pack(owner.Left, source, row, Math.Min(Tiles.PanelSide, last - row), step0, steps, 2, isLeft: true, to);
+        }
+    }
+
+    // Where a row panel lies that all workers packed.
+    readonly byte* Shared(long row, long step0) =>
+        shared + batchIndex * plan.SharedBytes + (row / Tiles.PanelSide * blocking.AllSteps + step0) * Tiles.StepBytes;
+
     void ByRowPanels(long columnBlock)
     {
         bool isKept = plan.KeepsRight && keptRight == (RightKey, columnBlock);
@@ -100,9 +134,9 @@ unsafe ref struct MatrixItem
             bool isLast = block + 1 == blocking.InnerBlocks;
             for (long row = row0; row < row1; row += Tiles.PanelSide)
             {
-                int tiles = row1 - row > Tiles.Side ? 2 : 1;
-                byte* a = scratch + plan.Left, sums = Sums + (blocking.InnerBlocks == 1 ? 0 : (row - row0) * plan.SumStride);
-                PackLeft(row, Math.Min(row1, row + Tiles.PanelSide), step0, steps, tiles, a);
+                int tiles = plan.SharesLeft || row1 - row > Tiles.Side ? 2 : 1;
+                byte* a = plan.SharesLeft ? Shared(row, step0) : scratch + plan.Left, sums = Sums + (blocking.InnerBlocks == 1 ? 0 : (row - row0) * plan.SumStride);
+                if (!plan.SharesLeft) PackLeft(row, Math.Min(row1, row + Tiles.PanelSide), step0, steps, tiles, a);
                 var arguments = new TileArguments
                 {
                     A = (long)a,
@@ -115,7 +149,7 @@ unsafe ref struct MatrixItem
                     Steps = steps,
                     Count = panels,
                 };
-                int ahead = PrefetchLeft(ref arguments, row + Tiles.PanelSide, step0, panels);
+                int ahead = PrefetchLeft(ref arguments, row + Tiles.PanelSide, step0, steps, panels);
                 TileKernels.Get(new(owner.Product, tiles, LeftMoves: false, block > 0, ahead))(&arguments);
                 if (isLast) Finish(row, Math.Min(Tiles.PanelSide, row1 - row), sums);
             }
@@ -178,11 +212,12 @@ unsafe ref struct MatrixItem
     }
 
     // The rows of the left operand's next panel, while this one is multiplied: a few per column panel.
-    readonly int PrefetchLeft(ref TileArguments arguments, long row, long step0, long panels)
+    readonly int PrefetchLeft(ref TileArguments arguments, long row, long step0, long steps, long panels)
     {
-        if (owner.Left is not null || call.Left.ColumnStride != 1 || row >= row1) return 0;
-        long rows = MatrixBlocking.Over(Tiles.PanelSide, panels), stride = call.Left.RowStride * call.Left.DType.Bytes;
-        arguments.Ahead = (long)left + row * stride + step0 * stepElements * call.Left.DType.Bytes;
+        if (row >= row1 || !plan.SharesLeft && (owner.Left is not null || call.Left.ColumnStride != 1)) return 0;
+        // What is packed already is one row, which does as well in parts.
+        long rows = MatrixBlocking.Over(Tiles.PanelSide, panels), stride = plan.SharesLeft ? steps * Tiles.RowBytes : call.Left.RowStride * call.Left.DType.Bytes;
+        arguments.Ahead = plan.SharesLeft ? (long)Shared(row, step0) : (long)left + row * stride + step0 * stepElements * call.Left.DType.Bytes;
         arguments.AheadStride = stride;
         arguments.AheadStep = rows * stride;
         return (int)Math.Min(rows, TileKernelKey.MostAhead);

@@ -60,5 +60,5 @@ public static class MatrixUnit
 
     static string? WhyNot(Isa isa, TileProduct product) =>
         isa != Isa.Avx512 ? $"the path {isa.Name} packs no tiles; avx512 does"
-        : Amx.WhyNot ?? (product != TileProduct.BF16 && !Processor.Current.HasAmxInt8 ? "this processor's tile unit has no products of bytes" : whyNoCode.Value);
+        : (product == TileProduct.BF16 ? Amx.WhyNot : Amx.WhyNotInt8) ?? whyNoCode.Value;
 }

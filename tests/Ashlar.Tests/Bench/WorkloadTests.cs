@@ -19,7 +19,7 @@ public class WorkloadTests
     [Fact]
     public void Functions_NumberTheirParametersInOrder()
     {
-        foreach (var workload in Workloads.Elementwise().Concat(Workloads.Norms()).Concat(Workloads.Gemm()))
+        foreach (var workload in Workloads.Elementwise().Concat(Workloads.Norms()).Concat(Workloads.Gemm()).Concat(Workloads.TileGemm()))
         {
             var function = workload.Function();
             Assert.All(function.Parameters.Index(), entry => Assert.Equal(entry.Index, entry.Item.Get<ParameterAttributes>().Index));

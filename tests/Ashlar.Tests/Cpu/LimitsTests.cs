@@ -70,6 +70,7 @@ public unsafe class LimitsTests
             Assert.Contains(reason, error.Message);
         }
         else Assert.True(limits.Sample(Limit.AmxBF16, 2) > 0);
+        if (limits.WhyNot(Limit.AmxInt8, 1) is null) Assert.True(limits.Sample(Limit.AmxInt8, 2) > 0);
     }
 
     [Fact]
