@@ -48,11 +48,10 @@ public static class FlashAttention
         foreach (var j in k.Pipeline(("S", c.KeyTile), c.Stages, until: c.Causal ? i.End + ahead : null))
         {
             var s = k.Keep(Dot(qi, key[b, j, g, ..].T));           // [tile, keys]
-            s *= c.ScoreScale;
-            if (c.Causal) s[..] = Select(j <= i.Rows + ahead, s, float.NegativeInfinity);
+            if (c.Causal) k.If(j.End > i.Start + ahead + 1, () => s[..] = Select(j <= i.Rows + ahead, s, float.NegativeInfinity));
 
-            var mNew = k.Keep(Max(m, RowMax(s)));
-            var p = k.Keep(Exp(s - mNew.Rows));
+            var mNew = k.Keep(Max(m, RowMax(s) * c.ScoreScale));
+            var p = k.Keep(Exp(s * c.ScoreScale - mNew.Rows));
             var shrink = k.Keep(Exp(m - mNew));
             l[..] = l * shrink + RowSum(p);
             oi *= shrink.Rows;

@@ -20,6 +20,7 @@ internal sealed partial class TileLowering
 
     void Product(Dot dot)
     {
+        if (ProductOnTiles(dot, replaces: false)) return;
         var dtype = dot.Target.DType;
         LoopVariable i = dot.Row.Variable, j = dot.Column.Variable, k = dot.Inner.Variable;
         bool runsAcross = dot.Right is { Op: Op.Load } load && load.Guard() is null && Runs(load, j, k);

@@ -168,6 +168,9 @@ internal sealed partial class TileLowering
         {
             switch (body[i])
             {
+                case Store store when i + 1 < body.Count && body[i + 1] is Dot next && IsCleared(store, next) && ProductOnTiles(next, replaces: true):
+                    i += 2;
+                    continue;
                 case Store or Reduce:
                     int end = GroupEnd(body, i);
                     Group([.. body.Skip(i).Take(end - i)]);

@@ -16,6 +16,16 @@ public class LibraryTests
         var c = new AttentionConfig(HeadWidth: 8, Group: 2, QueryTile: 16, KeyTile: 16, Causal: t % 2 == 1);
         KernelRun.AssertSame(FlashAttention.Forward(c), (int[])[1, Math.Min(t, 17), 2, 8], (int[])[1, t, 1, 8], (int[])[1, t, 1, 8]);
     }
+
+    [Theory]
+    [InlineData(40, 40, true)]
+    [InlineData(33, 70, true)]
+    [InlineData(17, 65, false)]
+    public void FlashAttention_InBFloat16_RunsTheSame(int t, int s, bool causal)
+    {
+        var c = new AttentionConfig(HeadWidth: 40, Group: 2, QueryTile: 32, KeyTile: 48, Causal: causal, DType: DType.BFloat16);
+        KernelRun.AssertSame(FlashAttention.Forward(c), 1e-2, null, (int[])[1, t, 2, 40], (int[])[1, s, 1, 40], (int[])[1, s, 1, 40]);
+    }
 }
 
 public sealed class ReferenceLibraryCallTests() : LibraryCallTests(Devices.Reference);
