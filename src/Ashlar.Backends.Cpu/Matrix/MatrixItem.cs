@@ -150,7 +150,9 @@ unsafe ref struct MatrixItem
                     Count = panels,
                 };
                 int ahead = PrefetchLeft(ref arguments, row + Tiles.PanelSide, step0, steps, panels);
-                TileKernels.Get(new(owner.Product, tiles, LeftMoves: false, block > 0, ahead))(&arguments);
+                int lines = isLast ? PrefetchResult(ref arguments, row, column0) : 0;
+                arguments.ResultStep = Tiles.PanelSide * call.Result.DType.Bytes;
+                TileKernels.Get(new(owner.Product, tiles, LeftMoves: false, block > 0, ahead, lines))(&arguments);
                 if (isLast) Finish(row, Math.Min(Tiles.PanelSide, row1 - row), sums);
             }
         }
@@ -193,7 +195,9 @@ unsafe ref struct MatrixItem
                     Count = panels,
                 };
                 int ahead = owner.RightIsPacked ? PrefetchRight(ref arguments, column, step0, here, panels) : 0;
-                TileKernels.Get(new(owner.Product, tiles, LeftMoves: true, step0 > 0, ahead))(&arguments);
+                int lines = step0 + here == steps ? PrefetchResult(ref arguments, row0, column) : 0;
+                arguments.ResultStep = Tiles.PanelSide * arguments.ResultStride;
+                TileKernels.Get(new(owner.Product, tiles, LeftMoves: true, step0 > 0, ahead, lines))(&arguments);
             }
         for (long row = row0; row < row1; row += Tiles.PanelSide) Finish(row, Math.Min(Tiles.PanelSide, row1 - row), Sums + (row - row0) * plan.SumStride);
     }
@@ -209,6 +213,16 @@ unsafe ref struct MatrixItem
     {
         var source = new PanelSource((nint)left, call.Left.DType, call.Left.RowStride, call.Left.ColumnStride);
         Pack(owner.Left, source, row, end - row, step0, steps, tiles, isLeft: true, to);
+    }
+
+    // Where the sums of a panel will go, or what the epilogue writes for them.
+    readonly int PrefetchResult(ref TileArguments arguments, long row, long column)
+    {
+        var view = call.Result;
+        if (view.Data == 0 || view.ColumnStride != 1) return 0;
+        arguments.Result = (long)result + (row * view.RowStride + column) * view.DType.Bytes;
+        arguments.ResultStride = view.RowStride * view.DType.Bytes;
+        return Math.Clamp(Tiles.PanelSide * view.DType.Bytes / Tiles.RowBytes, 1, TileKernelKey.MostResultLines);
     }
 
     // The rows of the left operand's next panel, while this one is multiplied: a few per column panel.

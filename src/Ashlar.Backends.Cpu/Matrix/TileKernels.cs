@@ -21,6 +21,9 @@ struct TileArguments
     public long Ahead;         // rows to prefetch: a line of each per step
     public long AheadStride;   // bytes from one such row to the next
     public long AheadStep;     // bytes to the rows that the next product prefetches
+    public long Result;        // where the sums will go: rows to prefetch, two per step
+    public long ResultStride;  // bytes from one such row to the next
+    public long ResultStep;    // bytes to where the sums of the next product go
 }
 
 /// <summary>Which tile kernel.</summary>
@@ -29,13 +32,15 @@ struct TileArguments
 /// <param name="LeftMoves">The left operand's panels come from the second cache, the right one stays in the first; else the other way round.</param>
 /// <param name="Adds">It adds to the sums; else it replaces them.</param>
 /// <param name="Ahead">Rows fetched ahead into the second cache, a line of each per step: 0 to 4.</param>
-readonly record struct TileKernelKey(TileProduct Product, int RowTiles, bool LeftMoves, bool Adds, int Ahead)
+/// <param name="ResultLines">Lines of each of 32 rows of the result fetched ahead: 0 to 2.</param>
+readonly record struct TileKernelKey(TileProduct Product, int RowTiles, bool LeftMoves, bool Adds, int Ahead, int ResultLines)
 {
-    public const int MostAhead = 4;
+    public const int MostAhead = 4, MostResultLines = 2;
 
-    public int Index => ((((int)Product * 2 + RowTiles - 1) * 2 + (LeftMoves ? 1 : 0)) * 2 + (Adds ? 1 : 0)) * (MostAhead + 1) + Ahead;
+    public int Index => (((((int)Product * 2 + RowTiles - 1) * 2 + (LeftMoves ? 1 : 0)) * 2 + (Adds ? 1 : 0)) * (MostAhead + 1) + Ahead)
+        * (MostResultLines + 1) + ResultLines;
 
-    public const int Keys = 5 * 2 * 2 * 2 * (MostAhead + 1);
+    public const int Keys = 5 * 2 * 2 * 2 * (MostAhead + 1) * (MostResultLines + 1);
 }
 
 /// <summary>Assembles and keeps the kernels of the tile unit. The thread that calls one has loaded <see cref="Amx.FullTiles"/>.</summary>
@@ -103,9 +108,9 @@ static unsafe class TileKernels
     public static Assembler Write(in TileKernelKey key)
     {
         AssemblerRegister64 arguments = r11, a = rax, b = rcx, c = rdx, line = r8, counter = r9, stride = r10;
-        AssemblerRegister64 ahead = rbx, aheadStride = r12, aheadTriple = r13, nextSums = r14;
+        AssemblerRegister64 ahead = rbx, aheadStride = r12, aheadTriple = r13, nextSums = r14, result = r15, resultStride = rsi;
         var product = key.Product;
-        int rowTiles = key.RowTiles, rowsAhead = key.Ahead;
+        int rowTiles = key.RowTiles, rowsAhead = key.Ahead, resultLines = key.ResultLines;
         bool leftMoves = key.LeftMoves, adds = key.Adds;
         var x = new Assembler(64);
 
@@ -114,10 +119,13 @@ static unsafe class TileKernels
         x.push(aheadStride);
         x.push(aheadTriple);
         x.push(nextSums);
+        x.push(result);
+        x.push(resultStride);
         x.mov(r8d, Tiles.RowBytes);
         x.mov(stride, Field(nameof(TileArguments.CStride)));
         x.mov(aheadStride, Field(nameof(TileArguments.AheadStride)));
         x.lea(aheadTriple, __[aheadStride + aheadStride * 2]);
+        x.mov(resultStride, Field(nameof(TileArguments.ResultStride)));
         x.mov(c, Field(nameof(TileArguments.C)));
 
         Label next = x.CreateLabel(), step = x.CreateLabel();
@@ -130,6 +138,7 @@ static unsafe class TileKernels
         x.mov(a, Field(nameof(TileArguments.A)));
         x.mov(b, Field(nameof(TileArguments.B)));
         x.mov(ahead, Field(nameof(TileArguments.Ahead)));
+        x.mov(result, Field(nameof(TileArguments.Result)));
         x.mov(counter, Field(nameof(TileArguments.Steps)));
 
         x.Label(ref step);
@@ -141,6 +150,7 @@ static unsafe class TileKernels
         Load(tmm7, b, Tiles.Bytes, !leftMoves);
         Multiply(tmm1, tmm4, tmm7);
         Prefetch(1);
+        PrefetchResult(__byte_ptr[result], __byte_ptr[result + Tiles.RowBytes]);
         if (rowTiles == 2)
         {
             Load(tmm5, a, Tiles.Bytes, leftMoves);
@@ -151,6 +161,8 @@ static unsafe class TileKernels
         }
         else Prefetch(2);
         Prefetch(3);
+        PrefetchResult(__byte_ptr[result + resultStride], __byte_ptr[result + resultStride + Tiles.RowBytes]);
+        if (resultLines > 0) x.lea(result, __[result + resultStride * 2]);
         x.add(a, rowTiles * Tiles.Bytes);
         x.add(b, Tiles.StepBytes);
         if (rowsAhead > 0) x.add(ahead, Tiles.RowBytes);
@@ -162,9 +174,12 @@ static unsafe class TileKernels
         Advance(nameof(TileArguments.A), nameof(TileArguments.AStep));
         Advance(nameof(TileArguments.B), nameof(TileArguments.BStep));
         if (rowsAhead > 0) Advance(nameof(TileArguments.Ahead), nameof(TileArguments.AheadStep));
+        if (resultLines > 0) Advance(nameof(TileArguments.Result), nameof(TileArguments.ResultStep));
         x.add(c, Field(nameof(TileArguments.CStep)));
         x.dec(Field(nameof(TileArguments.Count)));
         x.jnz(next);
+        x.pop(resultStride);
+        x.pop(result);
         x.pop(nextSums);
         x.pop(aheadTriple);
         x.pop(aheadStride);
@@ -203,6 +218,13 @@ static unsafe class TileKernels
                     2 => __byte_ptr[ahead + aheadStride * 2],
                     _ => __byte_ptr[ahead + aheadTriple],
                 });
+        }
+
+        // Where the sums will go: stores that have to wait for memory hold up those of the next sums.
+        void PrefetchResult(AssemblerMemoryOperand first, AssemblerMemoryOperand second)
+        {
+            if (resultLines > 0) x.prefetcht1(first);
+            if (resultLines > 1) x.prefetcht1(second);
         }
 
         // Sums that the next product adds to: as many rows per step as make up the product in the usual 16 steps.
