@@ -33,7 +33,7 @@ struct TileArguments
 /// <param name="Adds">It adds to the sums; else it replaces them.</param>
 /// <param name="Ahead">Rows fetched ahead into the second cache, a line of each per step: 0 to 4.</param>
 /// <param name="ResultLines">Lines of each of 32 rows of the result fetched ahead: 0 to 2.</param>
-readonly record struct TileKernelKey(TileProduct Product, int RowTiles, bool LeftMoves, bool Adds, int Ahead, int ResultLines)
+readonly record struct TileKernelKey(TileProduct Product, int RowTiles, bool LeftMoves, bool Adds, int Ahead, int ResultLines = 0)
 {
     public const int MostAhead = 4, MostResultLines = 2;
 

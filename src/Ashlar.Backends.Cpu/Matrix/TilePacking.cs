@@ -23,6 +23,8 @@ unsafe readonly record struct PanelSource(nint Data, DType DType, long FreeStrid
 /// </remarks>
 static unsafe class TilePacking
 {
+    const long MostFree = 512;
+
     /// <summary>Bytes of a staging area for so many steps of a panel.</summary>
     public static long StagingBytes(long steps) => Tiles.PanelSide * steps * Tiles.RowBytes + 128;
 
@@ -64,6 +66,13 @@ static unsafe class TilePacking
     public static void PackAll(PanelSource source, long free, long inner, long steps, bool isLeft, int elementBytes, byte* staging, byte* to, long panelBytes)
     {
         bool isByFree = source.FreeStride == 1 && source.InnerStride != 1;
+        if (isByFree && free > MostFree)
+        {
+            // Two rows of float32 on their way fit the smallest staging area then.
+            for (long at = 0; at < free; at += MostFree, to += MostFree / Tiles.PanelSide * panelBytes)
+                PackAll(source.At(at, 0), Math.Min(MostFree, free - at), inner, steps, isLeft, elementBytes, staging, to, panelBytes);
+            return;
+        }
         if (isByFree && free > Tiles.PanelSide)
         {
             if (elementBytes == 2) InterleavePairs(source, free, inner, steps, staging, to, panelBytes);
