@@ -151,18 +151,8 @@ static class KernelCommand
     static Action Step(LibraryKernel kernel, long size)
     {
         var x = Random(kernel, size);
-        switch (x.Length)
-        {
-            case 1:
-                var one = Compiled.Function((Tensor a) => kernel.Kernel.CallAll(a)[0]);
-                return () => one(x[0]);
-            case 2:
-                var two = Compiled.Function((Tensor a, Tensor b) => kernel.Kernel.CallAll(a, b)[0]);
-                return () => two(x[0], x[1]);
-            default:
-                var three = Compiled.Function((Tensor a, Tensor b, Tensor c) => kernel.Kernel.CallAll(a, b, c)[0]);
-                return () => three(x[0], x[1], x[2]);
-        }
+        var step = Compiled.Function((Tensor first) => kernel.Kernel.CallAll([first, .. x.Skip(1)])[0]);
+        return () => step(x[0]);
     }
 
     static Tensor[] Random(LibraryKernel kernel, long size)

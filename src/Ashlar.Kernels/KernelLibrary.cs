@@ -34,11 +34,19 @@ public static class KernelLibrary
         new(Rows.LayerNorm(), "layer norm of every row, rows of 1024", 1024, n => [F32(n, 1024), F32(1024), F32(1024)]),
         new(MatMul.Define(new(Bias: true), x => x * KernelMath.Sigmoid(x)), "c = silu(a b + bias), square", 1024, n => [F32(n, n), F32(n, n), F32(n)], n => 2.0 * n * n * n),
         new(FlashAttention.Forward(new(HeadWidth)), "causal attention of one head, 64 wide, with log-sum-exp", 1024,
-            n => [F32(1, n, 1, HeadWidth), F32(1, n, 1, HeadWidth), F32(1, n, 1, HeadWidth)], n => 2.0 * n * n * HeadWidth),
+            n => [Heads(n), Heads(n), Heads(n)], n => 2.0 * n * n * HeadWidth),
+        new(FlashAttention.Delta(new(HeadWidth)), "sums of dy * o, which the backward kernels need", 1024, n => [Heads(n), Heads(n)]),
+        new(FlashAttention.BackwardQueries(new(HeadWidth)), "the gradient of the queries of causal attention", 1024, Saved, n => 3.0 * n * n * HeadWidth),
+        new(FlashAttention.BackwardKeys(new(HeadWidth)), "the gradients of keys and values of causal attention", 1024, Saved, n => 4.0 * n * n * HeadWidth),
     ];
 
     /// <summary>The kernel of this name; null where there is none.</summary>
     public static LibraryKernel? Find(string name) => All.FirstOrDefault(kernel => kernel.Name == name);
+
+    // q, k, v, dy, lse, delta
+    static NodeType[] Saved(long n) => [Heads(n), Heads(n), Heads(n), Heads(n), F32(1, 1, n), F32(1, 1, n)];
+
+    static NodeType Heads(long n) => F32(1, n, 1, HeadWidth);
 
     static NodeType F32(params long[] shape) => new(DType.Float32, shape);
 }

@@ -11,7 +11,7 @@ namespace Ashlar.Tiles;
 public sealed partial class KernelBuilder
 {
     // A host loop that never ends makes statements or values without end.
-    const int MostSteps = 20_000;
+    const int MostSteps = 10_000;
 
     // What one worker's tiles may take: they should stay in a second-level cache, and an eighth of a gigabyte on 32 workers is no kernel.
     const long MostTileBytes = 4 << 20;

@@ -10,11 +10,14 @@ public sealed record SourceLine(string File, int Line)
     /// <summary>The innermost line outside of this library and the system's: the one that the author of a kernel wrote.</summary>
     internal static SourceLine? Here()
     {
-        foreach (var frame in new StackTrace(1, fNeedFileInfo: true).GetFrames())
+        // Methods first, which is quick; the file of one frame only, which is not.
+        var frames = new StackTrace(fNeedFileInfo: false).GetFrames();
+        for (int depth = 1; depth < frames.Length; depth++)
         {
-            var method = DiagnosticMethodInfo.Create(frame);
+            var method = DiagnosticMethodInfo.Create(frames[depth]);
             string assembly = method?.DeclaringAssemblyName ?? "";
             if (assembly.StartsWith("Ashlar.Tiles,", StringComparison.Ordinal) || assembly.StartsWith("System.", StringComparison.Ordinal)) continue;
+            var frame = new StackFrame(depth, needFileInfo: true);
             if (frame.GetFileName() is { } file) return new(Path.GetFileName(file.Replace('\\', '/')), frame.GetFileLineNumber());
             return method is null ? null : new($"{method.DeclaringTypeName}.{method.Name}", 0);
         }

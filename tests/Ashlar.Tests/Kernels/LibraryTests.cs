@@ -49,4 +49,39 @@ public abstract class LibraryCallTests(Device device) : DeviceTests(device)
         Close(Heads(found[0]), scores.Softmax().MatMul(Repeated(v)));
         Close(found[1], scores.Exp().Sum(-1).Log());
     }
+
+    [Theory]
+    [InlineData(false, 5, 9)]
+    [InlineData(true, 18, 18)]
+    public void FlashAttention_HasTheGradientOfAttention(bool causal, int t, int s)
+    {
+        var (q, k, v) = (Tensor.RandomNormal(1, 1, t, 4, 8), Tensor.RandomNormal(2, 1, s, 2, 8), Tensor.RandomNormal(3, 1, s, 2, 8));
+        var c = new AttentionConfig(HeadWidth: 8, Group: 2, Causal: causal, QueryTile: 16, KeyTile: 16);
+        Kernel forward = FlashAttention.Forward(c), delta = FlashAttention.Delta(c), queries = FlashAttention.BackwardQueries(c), keys = FlashAttention.BackwardKeys(c);
+        var o = Tensor.CustomGradient(x => forward.CallAll(x)[0], (dy, y, x) =>
+        {
+            Tensor[] saved = [.. x, dy, forward.CallAll(x)[1], delta.Call(dy, y)];
+            return [queries.Call(saved), .. keys.CallAll(saved)];
+        }, [q, k, v]);
+        var plain = q.Attention(k, v, causal);
+        Close(o, plain);
+        var seed = Tensor.RandomNormal(4, 1, t, 4, 8);
+        foreach (var (found, expected) in (o * seed).Sum().Gradient(q, k, v).Zip((plain * seed).Sum().Gradient(q, k, v))) Close(found, expected, 2e-5);
+    }
+
+    [Fact]
+    public void Library_IsWhatItSays()
+    {
+        var (x, w, b) = (Tensor.RandomNormal(1, 5, 33), Tensor.RandomNormal(2, 33), Tensor.RandomNormal(3, 33));
+        Close(Rows.Softmax().Call(x), x.Softmax());
+        Close(Rows.RmsNorm(1e-5f).Call(x, w), x / ((x * x).Mean(-1, keepAxis: true) + 1e-5f).Sqrt() * w);
+        var centred = x - x.Mean(-1, keepAxis: true);
+        Close(Rows.LayerNorm().Call(x, w, b), centred / ((centred * centred).Mean(-1, keepAxis: true) + 1e-5f).Sqrt() * w + b);
+        Close(Vectors.Add(16).Call(w, b), w + b);
+        Close(Vectors.Scale(3, 16).Call(w), w * 3);
+        Close(Vectors.Sum(16).Call(w), w.Sum());
+        var a = Tensor.RandomNormal(4, 33, 20);
+        Close(MatMul.Define(new(Bias: true, RowTile: 4, ColumnTile: 16, InnerTile: 8), y => KernelMath.Max(y, 0)).Call(x, a, b[..20]), (x.MatMul(a) + b[..20]).Relu());
+        Close(MatMul.Define(new(DType.BFloat16, TransposeRight: true)).Call(x.Cast(DType.BFloat16), a.Transpose(0, 1).Cast(DType.BFloat16)), x.MatMul(a).Cast(DType.BFloat16), 5e-2);
+    }
 }
