@@ -17,17 +17,18 @@ static class KernelCommand
     const long MostInterpreted = 64;
 
     /// <param name="prepare">Registers the device.</param>
-    public static Command Define(Action prepare) => new Verb("kernel", "List, show, run and measure the kernels that come with Ashlar.")
-    {
-        Subcommands = { List(), Show(), Run(prepare), Bench(prepare) },
-        Examples =
+    public static Command Define(Action prepare) =>
+        new Verb("kernel", "List, show, run and measure the kernels that come with Ashlar.")
+        {
+            Subcommands = { List(), Show(), Run(prepare), Bench(prepare) },
+            Examples =
         [
             ("ashlar kernel list", "what there is"),
             ("ashlar kernel show flash_attention", "its tile program"),
             ("ashlar kernel show softmax --stage vec --size 100", "what the CPU makes of it for 100 rows"),
             ("ashlar kernel bench matmul --size 512", "its speed as a share of this machine's peak"),
         ],
-    };
+        };
 
     static Verb List()
     {
@@ -36,14 +37,16 @@ static class KernelCommand
         {
             var table = new Table().Border(TableBorder.None).AddColumns("name", "computes", "inputs", "outputs");
             foreach (var kernel in KernelLibrary.All)
-                table.AddRow(new Text(kernel.Name), new Text(kernel.Meaning), new Text(Buffers(kernel, written: false)), new Text(Buffers(kernel, written: true)));
+                table.AddRow(new Text(kernel.Name), new Text(kernel.Meaning), new Text(Buffers(kernel, written: false)),
+                    new Text(Buffers(kernel, written: true)));
             Screen.On(parsed.InvocationConfiguration.Output).Write(table);
             return Task.FromResult(0);
         });
         return verb;
 
         static string Buffers(LibraryKernel kernel, bool written) =>
-            string.Join("\n", kernel.Kernel.Program.Buffers.Where(buffer => buffer.Written == written).Select(buffer => buffer.ToString()));
+            string.Join("\n", kernel.Kernel.Program.Buffers.Where(buffer => buffer.Written == written).Select(buffer =>
+                buffer.ToString()));
     }
 
     static Verb Show()
@@ -51,13 +54,19 @@ static class KernelCommand
         var (name, size) = (Name(), Size());
         var stage = new Option<string>("--stage")
         {
-            Description = "tile: statements with the names of the definition; text: the same with canonical names; vec: registers and loops of the CPU.",
+            Description = "tile: statements with the names of the definition; text: the same with canonical names; vec: "
+                + "registers and loops of the CPU.",
             DefaultValueFactory = _ => "tile",
         };
         stage.AcceptOnlyFromAmong("tile", "text", "vec");
-        var isa = new Option<string>("--isa") { Description = $"The instruction path of vec: {string.Join(", ", Isa.Available.Select(path => path.Name))}.", HelpName = "path" };
-        isa.AcceptOnlyFromAmong([.. Isa.Available.Select(path => path.Name)]);
-        var verb = new Verb("show", "Print a kernel at a stage of its compilation.") { Arguments = { name }, Options = { stage, size, isa } };
+        string[] paths = [.. Isa.Available.Select(path => path.Name)];
+        var isa = new Option<string>("--isa") { Description = $"The instruction path of vec: {string.Join(", ", paths)}.", HelpName = "path" };
+        isa.AcceptOnlyFromAmong(paths);
+        var verb = new Verb("show", "Print a kernel at a stage of its compilation.")
+        {
+            Arguments = { name },
+            Options = { stage, size, isa }
+        };
         verb.SetAction((parsed, _) =>
         {
             var kernel = KernelLibrary.Find(parsed.GetValue(name)!)!;
@@ -77,7 +86,11 @@ static class KernelCommand
     static Verb Run(Action prepare)
     {
         var (name, size) = (Name(), Size());
-        var verb = new Verb("run", "Run a kernel on random numbers and compare it with the interpreter.") { Arguments = { name }, Options = { size } };
+        var verb = new Verb("run", "Run a kernel on random numbers and compare it with the interpreter.")
+        {
+            Arguments = { name },
+            Options = { size }
+        };
         verb.SetAction((parsed, _) =>
         {
             prepare();
@@ -85,14 +98,16 @@ static class KernelCommand
             long number = parsed.GetValue(size) ?? Math.Min(kernel.Size, MostInterpreted);
             var inputs = Random(kernel, number);
             var results = kernel.Kernel.CallAll(inputs);
-            var expected = kernel.For(number).Evaluate([.. inputs.Select(input => new Value(input.Cast(DType.Float64).ToArray<double>(), input.Shape.Values))]);
+            var expected = kernel.For(number).Evaluate([.. inputs.Select(input =>
+                new Value(input.Cast(DType.Float64).ToArray<double>(), input.Shape.Values))]);
             var output = parsed.InvocationConfiguration.Output;
             for (int i = 0; i < results.Length; i++)
             {
                 output.WriteLine(results[i]);
                 double[] found = results[i].Cast(DType.Float64).ToArray<double>();
                 double worst = found.Zip(expected[i].Data, (a, b) => a.Equals(b) ? 0 : Math.Abs(a - b)).DefaultIfEmpty().Max();
-                output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"greatest difference from the interpreter: {worst:0.0e0}"));
+                output.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                    $"greatest difference from the interpreter: {worst:0.0e0}"));
             }
             return Task.FromResult(0);
         });
@@ -103,7 +118,12 @@ static class KernelCommand
     {
         var (name, size) = (Name(), Size());
         var json = new Option<bool>("--json") { Description = "Print one JSON object." };
-        var verb = new Verb("bench", "Measure a kernel as a share of this machine's limits, sampled in turn with it.") { Arguments = { name }, Options = { size, json } };
+        var verb = new Verb("bench",
+            "Measure a kernel as a share of this machine's limits, sampled in turn with it.")
+        {
+            Arguments = { name },
+            Options = { size, json }
+        };
         verb.SetAction((parsed, cancellation) =>
         {
             prepare();
@@ -111,7 +131,8 @@ static class KernelCommand
             long number = parsed.GetValue(size) ?? kernel.Size;
             var limits = new Limits(Isa.Chosen);
             var bound = kernel.Flops is null ? Limit.Read : Limit.Fma;
-            double work = kernel.Flops?.Invoke(number) ?? kernel.For(number).Program.Buffers.Sum(buffer => (double)buffer.Shape.Elements.Value * buffer.DType.Bytes);
+            double work = kernel.Flops?.Invoke(number) ?? kernel.For(number).Program.Buffers.Sum(buffer =>
+                (double)buffer.Shape.Elements.Value * buffer.DType.Bytes);
             var rates = new List<double>();
             var shares = new List<double>();
             var step = Step(kernel, number);
@@ -141,7 +162,8 @@ static class KernelCommand
                 }.ToJsonString());
             else
                 output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"{kernel.Name}, size {number}: {Median(rates):0.#} {unit}, {Median(shares):0.0%} of this machine's {of} on {limits.Threads} threads ({Isa.Chosen.Name})"));
+                    $"{kernel.Name}, size {number}: {Median(rates):0.#} {unit}, {Median(shares):0.0%} of this machine's {of} "
+                    + $"on {limits.Threads} threads ({Isa.Chosen.Name})"));
             return Task.FromResult(0);
         });
         return verb;
@@ -166,18 +188,23 @@ static class KernelCommand
 
     static Argument<string> Name()
     {
-        var name = new Argument<string>("name") { Description = $"The kernel: {string.Join(", ", KernelLibrary.All.Select(kernel => kernel.Name))}." };
+        string names = string.Join(", ", KernelLibrary.All.Select(kernel => kernel.Name));
+        var name = new Argument<string>("name") { Description = $"The kernel: {names}." };
         name.Validators.Add(result =>
         {
             if (result.Tokens is [var token] && KernelLibrary.Find(token.Value) is null)
-                result.AddError($"'{token.Value}' is no kernel of the library. There are: {string.Join(", ", KernelLibrary.All.Select(kernel => kernel.Name))}.");
+                result.AddError($"'{token.Value}' is no kernel of the library. There are: {names}.");
         });
         return name;
     }
 
     static Option<long?> Size()
     {
-        var size = new Option<long?>("--size") { Description = "Elements of a vector, rows of a matrix, side of a product, length of a sequence.", HelpName = "n" };
+        var size = new Option<long?>("--size")
+        {
+            Description = "Elements of a vector, rows of a matrix, side of a product, length of a sequence.",
+            HelpName = "n",
+        };
         size.Validators.Add(result =>
         {
             if (result.GetValue(size) is < 1) result.AddError("--size must be at least 1.");

@@ -12,7 +12,8 @@ namespace Ashlar.Kernels;
 /// <param name="QueryTile">Queries per step of the grid.</param>
 /// <param name="KeyTile">Keys per step of the loop.</param>
 /// <param name="Stages">How many tiles of keys ahead loads begin.</param>
-public sealed record AttentionConfig(int HeadWidth, int Group = 1, bool Causal = true, float? Scale = null, DType DType = DType.Float32,
+public sealed record AttentionConfig(int HeadWidth, int Group = 1, bool Causal = true, float? Scale = null,
+    DType DType = DType.Float32,
     int QueryTile = 64, int KeyTile = 64, int Stages = 2)
 {
     /// <summary>The scale that is used.</summary>
@@ -20,14 +21,16 @@ public sealed record AttentionConfig(int HeadWidth, int Group = 1, bool Causal =
 }
 
 /// <summary>Attention without the matrix of scores: memory grows with the length, not with its square.</summary>
-/// <remarks>Source: Dao et al. 2022, arXiv:2205.14135; the order of the loops as in Dao 2023, arXiv:2307.08691, algorithms 1 and 2.</remarks>
+/// <remarks>Source: Dao et al. 2022, arXiv:2205.14135; the order of the loops as in Dao 2023, arXiv:2307.08691, algorithms 1 and
+/// 2.</remarks>
 public static class FlashAttention
 {
     // B batch, H query heads, G key-value heads, T queries, S keys, D head width
 
     /// <summary>
     /// <c>o = softmax(q k^T * scale) v</c> and the log-sum-exp of each row of scores, which the backward kernels need.
-    /// Inputs q [B, T, H, D], k and v [B, S, G, D]; outputs o [B, T, H, D] and lse f32 [B, H, T]. A query that sees no key gets zeros.
+    /// Inputs q [B, T, H, D], k and v [B, S, G, D]; outputs o [B, T, H, D] and lse f32 [B, H, T]. A query that sees no key gets
+    /// zeros.
     /// </summary>
     public static Kernel Forward(AttentionConfig c) => Kernel.Define("flash_attention", k =>
     {
@@ -62,7 +65,8 @@ public static class FlashAttention
         lse[b, h, i] = m + Log(l);
     });
 
-    /// <summary>What both backward kernels subtract: <c>delta = sum over d of dy * o</c>. Inputs dy and o [B, T, H, D]; output f32 [B, H, T].</summary>
+    /// <summary>What both backward kernels subtract: <c>delta = sum over d of dy * o</c>. Inputs dy and o [B, T, H, D]; output
+    /// f32 [B, H, T].</summary>
     public static Kernel Delta(AttentionConfig c) => Kernel.Define("flash_attention_delta", k =>
     {
         var dy = k.Input("dy", c.DType, "B", "T", "H", c.HeadWidth);
@@ -73,7 +77,8 @@ public static class FlashAttention
     });
 
     /// <summary>
-    /// The gradient of the queries. Inputs q, k, v as forward, dy [B, T, H, D], lse of forward and <see cref="Delta"/>, both [B, H, T];
+    /// The gradient of the queries. Inputs q, k, v as forward, dy [B, T, H, D], lse of forward and <see cref="Delta"/>, both [B,
+    /// H, T];
     /// output dq [B, T, H, D].
     /// </summary>
     public static Kernel BackwardQueries(AttentionConfig c) => Kernel.Define("flash_attention_backward_queries", k =>
@@ -95,7 +100,8 @@ public static class FlashAttention
     });
 
     /// <summary>
-    /// The gradients of keys and values. Inputs as <see cref="BackwardQueries"/>; outputs dk and dv [B, S, G, D], summed over the query heads of a group.
+    /// The gradients of keys and values. Inputs as <see cref="BackwardQueries"/>; outputs dk and dv [B, S, G, D], summed over the
+    /// query heads of a group.
     /// </summary>
     public static Kernel BackwardKeys(AttentionConfig c) => Kernel.Define("flash_attention_backward_keys", k =>
     {
@@ -110,7 +116,8 @@ public static class FlashAttention
         {
             var h = g * c.Group + member;
             foreach (var i in k.Pipeline(("T", c.QueryTile), c.Stages))
-                k.If(c.Causal ? i.End + ahead > j.Start : k.Size("T") > 0, () =>     // queries that see none of these keys are left out
+                // queries that see none of these keys are left out
+                k.If(c.Causal ? i.End + ahead > j.Start : k.Size("T") > 0, () =>
                 {
                     var p = Weights(k, c, q[b, i, h, ..], key[b, j, g, ..], lse[b, h, i], i, j, ahead);
                     values += Dot(Cast(p, c.DType).T, dy[b, i, h, ..]);
@@ -122,12 +129,15 @@ public static class FlashAttention
         dv[b, j, g, ..] = values;
     });
 
-    static (KernelBuffer Q, KernelBuffer Key, KernelBuffer Value, KernelBuffer Dy, KernelBuffer Lse, KernelBuffer Delta) Saved(KernelBuilder k, AttentionConfig c) =>
-        (k.Input("q", c.DType, "B", "T", "H", c.HeadWidth), k.Input("k", c.DType, "B", "S", "G", c.HeadWidth), k.Input("v", c.DType, "B", "S", "G", c.HeadWidth),
+    static (KernelBuffer Q, KernelBuffer Key, KernelBuffer Value, KernelBuffer Dy, KernelBuffer Lse,
+        KernelBuffer Delta) Saved(KernelBuilder k, AttentionConfig c) =>
+        (k.Input("q", c.DType, "B", "T", "H", c.HeadWidth), k.Input("k", c.DType, "B", "S", "G", c.HeadWidth),
+            k.Input("v", c.DType, "B", "S", "G", c.HeadWidth),
             k.Input("dy", c.DType, "B", "T", "H", c.HeadWidth), k.Input("lse", "B", "H", "T"), k.Input("delta", "B", "H", "T"));
 
     // e^(scores - lse), masked: the rows of softmax again. A row without keys has lse -inf, and weights 0.
-    static KernelTile Weights(KernelBuilder k, AttentionConfig c, KernelValue q, KernelValue key, KernelValue lse, KernelRange i, KernelRange j, KernelValue ahead)
+    static KernelTile Weights(KernelBuilder k, AttentionConfig c, KernelValue q, KernelValue key, KernelValue lse, KernelRange i,
+        KernelRange j, KernelValue ahead)
     {
         var s = Dot(q, key.T) * c.ScoreScale;
         var p = Exp(s - Max(lse, -1e30f).Rows);

@@ -9,7 +9,8 @@ namespace Ashlar.Kernels;
 /// <param name="Size">The size that is run and measured where none is given.</param>
 /// <param name="Inputs">Element types and shapes of the inputs for a size.</param>
 /// <param name="Flops">Multiplications and additions for a size; null for a kernel that memory bounds.</param>
-public sealed record LibraryKernel(Kernel Kernel, string Meaning, long Size, Func<long, NodeType[]> Inputs, Func<long, double>? Flops = null)
+public sealed record LibraryKernel(Kernel Kernel, string Meaning, long Size, Func<long, NodeType[]> Inputs, Func<long,
+    double>? Flops = null)
 {
     /// <summary>The kernel's name.</summary>
     public string Name => Kernel.Name;
@@ -32,12 +33,16 @@ public static class KernelLibrary
         new(Rows.Softmax(), "softmax of every row, rows of 1024", 1024, n => [F32(n, 1024)]),
         new(Rows.RmsNorm(), "RMSNorm of every row, rows of 1024", 1024, n => [F32(n, 1024), F32(1024)]),
         new(Rows.LayerNorm(), "layer norm of every row, rows of 1024", 1024, n => [F32(n, 1024), F32(1024), F32(1024)]),
-        new(MatMul.Define(new(Bias: true), x => x * KernelMath.Sigmoid(x)), "c = silu(a b + bias), square", 1024, n => [F32(n, n), F32(n, n), F32(n)], n => 2.0 * n * n * n),
+        new(MatMul.Define(new(Bias: true), x => x * KernelMath.Sigmoid(x)), "c = silu(a b + bias), square", 1024, n =>
+            [F32(n, n), F32(n, n), F32(n)], n => 2.0 * n * n * n),
         new(FlashAttention.Forward(new(HeadWidth)), "causal attention of one head, 64 wide, with log-sum-exp", 1024,
             n => [Heads(n), Heads(n), Heads(n)], n => 2.0 * n * n * HeadWidth),
-        new(FlashAttention.Delta(new(HeadWidth)), "sums of dy * o, which the backward kernels need", 1024, n => [Heads(n), Heads(n)]),
-        new(FlashAttention.BackwardQueries(new(HeadWidth)), "the gradient of the queries of causal attention", 1024, Saved, n => 3.0 * n * n * HeadWidth),
-        new(FlashAttention.BackwardKeys(new(HeadWidth)), "the gradients of keys and values of causal attention", 1024, Saved, n => 4.0 * n * n * HeadWidth),
+        new(FlashAttention.Delta(new(HeadWidth)), "sums of dy * o, which the backward kernels need", 1024, n =>
+            [Heads(n), Heads(n)]),
+        new(FlashAttention.BackwardQueries(new(HeadWidth)), "the gradient of the queries of causal attention", 1024, Saved, n =>
+            3.0 * n * n * HeadWidth),
+        new(FlashAttention.BackwardKeys(new(HeadWidth)), "the gradients of keys and values of causal attention", 1024, Saved, n =>
+            4.0 * n * n * HeadWidth),
     ];
 
     /// <summary>The kernel of this name; null where there is none.</summary>

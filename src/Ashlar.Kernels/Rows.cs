@@ -29,7 +29,8 @@ public static class Rows
         y[m, ..] = x[m, ..] * Rsqrt(mean + epsilon) * weight[..];
     });
 
-    /// <summary><c>y = (x - mean) / sqrt(variance + epsilon) * weight + bias</c> of every row: x [M, N], weight and bias [N].</summary>
+    /// <summary><c>y = (x - mean) / sqrt(variance + epsilon) * weight + bias</c> of every row: x [M, N], weight and bias
+    /// [N].</summary>
     /// <remarks>Source: Ba, Kiros and Hinton 2016, arXiv:1607.06450.</remarks>
     public static Kernel LayerNorm(float epsilon = 1e-5f, DType dtype = DType.Float32) => Kernel.Define("layer_norm", k =>
     {

@@ -28,7 +28,8 @@ public static class Vectors
         y[n] = x[n] * factor;
     });
 
-    /// <summary>The sum of all elements: x [N] gives one number. The tiles' sums are added in any order, so the last bits vary from run to run.</summary>
+    /// <summary>The sum of all elements: x [N] gives one number. The tiles' sums are added in any order, so the last bits vary
+    /// from run to run.</summary>
     /// <param name="tile">Elements per step of the grid.</param>
     public static Kernel Sum(int tile = 16384) => Kernel.Define("vector_sum", k =>
     {

@@ -17,19 +17,23 @@ internal static unsafe class AtomicStores
             {
                 case 1:
                     byte one = Volatile.Read(ref *(byte*)address);
-                    if (Interlocked.CompareExchange(ref *(byte*)address, (byte)Combined(one, bits, (DType)dtype, greater != 0), one) == one) return;
+                    if (Interlocked.CompareExchange(ref *(byte*)address, (byte)Combined(one, bits, (DType)dtype, greater != 0),
+                        one) == one) return;
                     break;
                 case 2:
                     ushort two = Volatile.Read(ref *(ushort*)address);
-                    if (Interlocked.CompareExchange(ref *(ushort*)address, (ushort)Combined(two, bits, (DType)dtype, greater != 0), two) == two) return;
+                    if (Interlocked.CompareExchange(ref *(ushort*)address,
+                        (ushort)Combined(two, bits, (DType)dtype, greater != 0), two) == two) return;
                     break;
                 case 4:
                     int four = Volatile.Read(ref *(int*)address);
-                    if (Interlocked.CompareExchange(ref *(int*)address, (int)Combined(four, bits, (DType)dtype, greater != 0), four) == four) return;
+                    if (Interlocked.CompareExchange(ref *(int*)address, (int)Combined(four, bits, (DType)dtype, greater != 0),
+                        four) == four) return;
                     break;
                 default:
                     long eight = Volatile.Read(ref *(long*)address);
-                    if (Interlocked.CompareExchange(ref *(long*)address, Combined(eight, bits, (DType)dtype, greater != 0), eight) == eight) return;
+                    if (Interlocked.CompareExchange(ref *(long*)address, Combined(eight, bits, (DType)dtype, greater != 0),
+                        eight) == eight) return;
                     break;
             }
         }
@@ -38,10 +42,12 @@ internal static unsafe class AtomicStores
     static long Combined(long old, long bits, DType dtype, bool greater) => dtype switch
     {
         DType.Float32 => BitConverter.SingleToInt32Bits(Of(BitConverter.Int32BitsToSingle((int)old), Single(bits), greater)),
-        DType.Float64 => BitConverter.DoubleToInt64Bits(greater ? Math.Max(BitConverter.Int64BitsToDouble(old), BitConverter.Int64BitsToDouble(bits))
+        DType.Float64 => BitConverter.DoubleToInt64Bits(greater ? Math.Max(BitConverter.Int64BitsToDouble(old),
+            BitConverter.Int64BitsToDouble(bits))
             : BitConverter.Int64BitsToDouble(old) + BitConverter.Int64BitsToDouble(bits)),
         DType.BFloat16 => ((BFloat16)Of((float)BFloat16.FromBits((ushort)old), Single(bits), greater)).Bits,
-        DType.Float16 => BitConverter.HalfToUInt16Bits((Half)Of((float)BitConverter.UInt16BitsToHalf((ushort)old), Single(bits), greater)),
+        DType.Float16 => BitConverter.HalfToUInt16Bits((Half)Of((float)BitConverter.UInt16BitsToHalf((ushort)old), Single(bits),
+            greater)),
         DType.Int8 => Of((sbyte)old, bits, greater),
         DType.Int16 => Of((short)old, bits, greater),
         DType.Bool => old | bits,

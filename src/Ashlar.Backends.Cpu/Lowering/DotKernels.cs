@@ -2,9 +2,11 @@ using Ashlar.Backends.Cpu.Vec;
 
 namespace Ashlar.Backends.Cpu.Lowering;
 
-/// <summary>Products of small matrices, <c>target += left right</c>, for generated code to call: blocks in registers, compiled when first needed.</summary>
+/// <summary>Products of small matrices, <c>target += left right</c>, for generated code to call: blocks in registers, compiled
+/// when first needed.</summary>
 /// <remarks>
-/// A block of the target stays in registers while the inner index runs: one vector load of the right serves every row of the block, one
+/// A block of the target stays in registers while the inner index runs: one vector load of the right serves every row of the
+/// block, one
 /// broadcast of the left every vector. Rows that do not fill a block take a function of exactly their number.
 /// </remarks>
 internal static unsafe class DotKernels
@@ -16,7 +18,8 @@ internal static unsafe class DotKernels
     /// <param name="dtype">Of all three arrays: f32, f64 or i32.</param>
     /// <param name="leftRow">Bytes from one row of the left to the next.</param>
     /// <param name="leftInner">Bytes from one inner index of the left to the next.</param>
-    public static int Family(Isa isa, DType dtype, long leftRow, long leftInner) => families.Number(new(isa, dtype, leftRow, leftInner));
+    public static int Family(Isa isa, DType dtype, long leftRow, long leftInner) =>
+        families.Number(new(isa, dtype, leftRow, leftInner));
 
     /// <summary><c>target[i, j] += sum over k of left[i, k] * right[k, j]</c>; right and target are contiguous along j.</summary>
     /// <param name="left">The first element; its strides are the family's.</param>
@@ -28,7 +31,8 @@ internal static unsafe class DotKernels
     /// <param name="columns">How many j.</param>
     /// <param name="inner">How many k.</param>
     /// <param name="family">From <see cref="Family"/>.</param>
-    public static void Multiply(nint left, nint right, long rightStride, nint target, long targetStride, long rows, long columns, long inner, long family)
+    public static void Multiply(nint left, nint right, long rightStride, nint target, long targetStride, long rows, long columns,
+        long inner, long family)
     {
         if (rows <= 0 || columns <= 0 || inner <= 0) return;
         var functions = families[(int)family];
@@ -79,7 +83,8 @@ internal sealed class DotFunctions(DotForm form)
     /// <summary>The function for most rows, and the one for those that are left.</summary>
     public sealed record Choice(long Rows, long Columns, int Height, KernelEntry Block, KernelEntry? Rest)
     {
-        public void Deconstruct(out int height, out KernelEntry block, out KernelEntry? rest) => (height, block, rest) = (Height, Block, Rest);
+        public void Deconstruct(out int height, out KernelEntry block, out KernelEntry? rest) =>
+            (height, block, rest) = (Height, Block, Rest);
     }
 
     int Lanes => form.Isa.VectorBytes / form.DType.Bytes;
@@ -95,14 +100,16 @@ internal sealed class DotFunctions(DotForm form)
                 if (choices.Count > 4096) choices.Clear();   // ragged tiles of many lengths
                 var (height, width) = BlockOf(rows, (columns + Lanes - 1) / Lanes);
                 int rest = (int)(rows % height);
-                choices[(rows, columns)] = choice = new(rows, columns, height, Compiled(height, width), rest == 0 ? null : Compiled(rest, width));
+                choices[(rows, columns)] = choice = new(rows, columns, height, Compiled(height, width), rest == 0 ? null
+                    : Compiled(rest, width));
             }
             Volatile.Write(ref last, choice);
             return choice;
         }
     }
 
-    // Rows and vectors of a block: sums, one row of right vectors and one broadcast must fit into the registers. With less than twelve sums
+    // Rows and vectors of a block: sums, one row of right vectors and one broadcast must fit into the registers. With less than
+    // twelve sums
     // the additions wait for each other; the rest of the rows is such a case.
     (int Height, int Width) BlockOf(long rows, long vectors)
     {
@@ -110,7 +117,8 @@ internal sealed class DotFunctions(DotForm form)
         for (int width = 1; width <= Math.Min(4, vectors); width++)
             for (int height = (int)Math.Min((form.Isa.VectorRegisters - 1 - width) / width, rows); height >= 1; height--)
             {
-                double sums = height * width, rest = rows % height * width, inRest = rows % height / (double)rows, unused = vectors % width / (double)vectors;
+                double sums = height * width, rest = rows % height * width, inRest = rows % height / (double)rows,
+                    unused = vectors % width / (double)vectors;
                 double speed = (1 - inRest) * Math.Min(1, sums / 12) + inRest * Math.Min(1, rest / 12);
                 double score = speed - 0.3 * unused - 0.15 * (height + width) / sums;
                 if (score > most) (best, most) = ((height, width), score);
@@ -120,7 +128,8 @@ internal sealed class DotFunctions(DotForm form)
 
     KernelEntry Compiled(int height, int width)
     {
-        if (!compiled.TryGetValue((height, width), out var entry)) compiled[(height, width)] = entry = VecCompiler.Compile<KernelEntry>(Write(height, width));
+        if (!compiled.TryGetValue((height, width), out var entry)) compiled[(height,
+            width)] = entry = VecCompiler.Compile<KernelEntry>(Write(height, width));
         return entry;
     }
 
@@ -128,7 +137,8 @@ internal sealed class DotFunctions(DotForm form)
     VecFunction Write(int height, int width)
     {
         var f = VecBuilder.Kernel($"dot_{form.DType.Name}_{height}x{width}", form.Isa);
-        Reg left = f.Buffer(0), right = f.Buffer(1), target = f.Buffer(2), rightStride = f.Size(0), targetStride = f.Size(1), columns = f.Size(2), inner = f.Size(3);
+        Reg left = f.Buffer(0), right = f.Buffer(1), target = f.Buffer(2), rightStride = f.Size(0), targetStride = f.Size(1),
+            columns = f.Size(2), inner = f.Size(3);
         int bytes = form.DType.Bytes, lanes = Lanes;
         var vector = VecType.Of(form.DType, lanes);
         bool canMask = VecVerifier.CanMask(form.Isa, vector, form.DType);
@@ -137,7 +147,8 @@ internal sealed class DotFunctions(DotForm form)
             Reg from = left + block * (height * form.LeftRow), to = target + block * height * targetStride;
             var whole = columns - f.Binary(VecOp.FloorMod, columns, f.Const(lanes * width));
             f.Loop(f.Const(0), whole, lanes * width, column => Block(from, to, column, width, vector, null), "j");
-            if (canMask) f.Loop(whole, columns, lanes, column => Block(from, to, column, 1, vector, f.FirstLanes(vector.Mask, columns - column)), "j");
+            if (canMask) f.Loop(whole, columns, lanes, column =>
+                Block(from, to, column, 1, vector, f.FirstLanes(vector.Mask, columns - column)), "j");
             else f.Loop(whole, columns, 1, column => Block(from, to, column, 1, VecType.Of(form.DType, 1), null), "j");
         }, "i");
         return f.Build();

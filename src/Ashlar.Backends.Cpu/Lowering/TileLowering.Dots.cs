@@ -7,9 +7,12 @@ namespace Ashlar.Backends.Cpu.Lowering;
 
 // Matrix products of tiles: Target[i, j] += sum over k of Left[i, k] * Right[k, j].
 //
-// How this works. Both factors are brought into a form where the left is a plain array of the target's type and the right one that is
-// contiguous along j; where they are not (a transpose, 16-bit floats, bytes), they are packed into scratch first, which costs one pass over
-// them. What is left is a product of three strided arrays, which functions of their own compute (DotKernels): a kernel with several products
+// How this works. Both factors are brought into a form where the left is a plain array of the target's type and the right one
+// that is
+// contiguous along j; where they are not (a transpose, 16-bit floats, bytes), they are packed into scratch first, which costs one
+// pass over
+// them. What is left is a product of three strided arrays, which functions of their own compute (DotKernels): a kernel with
+// several products
 // stays within the budget in which RyuJIT optimises it.
 internal sealed partial class TileLowering
 {
@@ -28,7 +31,8 @@ internal sealed partial class TileLowering
         {
             // As a reduction along k, in vectors if that axis is contiguous.
             Node[] place = [i.Index(), j.Index()];
-            Group([new Reduce(Op.ReduceSum, dot.Target, [.. place], Nodes.Binary(Op.Mul, Nodes.Cast(dot.Left, dtype), Nodes.Cast(dot.Right, dtype)),
+            Group([new Reduce(Op.ReduceSum, dot.Target, [.. place],
+                Nodes.Binary(Op.Mul, Nodes.Cast(dot.Left, dtype), Nodes.Cast(dot.Right, dtype)),
                 [dot.Row, dot.Column], [dot.Inner], Accumulate: true)]);
             return;
         }
@@ -74,7 +78,8 @@ internal sealed partial class TileLowering
         if (load is not null && load.DType == dtype && Runs(load, j, k)) return load;
 
         // Rows of whole vectors, so that a transpose may store past the edge.
-        var panel = Scratch("right", dtype, [k.Count, j.Count.TryGetValue(out long columns) ? (columns + 15) / 16 * 16 : j.Count + 16]);
+        var panel = Scratch("right", dtype,
+            [k.Count, j.Count.TryGetValue(out long columns) ? (columns + 15) / 16 * 16 : j.Count + 16]);
         Node[] at = [k.Index(), j.Index()];
         if (load is not null && Runs(load, k, j))
         {
@@ -99,7 +104,8 @@ internal sealed partial class TileLowering
         var flat = Flat(rows.Source(), rows.Indices());
         var stride = flat.FactorOf(j.Index());
         var first = flat.Substitute(atom => atom == j.Index() || atom == k.Index() ? Affine.Of(0) : null);
-        f.Call(typeof(Panels).GetMethod(nameof(Panels.Transpose))!, Pointer(AddressOf(rows.Source(), first)), SizeOf(stride) * bytes, One(dot.Column.Extent), One(dot.Inner.Extent),
+        f.Call(typeof(Panels).GetMethod(nameof(Panels.Transpose))!, Pointer(AddressOf(rows.Source(), first)),
+            SizeOf(stride) * bytes, One(dot.Column.Extent), One(dot.Inner.Extent),
             Pointer(panel), SizeOf(panel.Shape[1]) * bytes, f.Const((long)isa * 16 + bytes));
         Forget(Bit(panel));
     }
@@ -118,17 +124,22 @@ internal sealed partial class TileLowering
     {
         var dtype = dot.Target.DType;
         LoopVariable i = dot.Row.Variable, j = dot.Column.Variable, k = dot.Inner.Variable;
-        Affine from = Flat(left.Source(), left.Indices()), by = Flat(right.Source(), right.Indices()), to = Flat(dot.Target, [i.Index(), j.Index()]);
-        int family = DotKernels.Family(isa, dtype, from.FactorOf(i.Index()).Value * dtype.Bytes, from.FactorOf(k.Index()).Value * dtype.Bytes);
-        f.Call(typeof(DotKernels).GetMethod(nameof(DotKernels.Multiply))!, First(left.Source(), from), First(right.Source(), by), Bytes(by.FactorOf(k.Index())),
-            First(dot.Target, to), Bytes(to.FactorOf(i.Index())), One(dot.Row.Extent), One(dot.Column.Extent), One(dot.Inner.Extent), f.Const(family));
+        Affine from = Flat(left.Source(), left.Indices()), by = Flat(right.Source(), right.Indices()),
+            to = Flat(dot.Target, [i.Index(), j.Index()]);
+        int family = DotKernels.Family(isa, dtype, from.FactorOf(i.Index()).Value * dtype.Bytes,
+            from.FactorOf(k.Index()).Value * dtype.Bytes);
+        f.Call(typeof(DotKernels).GetMethod(nameof(DotKernels.Multiply))!, First(left.Source(), from), First(right.Source(), by),
+            Bytes(by.FactorOf(k.Index())),
+            First(dot.Target, to), Bytes(to.FactorOf(i.Index())), One(dot.Row.Extent), One(dot.Column.Extent),
+                One(dot.Inner.Extent), f.Const(family));
 
         Reg Bytes(Extent elements) => SizeOf(elements * dtype.Bytes);
 
         // The element where all three variables are 0.
         Reg First(Memory memory, Affine flat)
         {
-            var at = AddressOf(memory, flat.Substitute(atom => atom == i.Index() || atom == j.Index() || atom == k.Index() ? Affine.Of(0) : null));
+            var at = AddressOf(memory,
+                flat.Substitute(atom => atom == i.Index() || atom == j.Index() || atom == k.Index() ? Affine.Of(0) : null));
             return Pointer(at);
         }
     }

@@ -46,8 +46,10 @@ public sealed class Kernel
     /// <param name="definition">Records the kernel. It is called again for other shapes and must do the same each time.</param>
     /// <param name="file">Filled in by the compiler.</param>
     /// <param name="line">Filled in by the compiler.</param>
-    /// <exception cref="KernelException">The definition breaks a rule of the language; the message has the line, what was found and the fix.</exception>
-    public static Kernel Define(string name, Action<KernelBuilder> definition, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
+    /// <exception cref="KernelException">The definition breaks a rule of the language; the message has the line, what was found
+    /// and the fix.</exception>
+    public static Kernel Define(string name, Action<KernelBuilder> definition, [CallerFilePath] string file = "",
+        [CallerLineNumber] int line = 0) =>
         new(name, definition, file, line);
 
     /// <summary>The kernel for arguments of these types; named extents are bound to theirs.</summary>
@@ -87,10 +89,12 @@ public sealed class TileKernel(TileProgram program) : GraphKernel
     public override string Text { get; } = TileText.Print(program);
 
     /// <inheritdoc/>
-    public override IReadOnlyList<NodeType> Inputs { get; } = [.. program.Buffers.Where(buffer => !buffer.Written).Select(TypeOf)];
+    public override IReadOnlyList<NodeType> Inputs { get; } = [.. program.Buffers.Where(buffer =>
+        !buffer.Written).Select(TypeOf)];
 
     /// <inheritdoc/>
-    public override IReadOnlyList<NodeType> Outputs { get; } = [.. program.Buffers.Where(buffer => buffer.Written).Select(TypeOf)];
+    public override IReadOnlyList<NodeType> Outputs { get; } = [.. program.Buffers.Where(buffer =>
+        buffer.Written).Select(TypeOf)];
 
     /// <summary>The kernel that a text of the tile level describes: how the graph's parser reads calls.</summary>
     /// <exception cref="KernelException">The text is no tile program.</exception>
@@ -105,7 +109,8 @@ public sealed class TileKernel(TileProgram program) : GraphKernel
     }
 
     /// <inheritdoc/>
-    public override GraphKernel Substitute(Func<Symbol, Extent> values) => new TileKernel(ProgramSubstitution.Of(program, values));
+    public override GraphKernel Substitute(Func<Symbol, Extent> values) =>
+        new TileKernel(ProgramSubstitution.Of(program, values));
 
     static NodeType TypeOf(TileBuffer buffer) => new(buffer.DType, buffer.Shape);
 }

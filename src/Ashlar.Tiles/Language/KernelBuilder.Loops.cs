@@ -14,22 +14,26 @@ public sealed partial class KernelBuilder
     public (KernelRange, KernelRange) Grid(LoopAxis first, LoopAxis second) => (Grid(first), Grid(second));
 
     /// <summary>Opens a grid of three axes, the outermost first.</summary>
-    public (KernelRange, KernelRange, KernelRange) Grid(LoopAxis first, LoopAxis second, LoopAxis third) => (Grid(first), Grid(second), Grid(third));
+    public (KernelRange, KernelRange, KernelRange) Grid(LoopAxis first, LoopAxis second, LoopAxis third) =>
+        (Grid(first), Grid(second), Grid(third));
 
     /// <summary>Opens a grid of four axes, the outermost first.</summary>
-    public (KernelRange, KernelRange, KernelRange, KernelRange) Grid(LoopAxis first, LoopAxis second, LoopAxis third, LoopAxis fourth) =>
+    public (KernelRange, KernelRange, KernelRange, KernelRange) Grid(LoopAxis first, LoopAxis second, LoopAxis third,
+        LoopAxis fourth) =>
         (Grid(first), Grid(second), Grid(third), Grid(fourth));
 
     /// <summary>A loop whose iterations run one after another.</summary>
     /// <param name="axis"><c>("K", 32)</c> for tiles of 32, <c>"K"</c> or a number for single elements.</param>
     /// <param name="until">A position (int64) at or after which no iteration begins; null for the whole axis.</param>
-    public IEnumerable<KernelRange> Serial(LoopAxis axis, KernelValue? until = null) => new Loop(this, axis, LoopKind.Serial, 1, until);
+    public IEnumerable<KernelRange> Serial(LoopAxis axis, KernelValue? until = null) =>
+        new Loop(this, axis, LoopKind.Serial, 1, until);
 
     /// <summary>A loop whose iterations run one after another, with the loads of later ones begun early.</summary>
     /// <param name="axis"><c>("K", 32)</c> for tiles of 32, <c>"K"</c> or a number for single elements.</param>
     /// <param name="stages">How many iterations ahead loads begin; at least 1.</param>
     /// <param name="until">A position (int64) at or after which no iteration begins; null for the whole axis.</param>
-    public IEnumerable<KernelRange> Pipeline(LoopAxis axis, int stages = 2, KernelValue? until = null) => new Loop(this, axis, LoopKind.Pipelined, stages, until);
+    public IEnumerable<KernelRange> Pipeline(LoopAxis axis, int stages = 2, KernelValue? until = null) =>
+        new Loop(this, axis, LoopKind.Pipelined, stages, until);
 
     /// <summary>A loop of the grid as a block of its own: two of them run one after the other, each on all workers.</summary>
     /// <param name="axis"><c>("N", 64)</c> for tiles of 64, <c>"N"</c> or a number for single elements.</param>
@@ -42,7 +46,8 @@ public sealed partial class KernelBuilder
     {
         var settled = condition.Settled();
         if (settled.Rank != 0 || settled.DType != DType.Bool)
-            throw new KernelException("ASH0574", $"k.If is given {settled.Type}{Where()}.", "compare scalars: a condition is one bool; Select chooses element by element.");
+            throw new KernelException("ASH0574", $"k.If is given {settled.Type}{Where()}.",
+                "compare scalars: a condition is one bool; Select chooses element by element.");
         var line = SourceLine.Here();
         var node = settled.At([]);
         Now++;
@@ -65,7 +70,8 @@ public sealed partial class KernelBuilder
         {
             var limit = until.Settled();
             if (limit.Rank != 0 || !limit.DType.IsInteger && limit.Number is null)
-                throw new KernelException("ASH0587", $"a loop of '{Name}' ends at {limit.Type}{Where()}.", "give one integer: a position of the axis.");
+                throw new KernelException("ASH0587", $"a loop of '{Name}' ends at {limit.Type}{Where()}.",
+                    "give one integer: a position of the axis.");
             var at = limit.Number is null ? Nodes.Cast(limit.At([]), DType.Int64) : limit.As(DType.Int64)(0);
             count = Nodes.Min(count, Tiles(at));
         }
@@ -75,10 +81,13 @@ public sealed partial class KernelBuilder
         KernelAxis[] axes = axis.Tile == 0 ? [] : [divides ? KernelAxis.Of(tile)
             : new(tile, Nodes.Min(TileNodes.Number(tile), Nodes.Binary(Op.Sub, end, start)))];
         Now++;
-        scopes.Push(new(body => new For(variable, count, kind, body, stages) { Origin = line }, Now) { IsGrid = kind == LoopKind.Parallel });
+        scopes.Push(new(body => new For(variable, count, kind, body, stages) { Origin = line },
+            Now)
+        { IsGrid = kind == LoopKind.Parallel });
         return new(this, axes, index, start, extent);
 
-        Node Tiles(Node length) => tile == 1 ? length : length.Constant is { } known ? TileNodes.Number(((long)known + tile - 1) / tile)
+        Node Tiles(Node length) =>
+            tile == 1 ? length : length.Constant is { } known ? TileNodes.Number(((long)known + tile - 1) / tile)
             : Nodes.Binary(Op.Div, Nodes.Binary(Op.Add, length, TileNodes.Number(tile - 1)), TileNodes.Number(tile));
     }
 
@@ -89,7 +98,8 @@ public sealed partial class KernelBuilder
         scopes.Peek().Body.Add(scope.Close!([.. scope.Body]));
     }
 
-    /// <summary>A loop of the kernel as a sequence of one element: foreach runs its body once, between the loop's begin and its end.</summary>
+    /// <summary>A loop of the kernel as a sequence of one element: foreach runs its body once, between the loop's begin and its
+    /// end.</summary>
     sealed class Loop(KernelBuilder k, LoopAxis axis, LoopKind kind, int stages, KernelValue? until) : IEnumerable<KernelRange>
     {
         public IEnumerator<KernelRange> GetEnumerator()
@@ -97,7 +107,9 @@ public sealed partial class KernelBuilder
             int depth = k.scopes.Count;
             yield return k.Enter(axis, kind, stages, until);
             if (k.scopes.Count != depth + 1)
-                throw new KernelException("ASH0580", $"the definition of '{k.Name}' opens a grid within a loop, or leaves a loop in it by break{Where()}.", "open the grid first, and let loops run to their end.");
+                throw new KernelException("ASH0580",
+                    $"the definition of '{k.Name}' opens a grid within a loop, or leaves a loop in it by break{Where()}.",
+                    "open the grid first, and let loops run to their end.");
             k.Leave();
         }
 

@@ -4,7 +4,8 @@ namespace Ashlar.Tiles;
 
 /// <summary>What a kernel's definition is written with: inputs, outputs, grid, tiles and loops.</summary>
 /// <remarks>
-/// A definition is run to record statements, again for every combination of shapes: it must do the same each time. Values of C# (an
+/// A definition is run to record statements, again for every combination of shapes: it must do the same each time. Values of C#
+/// (an
 /// <c>if</c> on a config, a <c>for</c> over numbers) specialise the kernel; loops of the kernel are <c>foreach</c> over what
 /// <see cref="Serial"/>, <see cref="Pipeline"/> and <see cref="Parallel"/> give, whose body runs once here.
 /// </remarks>
@@ -13,7 +14,8 @@ public sealed partial class KernelBuilder
     // A host loop that never ends makes statements or values without end.
     const int MostSteps = 10_000;
 
-    // What one worker's tiles may take: they should stay in a second-level cache, and an eighth of a gigabyte on 32 workers is no kernel.
+    // What one worker's tiles may take: they should stay in a second-level cache, and an eighth of a gigabyte on 32 workers is no
+    // kernel.
     const long MostTileBytes = 4 << 20;
 
     readonly IReadOnlyList<NodeType>? arguments;
@@ -67,23 +69,34 @@ public sealed partial class KernelBuilder
     {
         int place = inputs.Count;
         if (arguments is not null && place >= arguments.Count)
-            throw new KernelException("ASH0571", $"'{Name}' was called with {arguments.Count} tensors, but has the input '{name}' too.", "pass one tensor per input, in the order of their declarations.");
+            throw new KernelException("ASH0571",
+                $"'{Name}' was called with {arguments.Count} tensors, but has the input '{name}' too.",
+                "pass one tensor per input, in the order of their declarations.");
         var given = arguments?[place];
         if (given is { } argument)
         {
             if (argument.DType != dtype)
-                throw new KernelException("ASH0571", $"the input '{name}' of '{Name}' is {dtype.Name}, but the call passed {argument.DType.Name}{argument.Shape}.", $"cast the tensor: x.Cast(DType.{dtype}).");
+                throw new KernelException("ASH0571",
+                    $"the input '{name}' of '{Name}' is {dtype.Name}, but the call passed {argument.DType.Name}{argument.Shape}.",
+                    $"cast the tensor: x.Cast(DType.{dtype}).");
             if (argument.Shape.Rank != shape.Length)
-                throw new KernelException("ASH0571", $"the input '{name}' of '{Name}' has {shape.Length} axes, but the call passed {argument.DType.Name}{argument.Shape}.", "reshape the tensor.");
+                throw new KernelException("ASH0571",
+                    $"the input '{name}' of '{Name}' has {shape.Length} axes, but the call passed "
+                    + $"{argument.DType.Name}{argument.Shape}.",
+                    "reshape the tensor.");
         }
         var own = new Extent[shape.Length];
         for (int axis = 0; axis < own.Length; axis++)
         {
             var declared = shape[axis];
-            own[axis] = given is null ? declared.Name is { } symbol && !extents.ContainsKey(symbol) ? extents[symbol] = new Symbol(symbol) : Resolve(declared)
-                : declared.Name is { } free && !extents.ContainsKey(free) ? extents[free] = given.Value.Shape[axis] : Resolve(declared);
+            own[axis] = given is null ? declared.Name is { } symbol && !extents.ContainsKey(symbol)
+                ? extents[symbol] = new Symbol(symbol) : Resolve(declared)
+                : declared.Name is { } free && !extents.ContainsKey(free) ? extents[free] = given.Value.Shape[axis]
+                    : Resolve(declared);
             if (given is { } tensor && tensor.Shape[axis] != own[axis])
-                throw new KernelException("ASH0571", $"axis {axis} of the input '{name}' of '{Name}' is {declared} = {own[axis]} long, but the call passed {tensor.DType.Name}{tensor.Shape}.",
+                throw new KernelException("ASH0571",
+                    $"axis {axis} of the input '{name}' of '{Name}' is {declared} = {own[axis]} long, but the call passed "
+                    + $"{tensor.DType.Name}{tensor.Shape}.",
                     "pass tensors whose axes of one name are equally long.");
         }
         var buffer = new TileBuffer(name, dtype, Shape.Create(own), written: false);
@@ -109,17 +122,22 @@ public sealed partial class KernelBuilder
         return new(this, buffer);
     }
 
-    /// <summary>Stores a number to every element of an output before the grid begins: what <see cref="KernelBuffer.Add"/> adds to.</summary>
+    /// <summary>Stores a number to every element of an output before the grid begins: what <see cref="KernelBuffer.Add"/> adds
+    /// to.</summary>
     /// <param name="output">The output.</param>
     /// <param name="number">A number of its type.</param>
     public void Initialize(KernelBuffer output, KernelValue number)
     {
         if (number.Number is null || scopes.Count > 1 || scopes.Peek().Body.Count > 0)
-            throw new KernelException("ASH0580", $"'{Name}' initialises the output {output.Buffer}{Where()} with something else than a number, or after its first statement.", "initialise outputs with numbers, before the grid and before any statement.");
+            throw new KernelException("ASH0580",
+                $"'{Name}' initialises the output {output.Buffer}{Where()} with something else than a number, or after its "
+                + "first statement.",
+                "initialise outputs with numbers, before the grid and before any statement.");
         var buffer = output.Buffer;
         var axes = buffer.Shape.Select(extent => new LoopVariable($"z{loopCount++}", extent)).ToArray();
         Node[] at = [.. axes.Select(axis => axis.Index())];
-        ValueList<Statement> body = [new Store(buffer, [.. at], number.As(buffer.DType)(0), axes.Length == 0 ? [] : [DomainAxis.Whole(axes[^1])]) { Origin = SourceLine.Here() }];
+        ValueList<Statement> body = [new Store(buffer, [.. at], number.As(buffer.DType)(0), axes.Length == 0 ? []
+            : [DomainAxis.Whole(axes[^1])]) { Origin = SourceLine.Here() }];
         foreach (var axis in axes.SkipLast(1).Reverse()) body = [new For(axis, Nodes.Size(axis.Count), LoopKind.Parallel, body)];
         before.AddRange(body);
         written[buffer] = (Now, null);
@@ -129,7 +147,8 @@ public sealed partial class KernelBuilder
     /// <exception cref="KernelException">No input has it (ASH0572).</exception>
     public Extent Extent(string name) => extents.TryGetValue(name, out var extent) ? extent
         : throw new KernelException("ASH0572", $"'{Name}' uses the extent '{name}'{Where()}, which no input has bound.",
-            extents.Count == 0 ? "declare the inputs first." : $"name an axis of an input so; known are {string.Join(", ", extents.Keys)}.");
+            extents.Count == 0 ? "declare the inputs first."
+                : $"name an axis of an input so; known are {string.Join(", ", extents.Keys)}.");
 
     /// <summary>The extent that a name is bound to, as a value of the kernel (int64).</summary>
     public KernelValue Size(string name)
@@ -148,7 +167,8 @@ public sealed partial class KernelBuilder
     public KernelTile Tile(DType dtype, params ReadOnlySpan<TileAxis> axes) => Make(dtype, axes, TileSpace.Scratch);
 
     /// <summary>Makes a tile for accumulators, in registers as far as they go, and fills it with a number.</summary>
-    /// <param name="number">Of any float or integer value; float32 where it has a fraction or is given as one, else int32.</param>
+    /// <param name="number">Of any float or integer value; float32 where it has a fraction or is given as one, else
+    /// int32.</param>
     /// <param name="axes">Numbers, or tiles of loops: then the tile ends where theirs do.</param>
     public KernelTile Full(KernelValue number, params ReadOnlySpan<TileAxis> axes) => Full(number, number.DType, axes);
 
@@ -169,7 +189,8 @@ public sealed partial class KernelBuilder
     /// <summary>Copies a value into a new tile of a worker's cache.</summary>
     public KernelTile Load(KernelValue value) => Put(value, TileSpace.Scratch);
 
-    /// <summary>Copies a value into a tile that may be greater where an edge is ragged; what lies beyond the edge becomes a number.</summary>
+    /// <summary>Copies a value into a tile that may be greater where an edge is ragged; what lies beyond the edge becomes a
+    /// number.</summary>
     /// <param name="value">With as many axes as the tile.</param>
     /// <param name="to">At least as large.</param>
     /// <param name="fill">What elements beyond the edge become.</param>
@@ -178,32 +199,37 @@ public sealed partial class KernelBuilder
     {
         var from = value.Settled();
         if (from.Rank != to.Rank || !from.Axes.Zip(to.Axes).All(pair => (pair.Second.Count - pair.First.Count).Min >= 0))
-            throw new KernelException("ASH0573", $"{from.Type} is copied into the tile {to.Type}{Where()}.", "copy into a tile that is at least as large on every axis.");
+            throw new KernelException("ASH0573", $"{from.Type} is copied into the tile {to.Type}{Where()}.",
+                "copy into a tile that is at least as large on every axis.");
         bool isWhole = from.Axes.Zip(to.Axes).All(pair => pair.First.Length == pair.Second.Length);
         if (!isWhole) Fill(to, fill ?? 0);
         new Part(this, to, from.Axes).Store(from);
     }
 
-    /// <summary>One value per element of axes, computed from its indices: <c>k.Map([m, n], (i, j) => ...)</c> for two axes.</summary>
+    /// <summary>One value per element of axes, computed from its indices: <c>k.Map([m, n], (i, j) => ...)</c> for two
+    /// axes.</summary>
     /// <param name="axes">Numbers, tiles of loops, or both.</param>
     /// <param name="element">From the index of each axis, counted from 0 within the tile, to the element. Called once.</param>
     public KernelValue Map(ReadOnlySpan<TileAxis> axes, Func<KernelValue[], KernelValue> element)
     {
         var own = Resolve(axes);
         var variables = own.Select(axis => new LoopVariable($"e{loopCount++}", axis.Count)).ToArray();
-        var value = element([.. variables.Select(variable => new KernelValue(this, [], DType.Int64, _ => variable.Index()))]).Settled();
+        var value = element([.. variables.Select(variable =>
+            new KernelValue(this, [], DType.Int64, _ => variable.Index()))]).Settled();
         if (value.Rank != 0) throw value.WrongRank("is what Map computes for an element", "one number");
         _ = KernelMath.BuilderOf(value);
         var node = value.Number is null ? value.At([]) : value.As(value.DType)(0);
         return new(this, own, value.DType, i => Traversal.Rewrite([node], other =>
-            other.Op == Op.Index && Array.IndexOf(variables, other.Variable()) is >= 0 and var axis ? i[axis] : null)[0], [.. value.Reads]);
+            other.Op == Op.Index && Array.IndexOf(variables, other.Variable()) is >= 0 and var axis ? i[axis] : null)[0],
+                [.. value.Reads]);
     }
 
     /// <summary>One value per element of an axis, computed from its index.</summary>
     public KernelValue Map(TileAxis axis, Func<KernelValue, KernelValue> element) => Map([axis], i => element(i[0]));
 
     /// <summary>One value per element of two axes, computed from its indices.</summary>
-    public KernelValue Map(TileAxis rows, TileAxis columns, Func<KernelValue, KernelValue, KernelValue> element) => Map([rows, columns], i => element(i[0], i[1]));
+    public KernelValue Map(TileAxis rows, TileAxis columns, Func<KernelValue, KernelValue, KernelValue> element) =>
+        Map([rows, columns], i => element(i[0], i[1]));
 
     // Everything below is what values, tiles and loops are made with.
 
@@ -264,12 +290,14 @@ public sealed partial class KernelBuilder
         var from = x.DType.Compute;
         var dtype = op is Op.ArgMax or Op.ArgMin ? DType.Int32 : from;
         if (op is Op.ReduceSum && from == DType.Bool)
-            throw new KernelException("ASH0574", $"the sum of {x.Type} is asked for{Where()}.", "cast first: Cast(x, DType.Int32) counts.");
+            throw new KernelException("ASH0574", $"the sum of {x.Type} is asked for{Where()}.",
+                "cast first: Cast(x, DType.Int32) counts.");
         int[] kept = [.. Enumerable.Range(0, x.Rank).Except(over)];
         var target = Make(dtype, [.. kept.Select(axis => x.Axes[axis])], TileSpace.Register);
         var domain = Domain(x.Axes);
         Node[] i = [.. domain.Select(axis => axis.Variable.Index())];
-        Emit(new Reduce(op, target.Tile, [.. kept.Select(axis => i[axis])], x.Wide(i), [.. kept.Select(axis => domain[axis])], [.. over.Select(axis => domain[axis])]),
+        Emit(new Reduce(op, target.Tile, [.. kept.Select(axis => i[axis])], x.Wide(i), [.. kept.Select(axis => domain[axis])],
+            [.. over.Select(axis => domain[axis])]),
             target.Tile, [x.Reads]);
         return target;
     }
@@ -278,17 +306,20 @@ public sealed partial class KernelBuilder
     {
         var axes = Domain([left.Axes[0], right.Axes[1], left.Axes[1]]);
         Node row = axes[0].Variable.Index(), column = axes[1].Variable.Index(), inner = axes[2].Variable.Index();
-        Emit(new Dot(target.Tile, left.At([row, inner]), right.At([inner, column]), axes[0], axes[1], axes[2]), target.Tile, [left.Reads, right.Reads, target.Reads]);
+        Emit(new Dot(target.Tile, left.At([row, inner]), right.At([inner, column]), axes[0], axes[1], axes[2]), target.Tile,
+            [left.Reads, right.Reads, target.Reads]);
     }
 
-    /// <summary>The axes of a statement: one variable per axis, the same for equal axes, so that neighbouring statements share loops.</summary>
+    /// <summary>The axes of a statement: one variable per axis, the same for equal axes, so that neighbouring statements share
+    /// loops.</summary>
     internal DomainAxis[] Domain(KernelAxis[] axes)
     {
         var domain = new DomainAxis[axes.Length];
         for (int place = 0; place < axes.Length; place++)
         {
             var (count, length) = axes[place];
-            if (!variables.TryGetValue((length, count, place), out var variable)) variables[(length, count, place)] = variable = new($"i{variables.Count}", count);
+            if (!variables.TryGetValue((length, count, place), out var variable)) variables[(length, count,
+                place)] = variable = new($"i{variables.Count}", count);
             domain[place] = new(variable, length);
         }
         return domain;
@@ -306,30 +337,37 @@ public sealed partial class KernelBuilder
         foreach (var group in reads)
             foreach (var (memory, born) in group)
             {
-                if (written.TryGetValue(memory, out var change) && change.Moment > born) throw Stale(memory, change.Line, statement);
+                if (written.TryGetValue(memory, out var change) && change.Moment > born) throw Stale(memory, change.Line,
+                    statement);
                 foreach (var scope in scopes)
-                    if (scope.Close is not null && !scope.IsGrid && born < scope.Start && memory is not TileBuffer { Written: false }) scope.OuterReads.Add((memory, line));
+                    if (scope.Close is not null && !scope.IsGrid && born < scope.Start
+                        && memory is not TileBuffer { Written: false }) scope.OuterReads.Add((memory, line));
             }
         Now++;
         if (target is not null)
         {
             foreach (var scope in scopes)
-                if (scope.OuterReads.Find(read => read.Memory == target) is { Memory: not null }) throw Stale(target, line, statement);
+                if (scope.OuterReads.Find(read => read.Memory == target) is { Memory: not null }) throw Stale(target, line,
+                    statement);
             written[target] = (Now, line);
         }
         scopes.Peek().Body.Add(statement);
     }
 
     KernelException Stale(Memory memory, SourceLine? changed, Statement statement) => new("ASH0578",
-        $"in '{Name}', the statement '{TileText.Line(statement)}' at {statement.Origin} uses a value that was made of {memory} before {changed} changed it.",
+        $"in '{Name}', the statement '{TileText.Line(statement)}' at {statement.Origin} uses a value that was made of "
+        + $"{memory} before {changed} changed it.",
         "values are computed where they are used; keep what must not change in a tile of its own: var old = k.Keep(x).");
 
     /// <summary>Counts what a trace makes.</summary>
     internal void Count()
     {
-        if (IsDone) throw new KernelException("ASH0581", $"the trace of '{Name}' is over, but it is used{Where()}.", "keep nothing of a trace outside of the definition.");
+        if (IsDone) throw new KernelException("ASH0581", $"the trace of '{Name}' is over, but it is used{Where()}.",
+            "keep nothing of a trace outside of the definition.");
         if (++steps > MostSteps)
-            throw new KernelException("ASH0577", $"the definition of '{Name}' has made {MostSteps} statements and values and goes on{Where()}: a loop of C# is unrolled, and this one does not end.",
+            throw new KernelException("ASH0577",
+                $"the definition of '{Name}' has made {MostSteps} statements and values and goes on{Where()}: a loop of C# "
+                + "is unrolled, and this one does not end.",
                 "write 'foreach (var i in k.Serial(n))' for a loop of the kernel; its body is traced once.");
     }
 
@@ -337,11 +375,14 @@ public sealed partial class KernelBuilder
     internal TileProgram Finish()
     {
         if (arguments is not null && inputs.Count < arguments.Count)
-            throw new KernelException("ASH0571", $"'{Name}' was called with {arguments.Count} tensors, but has {inputs.Count} inputs.", "pass one tensor per input.");
+            throw new KernelException("ASH0571",
+                $"'{Name}' was called with {arguments.Count} tensors, but has {inputs.Count} inputs.",
+                "pass one tensor per input.");
         while (scopes.Count > 1)
         {
             if (!scopes.Peek().IsGrid)
-                throw new KernelException("ASH0580", $"the definition of '{Name}' leaves a loop by break or return.", "let the loop run to its end; k.If skips statements, and k.Serial takes an end: until.");
+                throw new KernelException("ASH0580", $"the definition of '{Name}' leaves a loop by break or return.",
+                    "let the loop run to its end; k.If skips statements, and k.Serial takes an end: until.");
             Leave();
         }
         IsDone = true;
@@ -349,7 +390,9 @@ public sealed partial class KernelBuilder
         if (bytes > MostTileBytes)
         {
             var (tile, line) = allocated.MaxBy(made => Bytes(made.Tile));
-            throw new KernelException("ASH0579", $"the tiles of '{Name}' take {bytes} bytes, but a worker has room for {MostTileBytes}. The greatest is {tile} with {Bytes(tile)} bytes, made at {line}.",
+            throw new KernelException("ASH0579",
+                $"the tiles of '{Name}' take {bytes} bytes, but a worker has room for {MostTileBytes}. The greatest is "
+                + $"{tile} with {Bytes(tile)} bytes, made at {line}.",
                 "make the tiles smaller, or loop over parts of the axis.");
         }
         var program = new TileProgram(Name, [.. inputs, .. outputs], [.. before, .. scopes.Peek().Body]);
@@ -369,8 +412,11 @@ public sealed partial class KernelBuilder
         {
             var domain = k.Domain(axes);
             Node[] i = [.. domain.Select(axis => axis.Variable.Index())];
-            var node = value.DType == tile.DType ? value.At(i) : value.DType.Compute == tile.DType.Compute ? Nodes.Cast(value.At(i), tile.DType)
-                : throw new KernelException("ASH0574", $"{value.Type} is copied into the tile {tile.Type}{Where()}: their types do not mix.", $"cast the value: Cast(x, DType.{tile.DType}).");
+            var node = value.DType == tile.DType ? value.At(i) : value.DType.Compute == tile.DType.Compute
+                ? Nodes.Cast(value.At(i), tile.DType)
+                : throw new KernelException("ASH0574",
+                    $"{value.Type} is copied into the tile {tile.Type}{Where()}: their types do not mix.",
+                    $"cast the value: Cast(x, DType.{tile.DType}).");
             k.Emit(new Store(tile.Tile, [.. i], node, [.. domain]), tile.Tile, [value.Reads]);
         }
     }

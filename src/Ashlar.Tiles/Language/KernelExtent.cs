@@ -2,7 +2,8 @@ using Ashlar.Graph;
 
 namespace Ashlar.Tiles;
 
-/// <summary>The length of an axis of an input or output: a number, an extent, or a name that a call binds to what it is given.</summary>
+/// <summary>The length of an axis of an input or output: a number, an extent, or a name that a call binds to what it is
+/// given.</summary>
 public readonly struct KernelExtent
 {
     readonly string? name;
@@ -67,7 +68,8 @@ public readonly struct LoopAxis
     internal long Tile { get; }
 }
 
-/// <summary>An axis of a tile or value: at most <paramref name="Count"/> elements, of which there are <paramref name="Length"/>.</summary>
+/// <summary>An axis of a tile or value: at most <paramref name="Count"/> elements, of which there are <paramref
+/// name="Length"/>.</summary>
 /// <param name="Count">Known when the kernel is compiled; of a ragged axis the length of a whole tile.</param>
 /// <param name="Length">An int64 scalar; equal lengths are one node.</param>
 readonly record struct KernelAxis(Extent Count, Node Length)
@@ -112,7 +114,8 @@ public readonly struct TileAxis
     }
 }
 
-/// <summary>One index into a buffer or tile: the tile of a loop, everything (<c>..</c>), a number, or computed positions.</summary>
+/// <summary>One index into a buffer or tile: the tile of a loop, everything (<c>..</c>), a number, or computed
+/// positions.</summary>
 public readonly struct KernelIndex
 {
     KernelIndex(KernelRange? range, KernelValue? value, long? number) => (Range, Value, Number) = (range, value, number);
@@ -120,7 +123,8 @@ public readonly struct KernelIndex
     /// <summary>The elements that a loop's tile covers.</summary>
     public static implicit operator KernelIndex(KernelRange range) => new(range, null, null);
 
-    /// <summary>Positions that are computed: a scalar takes one element, a vector gathers or scatters. Checked when the kernel runs, unless they are in range for sure.</summary>
+    /// <summary>Positions that are computed: a scalar takes one element, a vector gathers or scatters. Checked when the kernel
+    /// runs, unless they are in range for sure.</summary>
     public static implicit operator KernelIndex(KernelValue positions) => new(null, positions, null);
 
     /// <summary>One element.</summary>
@@ -131,7 +135,8 @@ public readonly struct KernelIndex
     public static implicit operator KernelIndex(Range whole)
     {
         if (!whole.Equals(System.Range.All))
-            throw new KernelException("ASH0582", $"the index {whole} has a start or an end{KernelBuilder.Where()}.", "index a part by the tile of a loop, or by computed positions; '..' is the whole axis.");
+            throw new KernelException("ASH0582", $"the index {whole} has a start or an end{KernelBuilder.Where()}.",
+                "index a part by the tile of a loop, or by computed positions; '..' is the whole axis.");
         return default;
     }
 

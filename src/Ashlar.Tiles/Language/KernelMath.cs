@@ -2,7 +2,8 @@ using Ashlar.Graph;
 
 namespace Ashlar.Tiles;
 
-/// <summary>The functions of the kernel language. <c>using static Ashlar.Tiles.KernelMath;</c> lets kernels read like formulas.</summary>
+/// <summary>The functions of the kernel language. <c>using static Ashlar.Tiles.KernelMath;</c> lets kernels read like
+/// formulas.</summary>
 public static class KernelMath
 {
     /// <summary><c>e^x</c>.</summary>
@@ -51,15 +52,19 @@ public static class KernelMath
     public static KernelValue Equal(KernelValue a, KernelValue b) => Combine(Op.Equal, "compares", a, b);
 
     /// <summary><c>a</c> where the condition holds, <c>b</c> elsewhere.</summary>
-    /// <exception cref="KernelException">The condition is no bool or the values have two types (ASH0574), or shapes do not fit (ASH0573).</exception>
+    /// <exception cref="KernelException">The condition is no bool or the values have two types (ASH0574), or shapes do not fit
+    /// (ASH0573).</exception>
     public static KernelValue Select(KernelValue condition, KernelValue a, KernelValue b)
     {
         (condition, a, b) = (condition.Settled(), a.Settled(), b.Settled());
         if (condition.DType != DType.Bool)
-            throw new KernelException("ASH0574", $"Select chooses by {condition.Type}{KernelBuilder.Where()}.", "compare: a condition is a bool.");
+            throw new KernelException("ASH0574", $"Select chooses by {condition.Type}{KernelBuilder.Where()}.",
+                "compare: a condition is a bool.");
         var type = Common("chooses between", a, b);
-        var axes = Broadcast("chooses between", Broadcast("chooses between", condition.Axes, a.Axes, condition, a), b.Axes, condition, b);
-        return new(BuilderOf(condition, a, b), axes, type, i => Nodes.Select(Operand(condition, DType.Bool, axes, i), Operand(a, type, axes, i), Operand(b, type, axes, i)),
+        var axes = Broadcast("chooses between", Broadcast("chooses between", condition.Axes, a.Axes, condition, a), b.Axes,
+            condition, b);
+        return new(BuilderOf(condition, a, b), axes, type, i =>
+            Nodes.Select(Operand(condition, DType.Bool, axes, i), Operand(a, type, axes, i), Operand(b, type, axes, i)),
             [.. condition.Reads, .. a.Reads, .. b.Reads]);
     }
 
@@ -71,17 +76,21 @@ public static class KernelMath
         return new(settled.Builder, settled.Axes, dtype, i => Nodes.Cast(settled.At(i), dtype), [.. settled.Reads]);
     }
 
-    /// <summary>The matrix product of [M, K] and [K, N]: <c>acc += Dot(a, b)</c> accumulates, <c>Dot(a, b.T)</c> multiplies by a transpose.</summary>
+    /// <summary>The matrix product of [M, K] and [K, N]: <c>acc += Dot(a, b)</c> accumulates, <c>Dot(a, b.T)</c> multiplies by a
+    /// transpose.</summary>
     /// <remarks>
-    /// Sums are kept in float32 for floats up to 32 bits, float64, or int32 for integers of up to 16 bits. Of two float types the wider counts.
+    /// Sums are kept in float32 for floats up to 32 bits, float64, or int32 for integers of up to 16 bits. Of two float types the
+    /// wider counts.
     /// A factor that is more than a part of a tile or buffer is computed into a tile first.
     /// </remarks>
-    /// <exception cref="KernelException">The shapes do not fit (ASH0576), or there is no product of these types (ASH0575).</exception>
+    /// <exception cref="KernelException">The shapes do not fit (ASH0576), or there is no product of these types
+    /// (ASH0575).</exception>
     public static KernelProduct Dot(KernelValue a, KernelValue b)
     {
         (a, b) = (a.Settled(), b.Settled());
         if (a.Rank != 2 || b.Rank != 2 || a.Axes[1].Length != b.Axes[0].Length)
-            throw new KernelException("ASH0576", $"Dot multiplies {a.Type} by {b.Type}{KernelBuilder.Where()}.", "the columns of the left must be the rows of the right: [M, K] by [K, N]; transpose one with .T.");
+            throw new KernelException("ASH0576", $"Dot multiplies {a.Type} by {b.Type}{KernelBuilder.Where()}.",
+                "the columns of the left must be the rows of the right: [M, K] by [K, N]; transpose one with .T.");
         if (a.DType != b.DType && a.DType.IsFloat && b.DType.IsFloat)
         {
             var wide = a.DType == DType.Float64 || b.DType == DType.Float64 ? DType.Float64 : DType.Float32;
@@ -95,7 +104,8 @@ public static class KernelMath
             _ => null,
         };
         if (sum is not { } dtype)
-            throw new KernelException("ASH0575", $"Dot lacks a product of {a.DType.Name} and {b.DType.Name}{KernelBuilder.Where()}.",
+            throw new KernelException("ASH0575",
+                $"Dot lacks a product of {a.DType.Name} and {b.DType.Name}{KernelBuilder.Where()}.",
                 "cast both to one of f64, f32, f16, bf16, i16, i8, u8: Cast(x, DType.Float32).");
         var k = BuilderOf(a, b)!;
         return new(k, [a.Axes[0], b.Axes[1]], dtype, k.Plain(a), k.Plain(b));
@@ -150,7 +160,8 @@ public static class KernelMath
         var type = Common(does, a, b);
         var axes = Broadcast(does, a.Axes, b.Axes, a, b);
         var result = Probe(op, does, [type, type], a, b);
-        return new(k, axes, result, i => Nodes.Binary(op, Operand(a, type, axes, i), Operand(b, type, axes, i)), [.. a.Reads, .. b.Reads]);
+        return new(k, axes, result, i => Nodes.Binary(op, Operand(a, type, axes, i), Operand(b, type, axes, i)),
+            [.. a.Reads, .. b.Reads]);
     }
 
     /// <summary>The element of an operand at a point of axes that it broadcasts to.</summary>
@@ -158,7 +169,8 @@ public static class KernelMath
     {
         if (x.Number is not null) return x.As(type)(0);
         var own = new Node[x.Rank];
-        for (int axis = 0; axis < own.Length; axis++) own[axis] = x.Axes[axis].IsOne ? TileNodes.Number(0) : i[axis + axes.Length - own.Length];
+        for (int axis = 0; axis < own.Length; axis++) own[axis] = x.Axes[axis].IsOne ? TileNodes.Number(0)
+            : i[axis + axes.Length - own.Length];
         return Nodes.Cast(x.At(own), type);
     }
 
@@ -171,7 +183,8 @@ public static class KernelMath
             var other = axis <= b.Length ? b[^axis] : KernelAxis.One;
             if (one.Length != other.Length && !one.IsOne && !other.IsOne)
                 throw new KernelException("ASH0573", $"a kernel {does} {left.Type} and {right.Type}{KernelBuilder.Where()}.",
-                    "make the axes equal from the last on, or 1: .Rows makes a vector one value per row; a ragged tile fits tiles made from the same loop (k.Tile(n)).");
+                    "make the axes equal from the last on, or 1: .Rows makes a vector one value per row; a ragged tile fits "
+                    + "tiles made from the same loop (k.Tile(n)).");
             axes[^axis] = one.IsOne ? other : one;
         }
         return axes;
@@ -185,7 +198,8 @@ public static class KernelMath
         {
             var (number, other) = a.Number is { } first ? (first, b) : (b.Number!.Value, a);
             var type = other.DType.Compute;
-            return number.IsInteger || type.IsFloat ? type : throw Mixed(does, a, b, "write a whole number, or cast the tile: Cast(x, DType.Float32).");
+            return number.IsInteger || type.IsFloat ? type : throw Mixed(does, a, b,
+                "write a whole number, or cast the tile: Cast(x, DType.Float32).");
         }
         var (one, two) = (a.DType.Compute, b.DType.Compute);
         if (one == two) return one;
@@ -202,7 +216,9 @@ public static class KernelMath
         {
             if (value?.Builder is not { } own) continue;
             if (k is not null && k != own || own.IsDone)
-                throw new KernelException("ASH0581", $"{value.Type} belongs to the trace of another kernel{KernelBuilder.Where()}.", "use only what this kernel's own builder made; keep nothing of a trace.");
+                throw new KernelException("ASH0581",
+                    $"{value.Type} belongs to the trace of another kernel{KernelBuilder.Where()}.",
+                    "use only what this kernel's own builder made; keep nothing of a trace.");
             k = own;
         }
         return k;
@@ -220,16 +236,21 @@ public static class KernelMath
         }
         catch (AshlarException)
         {
-            throw new KernelException("ASH0574", $"a kernel {does} {string.Join(" and ", operands.Select(x => x.Type))}{KernelBuilder.Where()}, which {Meanings.Of(op).Name} does not know.",
+            throw new KernelException("ASH0574",
+                $"a kernel {does} {string.Join(" and ", operands.Select(x => x.Type))}{KernelBuilder.Where()}, which "
+                + $"{Meanings.Of(op).Name} does not know.",
                 "cast to a type that it knows: Cast(x, DType.Float32).");
         }
     }
 
-    static KernelValue Rows(Op op, KernelValue x) => x.Rank == 2 ? Of(x).Reduce(op, x.Settled(), [1]) : throw x.WrongRank("is reduced by rows", "two axes");
+    static KernelValue Rows(Op op, KernelValue x) =>
+        x.Rank == 2 ? Of(x).Reduce(op, x.Settled(), [1]) : throw x.WrongRank("is reduced by rows", "two axes");
 
-    static KernelValue Columns(Op op, KernelValue x) => x.Rank == 2 ? Of(x).Reduce(op, x.Settled(), [0]) : throw x.WrongRank("is reduced by columns", "two axes");
+    static KernelValue Columns(Op op, KernelValue x) =>
+        x.Rank == 2 ? Of(x).Reduce(op, x.Settled(), [0]) : throw x.WrongRank("is reduced by columns", "two axes");
 
-    static KernelValue All(Op op, KernelValue x) => x.Rank > 0 ? Of(x).Reduce(op, x.Settled(), [.. Enumerable.Range(0, x.Rank)]) : throw x.WrongRank("is reduced", "an axis");
+    static KernelValue All(Op op, KernelValue x) =>
+        x.Rank > 0 ? Of(x).Reduce(op, x.Settled(), [.. Enumerable.Range(0, x.Rank)]) : throw x.WrongRank("is reduced", "an axis");
 
     static KernelBuilder Of(KernelValue x) => BuilderOf(x)!;
 }

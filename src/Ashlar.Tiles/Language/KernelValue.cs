@@ -2,11 +2,14 @@ using Ashlar.Graph;
 
 namespace Ashlar.Tiles;
 
-/// <summary>A value of a kernel while it is traced: a tile of elements, or one, that statements compute where they use it.</summary>
+/// <summary>A value of a kernel while it is traced: a tile of elements, or one, that statements compute where they use
+/// it.</summary>
 /// <remarks>
-/// Values are recipes: <c>a * 2 + b</c> computes nothing until it is stored, reduced or multiplied, and is computed again for every use
+/// Values are recipes: <c>a * 2 + b</c> computes nothing until it is stored, reduced or multiplied, and is computed again for
+/// every use
 /// (<see cref="KernelBuilder.Keep"/> computes once). Shapes broadcast as in NumPy, from the last axis; <see cref="Rows"/> and
-/// <see cref="Columns"/> make a vector one value per row or column. Numbers take the element type beside them; 16-bit floats compute in
+/// <see cref="Columns"/> make a vector one value per row or column. Numbers take the element type beside them; 16-bit floats
+/// compute in
 /// float32; other types do not mix. Integer division rounds down.
 /// </remarks>
 public class KernelValue
@@ -14,7 +17,8 @@ public class KernelValue
     readonly Func<Node[], Node> element;
     readonly (Memory Memory, long Born)[] reads;
 
-    internal KernelValue(KernelBuilder? builder, KernelAxis[] axes, DType dtype, Func<Node[], Node> element, params (Memory, long)[] reads)
+    internal KernelValue(KernelBuilder? builder, KernelAxis[] axes, DType dtype, Func<Node[], Node> element,
+        params (Memory, long)[] reads)
     {
         Builder = builder;
         Axes = axes;
@@ -46,7 +50,8 @@ public class KernelValue
 
     /// <summary>The transpose of a matrix.</summary>
     /// <exception cref="KernelException">It has not two axes (ASH0587).</exception>
-    public KernelValue T => Rank == 2 ? View([Axes[1], Axes[0]], i => [i[1], i[0]]) : throw WrongRank("is transposed", "two axes");
+    public KernelValue T =>
+        Rank == 2 ? View([Axes[1], Axes[0]], i => [i[1], i[0]]) : throw WrongRank("is transposed", "two axes");
 
     /// <summary>Whose trace it belongs to; null for a number.</summary>
     internal KernelBuilder? Builder { get; }
@@ -118,7 +123,8 @@ public class KernelValue
     /// <summary>The element in its compute type.</summary>
     internal Node Wide(Node[] indices) => Nodes.Cast(At(indices), DType.Compute);
 
-    /// <summary>What stands for it when statements are made: a product that nobody added to anything is computed into a tile now.</summary>
+    /// <summary>What stands for it when statements are made: a product that nobody added to anything is computed into a tile
+    /// now.</summary>
     internal virtual KernelValue Settled() => this;
 
     /// <summary>The same elements on other axes.</summary>
@@ -129,11 +135,13 @@ public class KernelValue
     }
 
     /// <summary>Of a number: makes it a constant of an element type.</summary>
-    internal Func<int, Node> As(DType dtype) => _ => Number is { IsInteger: true } whole ? Nodes.Constant(whole.Integer, dtype, Shape.Scalar)
+    internal Func<int, Node> As(DType dtype) => _ =>
+        Number is { IsInteger: true } whole ? Nodes.Constant(whole.Integer, dtype, Shape.Scalar)
         : Nodes.Constant(Number!.Value.Real, dtype, Shape.Scalar);
 
     internal KernelException WrongRank(string does, string needs) =>
-        new("ASH0587", $"{Type} {does}{KernelBuilder.Where()}, which needs {needs}.", "index the axes that are too many, or take .Rows or .Columns of a vector.");
+        new("ASH0587", $"{Type} {does}{KernelBuilder.Where()}, which needs {needs}.",
+            "index the axes that are too many, or take .Rows or .Columns of a vector.");
 
     KernelValue Vector(string what) => Rank == 1 ? this : throw WrongRank($"is asked for its {what}", "one axis");
 
@@ -150,7 +158,8 @@ public sealed class KernelTile : KernelValue
 {
     readonly KernelBuilder k;
 
-    internal KernelTile(KernelBuilder k, Tile tile, KernelAxis[] axes) : base(k, axes, tile.DType, i => tile.Load(i)) => (this.k, Tile) = (k, tile);
+    internal KernelTile(KernelBuilder k, Tile tile, KernelAxis[] axes) : base(k, axes, tile.DType, i => tile.Load(i)) =>
+        (this.k, Tile) = (k, tile);
 
     internal Tile Tile { get; }
 
@@ -158,7 +167,8 @@ public sealed class KernelTile : KernelValue
 
     /// <summary>A part of the tile, to read or to store to: <c>t[..]</c> is all of it, <c>t[i, ..]</c> a row.</summary>
     /// <param name="indices">One per axis, or <c>..</c> alone for everything.</param>
-    /// <exception cref="KernelException">The indices do not fit the tile (ASH0582), or the value stored does not fit the part (ASH0573).</exception>
+    /// <exception cref="KernelException">The indices do not fit the tile (ASH0582), or the value stored does not fit the part
+    /// (ASH0573).</exception>
     public KernelValue this[params ReadOnlySpan<KernelIndex> indices]
     {
         get => Place.Of(k, Tile, Axes, indices).Load(null);
@@ -204,16 +214,19 @@ public sealed class KernelBuffer
 
     internal TileBuffer Buffer { get; }
 
-    /// <summary>A part of the tensor, to read or to store to. Edges are masked: a tile that ends beyond the axis is cut.</summary>
+    /// <summary>A part of the tensor, to read or to store to. Edges are masked: a tile that ends beyond the axis is
+    /// cut.</summary>
     /// <param name="indices">One per axis, or <c>..</c> alone for everything.</param>
-    /// <exception cref="KernelException">The indices do not fit (ASH0582), or the value stored does not fit the part (ASH0573).</exception>
+    /// <exception cref="KernelException">The indices do not fit (ASH0582), or the value stored does not fit the part
+    /// (ASH0573).</exception>
     public KernelValue this[params ReadOnlySpan<KernelIndex> indices]
     {
         get => At(indices).Load(null);
         set => At(indices).Store(value, StoreMode.Set, atomic: false, null);
     }
 
-    /// <summary>The elements where a condition holds, and 0 elsewhere, where memory is not touched and indices may be out of range.</summary>
+    /// <summary>The elements where a condition holds, and 0 elsewhere, where memory is not touched and indices may be out of
+    /// range.</summary>
     /// <param name="indices">One per axis.</param>
     /// <param name="where">A condition over the axes of the indices.</param>
     public KernelValue Load(ReadOnlySpan<KernelIndex> indices, KernelValue where) => At(indices).Load(where);
@@ -222,24 +235,30 @@ public sealed class KernelBuffer
     /// <param name="indices">One per axis.</param>
     /// <param name="value">What is stored.</param>
     /// <param name="where">A condition over the axes of the indices.</param>
-    public void Store(ReadOnlySpan<KernelIndex> indices, KernelValue value, KernelValue where) => At(indices).Store(value, StoreMode.Set, atomic: false, where);
+    public void Store(ReadOnlySpan<KernelIndex> indices, KernelValue value, KernelValue where) =>
+        At(indices).Store(value, StoreMode.Set, atomic: false, where);
 
     /// <summary>Adds atomically: several iterations of the grid may add to one element, in any order.</summary>
-    /// <param name="indices">One per axis; several may point at one element. Within brackets <c>Range.All</c> is the whole axis, since <c>..</c> spreads there.</param>
+    /// <param name="indices">One per axis; several may point at one element. Within brackets <c>Range.All</c> is the whole axis,
+    /// since <c>..</c> spreads there.</param>
     /// <param name="value">What is added.</param>
     /// <param name="where">Only where this condition holds; null for everywhere.</param>
-    public void Add(ReadOnlySpan<KernelIndex> indices, KernelValue value, KernelValue? where = null) => At(indices).Store(value, StoreMode.Add, atomic: true, where);
+    public void Add(ReadOnlySpan<KernelIndex> indices, KernelValue value, KernelValue? where = null) =>
+        At(indices).Store(value, StoreMode.Add, atomic: true, where);
 
     /// <summary>Keeps the greater of what is there and a value, atomically.</summary>
-    /// <param name="indices">One per axis; several may point at one element. Within brackets <c>Range.All</c> is the whole axis, since <c>..</c> spreads there.</param>
+    /// <param name="indices">One per axis; several may point at one element. Within brackets <c>Range.All</c> is the whole axis,
+    /// since <c>..</c> spreads there.</param>
     /// <param name="value">What is compared with.</param>
     /// <param name="where">Only where this condition holds; null for everywhere.</param>
-    public void Max(ReadOnlySpan<KernelIndex> indices, KernelValue value, KernelValue? where = null) => At(indices).Store(value, StoreMode.Max, atomic: true, where);
+    public void Max(ReadOnlySpan<KernelIndex> indices, KernelValue value, KernelValue? where = null) =>
+        At(indices).Store(value, StoreMode.Max, atomic: true, where);
 
     Place At(ReadOnlySpan<KernelIndex> indices) => Place.Of(k, Buffer, [.. Buffer.Shape.Select(KernelAxis.Of)], indices);
 }
 
-/// <summary>The tile of an axis that a loop is at, or its single element. As a value: the positions of its elements, int64.</summary>
+/// <summary>The tile of an axis that a loop is at, or its single element. As a value: the positions of its elements,
+/// int64.</summary>
 public sealed class KernelRange : KernelValue
 {
     internal KernelRange(KernelBuilder k, KernelAxis[] axes, Node index, Node start, Extent axis) :
@@ -264,14 +283,16 @@ public sealed class KernelRange : KernelValue
     static KernelValue Scalar(KernelBuilder k, Node node) => new(k, [], DType.Int64, _ => node);
 }
 
-/// <summary>A matrix product that is not computed yet: added to a tile it accumulates there, used otherwise it gets a tile of its own.</summary>
+/// <summary>A matrix product that is not computed yet: added to a tile it accumulates there, used otherwise it gets a tile of its
+/// own.</summary>
 public sealed class KernelProduct : KernelValue
 {
     readonly KernelValue left, right;
     KernelTile? tile;
 
     internal KernelProduct(KernelBuilder k, KernelAxis[] axes, DType dtype, KernelValue left, KernelValue right) :
-        base(k, axes, dtype, _ => throw new InvalidOperationException("a product is settled before it is used")) => (this.left, this.right) = (left, right);
+        base(k, axes, dtype, _ => throw new InvalidOperationException("a product is settled before it is used")) =>
+            (this.left, this.right) = (left, right);
 
     internal bool IsOpen => tile is null;
 
@@ -289,9 +310,12 @@ public sealed class KernelProduct : KernelValue
     internal void AddTo(KernelTile target)
     {
         if (target.Rank != 2 || target.Axes[0].Length != Axes[0].Length || target.Axes[1].Length != Axes[1].Length)
-            throw new KernelException("ASH0576", $"the product {Type} is added to the tile {target.Type}{KernelBuilder.Where()}.", "give the tile the rows of the left and the columns of the right.");
+            throw new KernelException("ASH0576", $"the product {Type} is added to the tile {target.Type}{KernelBuilder.Where()}.",
+                "give the tile the rows of the left and the columns of the right.");
         if (target.DType != DType)
-            throw new KernelException("ASH0576", $"the product {Type} is added to the tile {target.Type}{KernelBuilder.Where()}, but its sums are {DType.Name}.", $"make the tile {DType.Name}.");
+            throw new KernelException("ASH0576",
+                $"the product {Type} is added to the tile {target.Type}{KernelBuilder.Where()}, but its sums are {DType.Name}.",
+                $"make the tile {DType.Name}.");
         Builder!.Product(target, left, right);
     }
 }

@@ -8,7 +8,8 @@ static class ProgramSubstitution
     public static TileProgram Of(TileProgram program, Func<Symbol, Extent> values)
     {
         var rewriting = new Rewriting(values);
-        return new(program.Name, [.. program.Buffers.Select(buffer => (TileBuffer)rewriting.Memory(buffer))], rewriting.Body(program.Body));
+        return new(program.Name, [.. program.Buffers.Select(buffer => (TileBuffer)rewriting.Memory(buffer))],
+            rewriting.Body(program.Body));
     }
 
     sealed class Rewriting(Func<Symbol, Extent> values)
@@ -21,10 +22,12 @@ static class ProgramSubstitution
         {
             if (memories.TryGetValue(old, out var known)) return known;
             var shape = Shape.Of(old.Shape.Select(extent => extent.Substitute(values)));
-            return memories[old] = old is Tile tile ? new Tile(old.Name, old.DType, shape, tile.Space) : new TileBuffer(old.Name, old.DType, shape, ((TileBuffer)old).Written);
+            return memories[old] = old is Tile tile ? new Tile(old.Name, old.DType, shape, tile.Space) : new TileBuffer(old.Name,
+                old.DType, shape, ((TileBuffer)old).Written);
         }
 
-        public ValueList<Statement> Body(ValueList<Statement> body) => [.. body.Select(statement => Changed(statement) with { Origin = statement.Origin })];
+        public ValueList<Statement> Body(ValueList<Statement> body) =>
+            [.. body.Select(statement => Changed(statement) with { Origin = statement.Origin })];
 
         Statement Changed(Statement statement) => statement switch
         {
@@ -39,16 +42,22 @@ static class ProgramSubstitution
                 Domain = Changed(store.Domain),
                 Guard = store.Guard is null ? null : Changed(store.Guard),
             },
-            Reduce reduce => new Reduce(reduce.Op, Memory(reduce.Target), Changed(reduce.Indices), Changed(reduce.Value), Changed(reduce.Domain), Changed(reduce.Over), reduce.Accumulate),
-            Scan scan => new Scan(scan.Op, Memory(scan.Target), Changed(scan.Indices), Changed(scan.Value), Changed(scan.Domain), Changed(scan.Along), scan.Reverse),
-            Sort sort => new Sort(Memory(sort.Target), Changed(sort.Indices), Changed(sort.Value), Changed(sort.Domain), Changed(sort.Along), sort.Descending),
-            Dot dot => new Dot((Tile)Memory(dot.Target), Changed(dot.Left), Changed(dot.Right), Changed(dot.Row), Changed(dot.Column), Changed(dot.Inner)),
-            _ => throw new KernelException("ASH0528", $"'{statement.GetType().Name}' is not a statement that tile programs know.", "build programs from the statements of Ashlar.Tiles."),
+            Reduce reduce => new Reduce(reduce.Op, Memory(reduce.Target), Changed(reduce.Indices), Changed(reduce.Value),
+                Changed(reduce.Domain), Changed(reduce.Over), reduce.Accumulate),
+            Scan scan => new Scan(scan.Op, Memory(scan.Target), Changed(scan.Indices), Changed(scan.Value), Changed(scan.Domain),
+                Changed(scan.Along), scan.Reverse),
+            Sort sort => new Sort(Memory(sort.Target), Changed(sort.Indices), Changed(sort.Value), Changed(sort.Domain),
+                Changed(sort.Along), sort.Descending),
+            Dot dot => new Dot((Tile)Memory(dot.Target), Changed(dot.Left), Changed(dot.Right), Changed(dot.Row),
+                Changed(dot.Column), Changed(dot.Inner)),
+            _ => throw new KernelException("ASH0528", $"'{statement.GetType().Name}' is not a statement that tile programs know.",
+                "build programs from the statements of Ashlar.Tiles."),
         };
 
         LoopVariable Variable(LoopVariable old)
         {
-            if (!variables.TryGetValue(old, out var variable)) variables[old] = variable = new(old.Name, old.Count.Substitute(values));
+            if (!variables.TryGetValue(old, out var variable)) variables[old] = variable = new(old.Name,
+                old.Count.Substitute(values));
             return variable;
         }
 

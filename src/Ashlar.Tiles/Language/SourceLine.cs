@@ -16,7 +16,8 @@ public sealed record SourceLine(string File, int Line)
         {
             var method = DiagnosticMethodInfo.Create(frames[depth]);
             string assembly = method?.DeclaringAssemblyName ?? "";
-            if (assembly.StartsWith("Ashlar.Tiles,", StringComparison.Ordinal) || assembly.StartsWith("System.", StringComparison.Ordinal)) continue;
+            if (assembly.StartsWith("Ashlar.Tiles,", StringComparison.Ordinal) || assembly.StartsWith("System.",
+                StringComparison.Ordinal)) continue;
             var frame = new StackFrame(depth, needFileInfo: true);
             if (frame.GetFileName() is { } file) return new(Path.GetFileName(file.Replace('\\', '/')), frame.GetFileLineNumber());
             return method is null ? null : new($"{method.DeclaringTypeName}.{method.Name}", 0);

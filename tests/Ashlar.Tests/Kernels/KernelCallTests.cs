@@ -29,7 +29,8 @@ public abstract class KernelCallTests(Device device) : DeviceTests(device)
         greatest[m] = Max(x[m, ..]);
     });
 
-    static Tensor Triple(Tensor x) => Tensor.CustomGradient(inputs => triple.Call(inputs[0]), (dy, _, _) => [triple.Call(dy)], [x]);
+    static Tensor Triple(Tensor x) =>
+        Tensor.CustomGradient(inputs => triple.Call(inputs[0]), (dy, _, _) => [triple.Call(dy)], [x]);
 
     [Fact]
     public void Call_ComputesAnExpression() => Same(triple.Call(Tensor.From([1f, 2f, -1f]) + 1) * 2, "f32[3]", 12, 18, 0);
@@ -57,7 +58,8 @@ public abstract class KernelCallTests(Device device) : DeviceTests(device)
     {
         var x = Tensor.From([1f, 2f]);
         Same((Triple(x) * Triple(x)).Sum().Gradient(x), "f32[2]", 18, 36);
-        var error = Fails<KernelException>(() => triple.Call(x).Sum().Gradient(x), "ASH0570", "'triple'", "Tensor.CustomGradient");
+        var error = Fails<KernelException>(() => triple.Call(x).Sum().Gradient(x), "ASH0570", "'triple'",
+            "Tensor.CustomGradient");
     }
 
     [Fact]
@@ -81,7 +83,9 @@ public abstract class KernelCallTests(Device device) : DeviceTests(device)
     {
         var x = Nodes.Parameter(0, DType.Float32, [4, 3]);
         var kernel = extremes.For(new NodeType(x.DType, x.Shape));
-        var function = new Function([x], [Node.Of(Op.Kernel, [x], new KernelAttributes(kernel, 1)) + Node.Of(Op.Kernel, [x], new KernelAttributes(kernel, 0))]);
+        var function = new Function([x],
+            [Node.Of(Op.Kernel, [x], new KernelAttributes(kernel, 1)) + Node.Of(Op.Kernel, [x],
+            new KernelAttributes(kernel, 0))]);
         string text = GraphText.Print(function);
         Assert.Equal(function, GraphText.Parse(text, null, TileKernel.Parse));
     }

@@ -47,7 +47,8 @@ public class KernelFeatureTests
         var x = k.Input("x", "M", "N");
         var y = k.Output("y", "M", "N");
         var (m, c) = k.Grid(("M", 16), ("N", 16));
-        y[m, c] = k.Map(m, c, (i, j) => Select(Abs(m.Start + i - c.Start - j) <= 2, x[m.Start + i, c.Start + j] * 2, Cast(i * 100 + j, DType.Float32)));
+        y[m, c] = k.Map(m, c, (i, j) =>
+            Select(Abs(m.Start + i - c.Start - j) <= 2, x[m.Start + i, c.Start + j] * 2, Cast(i * 100 + j, DType.Float32)));
     }), (int[])[n, 17]);
 
     [Theory]
@@ -111,7 +112,8 @@ public class KernelFeatureTests
     public void Dot_KnowsMixedTypes(DType left, DType right) => KernelRun.AssertSame(Kernel.Define("mixed", k =>
     {
         var (a, b) = (k.Input("a", left, "M", "K"), k.Input("b", right, "K", "N"));
-        var y = k.Output("y", left.Compute == DType.Float64 ? DType.Float64 : left == DType.Int8 ? DType.Int32 : DType.Float32, "N", "M");
+        var y = k.Output("y", left.Compute == DType.Float64 ? DType.Float64 : left == DType.Int8 ? DType.Int32 : DType.Float32,
+            "N", "M");
         var (m, n) = k.Grid(("M", 16), ("N", 16));
         var sums = k.Keep(Dot(a[m, ..], b[.., n]));
         sums += Dot(a[m, ..], b[.., n]);
@@ -163,6 +165,7 @@ public class KernelFeatureTests
         var numbers = kernel.For(new Ashlar.Graph.NodeType(DType.Float32, (int[])[40]));
         Assert.DoesNotContain("symbol", numbers.Text, StringComparison.Ordinal);
         Assert.Same(numbers, kernel.For(new Ashlar.Graph.NodeType(DType.Float32, (int[])[40])));
-        Assert.Equal(TileText.Print(kernel.Program).Replace("N", "40", StringComparison.Ordinal).Split('\n').Length - 1, numbers.Text.Split('\n').Length);
+        Assert.Equal(TileText.Print(kernel.Program).Replace("N", "40", StringComparison.Ordinal).Split('\n').Length - 1,
+            numbers.Text.Split('\n').Length);
     }
 }

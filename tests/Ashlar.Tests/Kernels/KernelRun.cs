@@ -17,14 +17,17 @@ static class KernelRun
 
     public static void AssertSame(Kernel kernel, double tolerance, Func<TileBuffer, Random, double>? fill, params Shape[] shapes)
     {
-        var inputs = kernel.Program.Buffers.Where(buffer => !buffer.Written).Zip(shapes, (buffer, shape) => new NodeType(buffer.DType, shape)).ToArray();
+        var inputs = kernel.Program.Buffers.Where(buffer => !buffer.Written).Zip(shapes, (buffer, shape) =>
+            new NodeType(buffer.DType, shape)).ToArray();
         var program = kernel.For(inputs).Program;
         Assert.Equal(TileText.Print(program), TileText.Print(TileText.Parse(TileText.Print(program))));
         var random = new Random(3);
         double[][] arrays = [.. program.Buffers.Select(buffer => Enumerable.Range(0, (int)buffer.Shape.Elements.Value)
-            .Select(_ => Conversion.Round(buffer.Written ? 0 : fill is null ? buffer.DType.IsFloat ? random.NextDouble() * 4 - 2 : random.Next(0, 5) : fill(buffer, random), buffer.DType)).ToArray())];
+            .Select(_ => Conversion.Round(buffer.Written ? 0 : fill is null ? buffer.DType.IsFloat ? random.NextDouble() * 4 - 2
+                : random.Next(0, 5) : fill(buffer, random), buffer.DType)).ToArray())];
         double[][] expected = [.. arrays.Select(array => (double[])array.Clone())];
-        TileInterpreter.RunFresh(program, [.. program.Buffers.Zip(expected, (buffer, data) => new Value(data, buffer.Shape.Values))], roundFloats: true);
+        TileInterpreter.RunFresh(program,
+            [.. program.Buffers.Zip(expected, (buffer, data) => new Value(data, buffer.Shape.Values))], roundFloats: true);
         foreach (var isa in Isa.Available)
         {
             double[][] actual = [.. arrays.Select(array => (double[])array.Clone())];
@@ -36,7 +39,8 @@ static class KernelRun
                 {
                     double e = expected[i][k], a = actual[i][k];
                     Assert.True(e.Equals(a) || e == a || Math.Abs(e - a) <= limit * Math.Max(1, Math.Abs(e)),
-                        $"{isa.Name} {program.Name}: element {k} of {program.Buffers[i]} should be {e:R}, but is {a:R}\n{TileText.PrintNamed(program)}");
+                        $"{isa.Name} {program.Name}: element {k} of {program.Buffers[i]} should be {e:R}, but is "
+                        + $"{a:R}\n{TileText.PrintNamed(program)}");
                 }
             }
         }
