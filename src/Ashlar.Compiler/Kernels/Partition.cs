@@ -205,8 +205,9 @@ sealed class Partition
     bool IsPrologue(Node node)
     {
         if (users[node] is not [{ Op: Op.Contract } contract] || contract.Inputs[0] == contract.Inputs[1] || results.Contains(node)) return false;
-        bool isRight = contract.Inputs[1] == node;
-        if (isRight && Estimate.Elements(contract.Inputs[0]) > MostPackedRows * Estimate.Of(Inner(contract))) return false;   // packed anew for each block of rows
+        // Widening is never stored: engines take narrow operands as they are, and some multiply them so.
+        bool isRight = contract.Inputs[1] == node, widens = node is (Op.Cast, [var narrow]) && narrow.DType != node.DType && narrow.DType.Compute == node.DType;
+        if (isRight && !widens && Estimate.Elements(contract.Inputs[0]) > MostPackedRows * Estimate.Of(Inner(contract))) return false;   // packed anew for each block of rows
         int cost = 0, reads = 0;
         var seen = new HashSet<Node>();
         var stack = new Stack<Node>([node]);

@@ -60,6 +60,11 @@ public class MatrixProgramTests
             Node a = Nodes.Parameter(0, DType.Int8, [35, 130]), b = Nodes.Parameter(1, DType.Int8, [130, 50]);
             return Programs.F([a, b], Nodes.MatMul(Nodes.Cast(a, DType.Int32), Nodes.Cast(b, DType.Int32)));
         }, 0, TileProduct.SignedSigned),
+        ["int8 with many rows"] = new(() =>
+        {
+            Node a = Nodes.Parameter(0, DType.Int8, [4200, 9]), b = Nodes.Parameter(1, DType.Int8, [9, 5]);
+            return Programs.F([a, b], Nodes.MatMul(Nodes.Cast(a, DType.Int32), Nodes.Cast(b, DType.Int32)));
+        }, 0, TileProduct.SignedSigned),
         ["uint8 by int8"] = new(() =>
         {
             Node a = Nodes.Parameter(0, DType.UInt8, [35, 130]), b = Nodes.Parameter(1, DType.Int8, [50, 130]);
