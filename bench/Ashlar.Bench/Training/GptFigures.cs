@@ -8,7 +8,7 @@ namespace Ashlar.Bench.Training;
 /// <summary>A GPT's training step: its speed against this machine and against PyTorch, and what is not kernels.</summary>
 static class GptFigures
 {
-    const double FirstMilliseconds = 3000, OverheadPercent = 2, LossDifference = 1e-3, TimesTorch = 1.3;
+    const double FirstMilliseconds = 3000, OverheadPercent = 2, LossDifference = 1e-3, TimesTorch = 1.3, TimesFloat32 = 2.5;
     const int WarmSteps = 3, ComparedSteps = 20;
 
     public static IEnumerable<Benchmark> Benchmarks(IReadOnlyList<int> threads)
@@ -19,6 +19,8 @@ static class GptFigures
             if (count == threads.Max())
                 yield return new($"train.gpt6.first.t{count}", Target.AtMost(1), session => First($"train.gpt6.first.t{count}", session.On(count)));
             yield return new($"train.gpt6.step.t{count}", null, session => Step($"train.gpt6.step.t{count}", session.On(count), session.Cancellation));
+            yield return new($"train.gpt6.bf16.t{count}", Target.AtLeast(TimesFloat32),
+                session => InBFloat16($"train.gpt6.bf16.t{count}", session.On(count), session.Cancellation));
             if (TorchPeer.Script is not null)
                 yield return new($"train.gpt6.torch.t{count}", Target.AtLeast(TimesTorch),
                     session => AgainstTorch($"train.gpt6.torch.t{count}", session.On(count), session.Cancellation));
@@ -47,6 +49,16 @@ static class GptFigures
         int number = WarmSteps;
         var outcome = Sampling.Pairs(() => training.Work / Sampling.Seconds(() => training.Step(number++), 1) / 1e9, () => stage.SampleLimit(Limit.Fma), cancellation);
         return new(name, outcome.Value, Limits.UnitOf(Limit.Fma), outcome.Limit, outcome.Ratio);
+    }
+
+    /// <summary>The step with products of bfloat16, against the one of float32.</summary>
+    static Figure InBFloat16(string name, Stage stage, CancellationToken cancellation)
+    {
+        using var selection = new Device(stage.Backend).Select();
+        GptTraining narrow = Warm(products: DType.BFloat16), plain = Warm();
+        int number = WarmSteps;
+        var outcome = Sampling.Pairs(() => narrow.Tokens / Sampling.Seconds(() => narrow.Step(number++), 1), () => plain.Tokens / Sampling.Seconds(() => plain.Step(number), 1), cancellation);
+        return new(name, outcome.Value, "tokens/s", outcome.Limit, outcome.Ratio);
     }
 
     static Figure AgainstTorch(string name, Stage stage, CancellationToken cancellation)
@@ -122,9 +134,9 @@ static class GptFigures
         }
     }
 
-    static GptTraining Warm(int layers = 6)
+    static GptTraining Warm(int layers = 6, DType? products = null)
     {
-        var training = new GptTraining(layers);
+        var training = new GptTraining(layers, products);
         for (int i = 0; i < WarmSteps; i++) training.Step(i);
         return training;
     }

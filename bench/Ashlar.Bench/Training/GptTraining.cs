@@ -12,7 +12,9 @@ sealed class GptTraining
 
     readonly Func<Tensor, Tensor, Tensor> step;
 
-    public GptTraining(int layers = 6)
+    /// <param name="layers">Blocks.</param>
+    /// <param name="products">What the operands of products are rounded to; null: they stay float32.</param>
+    public GptTraining(int layers = 6, DType? products = null)
     {
         Config = new GptConfig { Vocabulary = Vocabulary, Layers = layers, TiedEmbeddings = false };
         Weights = Weights.Random(seed: 1);
@@ -20,6 +22,7 @@ sealed class GptTraining
         var optimizer = new AdamW(Weights, LearningRate, beta2: 0.95, decay: 0.1);
         step = Compiled.Step((Tensor tokens, Tensor targets) =>
         {
+            if (products is { } dtype) Compiled.ProductsIn(dtype);
             var loss = Loss.CrossEntropy(model.Forward(tokens), targets);
             optimizer.Update(loss.Gradient(Weights));
             return loss;
