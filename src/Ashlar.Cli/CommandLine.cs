@@ -51,7 +51,8 @@ static class CommandLine
             };
             int code = await parsed.InvokeAsync(configuration, interrupt.Token);
             if (parsed.Errors.Count == 0 || parsed.Action is HelpWithExamples) return code;
-            string verb = parsed.CommandResult.Command is RootCommand ? "" : $" {parsed.CommandResult.Command.Name}";
+            string verb = "";
+            for (var at = parsed.CommandResult; at is { Command: not RootCommand }; at = at.Parent as CommandResult) verb = $" {at.Command.Name}{verb}";
             error.WriteLine($"Try: ashlar{verb} --help");
             return Wrong;
         }

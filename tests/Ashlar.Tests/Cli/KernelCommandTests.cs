@@ -51,5 +51,6 @@ public class KernelCommandTests
         var (code, _, error) = await Run("show", "soft");
         Assert.Equal(2, code);
         Assert.Contains("'soft' is no kernel of the library. There are: vector_add", error, StringComparison.Ordinal);
+        Assert.Contains("Try: ashlar kernel show --help", error, StringComparison.Ordinal);
     }
 }
