@@ -1,5 +1,6 @@
 using Ashlar.Models;
 using Ashlar.NN;
+using Ashlar.Tiles;
 
 namespace Ashlar.Tests.Repository;
 
@@ -51,5 +52,20 @@ static class ReadmeSnippets
         float first = step(tokens, targets).Item<float>();
         Assert.InRange(first, 4, 4.4);                       // about log(65): every token is as likely
         Assert.True(step(tokens, targets).Item<float>() < first);
+    }
+
+    public static void OwnKernel()
+    {
+        // readme
+        var scale = Kernel.Define("scale", k =>
+        {
+            var x = k.Input("x", "N");
+            var y = k.Output("y", "N");
+            var n = k.Grid(("N", 1024));
+            y[n] = x[n] * 2f;
+        });
+        Tensor doubled = scale.Call(Tensor.From([1f, 2f, 3f]));
+        // end
+        Assert.Equal([2f, 4f, 6f], doubled.ToArray<float>());
     }
 }

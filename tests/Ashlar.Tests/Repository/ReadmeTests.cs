@@ -18,6 +18,7 @@ public class ReadmeTests
         ReadmeSnippets.Gradient();
         ReadmeSnippets.TrainingStep();
         ReadmeSnippets.Transformer();
+        ReadmeSnippets.OwnKernel();
     }
 
     [Fact]
