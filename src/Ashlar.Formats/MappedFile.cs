@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.MemoryMappedFiles;
+using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
 namespace Ashlar.Formats;
@@ -9,8 +10,10 @@ namespace Ashlar.Formats;
 /// The file must not be cut short while it is mapped; a file that is replaced by a rename is not touched by that. Memory handed
 /// out stays valid while it is pinned, also after <see cref="Dispose"/>; asking it for a span after that is an error.
 /// </remarks>
-public sealed unsafe class MappedFile : IDisposable
+public sealed unsafe partial class MappedFile : IDisposable
 {
+    const int WillNeed = 3, DontNeed = 4;   // of madvise; equal on Linux and macOS
+
     readonly MemoryMappedFile? file;
     readonly MemoryMappedViewAccessor? view;
     readonly byte* start;
@@ -55,6 +58,17 @@ public sealed unsafe class MappedFile : IDisposable
         return new(start + offset, count);
     }
 
+    /// <summary>Asks the system to read this range ahead. A hint: where the system has no such call, nothing happens.</summary>
+    /// <param name="offset">The first byte.</param>
+    /// <param name="count">How many bytes.</param>
+    public void Prefetch(long offset, long count) => Advise(offset, count, WillNeed, outward: true);
+
+    /// <summary>
+    /// Gives the memory of the pages that lie wholly within this range back to the system; touching them reads the file again.
+    /// </summary>
+    /// <inheritdoc cref="Prefetch"/>
+    public void Release(long offset, long count) => Advise(offset, count, DontNeed, outward: false);
+
     /// <summary>Unmaps the file, once nothing is pinned in it any more.</summary>
     public void Dispose()
     {
@@ -66,6 +80,21 @@ public sealed unsafe class MappedFile : IDisposable
     }
 
     bool IsClosed { get; set; }
+
+    void Advise(long offset, long count, int advice, bool outward)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, Bytes - count);
+        if (OperatingSystem.IsWindows() || count == 0 || IsClosed) return;
+        long page = Environment.SystemPageSize;
+        long first = outward ? offset / page * page : (offset + page - 1) / page * page;
+        long last = outward || offset + count == Bytes ? offset + count : (offset + count) / page * page;
+        if (last > first) _ = AdviseMemory((nint)(start + first), (nuint)(last - first), advice);
+    }
+
+    [LibraryImport("libc", EntryPoint = "madvise")]
+    private static partial int AdviseMemory(nint address, nuint length, int advice);
 
     void ThrowUnlessWithin<T>(long offset, int count) where T : unmanaged
     {

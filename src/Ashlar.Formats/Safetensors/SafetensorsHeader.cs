@@ -11,9 +11,12 @@ static class SafetensorsHeader
     const string MetadataName = "__metadata__";
 
     /// <summary>An array as the header has it; offsets count from the end of the header.</summary>
-    readonly record struct Claim(string Name, DType DType, Shape Shape, long Start, long End);
+    readonly record struct Claim(string Name, WeightType Type, ValueList<long> Extents, long Start, long End);
 
-    public static (IReadOnlyList<ArrayEntry> Entries, IReadOnlyDictionary<string, string> Metadata) Read(MappedFile file)
+    /// <param name="file">The mapped file.</param>
+    /// <param name="part">Which file of a model it is.</param>
+    /// <param name="tensorTypesOnly">True refuses element types that no tensor has.</param>
+    public static (WeightEntry[] Entries, IReadOnlyDictionary<string, string> Metadata) Read(MappedFile file, int part, bool tensorTypesOnly)
     {
         string path = file.Path;
         if (file.Bytes < 8)
@@ -31,11 +34,12 @@ static class SafetensorsHeader
 
         var metadata = new Dictionary<string, string>(StringComparer.Ordinal);
         var claims = new List<Claim>();
-        Parse(path, text, claims, metadata);
-        return (Place(path, claims, 8 + (long)length, file.Bytes), metadata);
+        Parse(path, text, claims, metadata, tensorTypesOnly);
+        return (Place(path, part, claims, 8 + (long)length, file.Bytes), metadata);
     }
 
-    static void Parse(string path, ReadOnlyMemory<byte> text, List<Claim> claims, Dictionary<string, string> metadata)
+    static void Parse(
+        string path, ReadOnlyMemory<byte> text, List<Claim> claims, Dictionary<string, string> metadata, bool tensorTypesOnly)
     {
         if (!Utf8.IsValid(text.Span)) throw Invalid(path, "the header is not UTF-8");
         try
@@ -47,7 +51,7 @@ static class SafetensorsHeader
                 string name = property.Name;
                 if (!names.Add(name)) throw Invalid(path, $"the header names '{name}' twice");
                 if (name == MetadataName) ParseMetadata(path, property.Value, metadata);
-                else claims.Add(ParseArray(path, name, property.Value));
+                else claims.Add(ParseArray(path, name, property.Value, tensorTypesOnly));
             }
         }
         catch (JsonException error)
@@ -73,7 +77,7 @@ static class SafetensorsHeader
         }
     }
 
-    static Claim ParseArray(string path, string name, JsonElement value)
+    static Claim ParseArray(string path, string name, JsonElement value, bool tensorTypesOnly)
     {
         if (value.ValueKind != JsonValueKind.Object)
             throw Invalid(path, $"'{name}' is {Kind(value)}, but should be an object with dtype, shape and data_offsets");
@@ -98,25 +102,29 @@ static class SafetensorsHeader
         if (offsetsText is not { ValueKind: JsonValueKind.Array } offsetsList || offsetsList.GetArrayLength() != 2)
             throw Invalid(path, $"'{name}' has no data_offsets that are two numbers");
 
-        var dtype = SafetensorsTypes.Parse(dtypeName.GetString()!) ?? throw new ModelFileException("ASH0413",
-            $"{path}: '{name}' has the element type '{dtypeName.GetString()}', which Ashlar does not know. "
-            + $"It knows {SafetensorsTypes.All}.",
-            "convert the file to one of these element types.");
+        string typeName = dtypeName.GetString()!;
+        if (WeightTypes.OfSafetensors(typeName) is not { } type || tensorTypesOnly && type.DType is null)
+            throw new ModelFileException("ASH0413",
+                $"{path}: '{name}' has the element type '{typeName}', which Ashlar does not know. "
+                + $"It knows {(tensorTypesOnly ? SafetensorsTypes.All : WeightTypes.SafetensorsNames)}.",
+                "convert the file to one of these element types.");
         long[] extents = [.. shapeList.EnumerateArray().Select(extent => Number(path, name, "shape", extent))];
         long[] offsets = [.. offsetsList.EnumerateArray().Select(offset => Number(path, name, "data_offsets", offset))];
         if (offsets[1] < offsets[0])
             throw Wrong(path, name, $"has data_offsets from {offsets[0]:N0} to {offsets[1]:N0}, which end before they begin");
-        Int128 bytes = dtype.Bytes;
+        Int128 elements = 1;
         foreach (long extent in extents)
         {
-            bytes *= extent;
-            if (bytes > long.MaxValue)
+            elements *= extent;
+            if (elements > long.MaxValue / type.BlockBytes)
                 throw Wrong(path, name, $"has the shape [{string.Join(", ", extents)}], whose bytes no file can hold");
         }
+        if (WeightTypes.BytesOf(type, extents) is not { } bytes)
+            throw Wrong(path, name, $"is {type.Name}[{string.Join(", ", extents)}], which takes no whole number of bytes");
         if (bytes != offsets[1] - offsets[0])
-            throw Wrong(path, name, $"is {dtype.Name}[{string.Join(", ", extents)}], which takes {(long)bytes:N0} bytes, "
+            throw Wrong(path, name, $"is {type.Name}[{string.Join(", ", extents)}], which takes {bytes:N0} bytes, "
                 + $"but its data_offsets span {offsets[1] - offsets[0]:N0}");
-        return new(name, dtype, extents, offsets[0], offsets[1]);
+        return new(name, type, [.. extents], offsets[0], offsets[1]);
     }
 
     static long Number(string path, string name, string field, JsonElement value) =>
@@ -124,13 +132,13 @@ static class SafetensorsHeader
             : throw Invalid(path, $"'{name}' has {value.GetRawText()} in its {field}, which is no whole number from 0 on");
 
     /// <summary>Checks that the arrays follow each other without gap or overlap and end where the file ends.</summary>
-    static ArrayEntry[] Place(string path, List<Claim> claims, long origin, long fileBytes)
+    static WeightEntry[] Place(string path, int part, List<Claim> claims, long origin, long fileBytes)
     {
         claims.Sort((a, b) => (a.Start, a.End) != (b.Start, b.End)
             ? (a.Start, a.End).CompareTo((b.Start, b.End)) : string.CompareOrdinal(a.Name, b.Name));
         long end = 0;
         string before = "the header";
-        var entries = new ArrayEntry[claims.Count];
+        var entries = new WeightEntry[claims.Count];
         for (int i = 0; i < entries.Length; i++)
         {
             var claim = claims[i];
@@ -140,9 +148,9 @@ static class SafetensorsHeader
                     + (claim.Start < end ? "they overlap." : "there is a gap."),
                     "write the file again; arrays of a safetensors file follow each other without gap.");
             if (origin > fileBytes - claim.End)
-                throw CutShort(path, $"'{claim.Name}', {claim.DType.Name}{claim.Shape}, should end at byte {(Int128)origin + claim.End:N0}, "
+                throw CutShort(path, $"'{claim.Name}', {claim.Type.Name}{claim.Extents}, should end at byte {(Int128)origin + claim.End:N0}, "
                     + $"but the file has {fileBytes:N0} bytes");
-            entries[i] = new(claim.Name, claim.DType, claim.Shape, origin + claim.Start, claim.End - claim.Start);
+            entries[i] = new(claim.Name, claim.Type, claim.Extents, origin + claim.Start, claim.End - claim.Start, part);
             (end, before) = (claim.End, $"'{claim.Name}'");
         }
         if (origin + end != fileBytes)

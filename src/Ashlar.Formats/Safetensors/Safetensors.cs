@@ -54,7 +54,7 @@ public sealed class Safetensors : IDisposable
     /// <summary>The array of a name.</summary>
     /// <exception cref="ModelFileException">There is none; the error names those that are called alike.</exception>
     public ArrayEntry this[string name] => byName.TryGetValue(name, out var entry) ? entry : throw new ModelFileException("ASH0417",
-        $"{Path} has no array '{name}'.{Alike(name)}", "check that the file is of the model that it is read for.");
+        $"{Path} has no array '{name}'.{SimilarNames.Text(name, byName.Keys)}", "check that the file is of the model that it is read for.");
 
     /// <summary>The array of a name, where there is one.</summary>
     public bool TryGet(string name, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out ArrayEntry? entry) =>
@@ -79,8 +79,8 @@ public sealed class Safetensors : IDisposable
         }
         try
         {
-            var (entries, metadata) = SafetensorsHeader.Read(file);
-            return new(file, entries, metadata);
+            var (entries, metadata) = SafetensorsHeader.Read(file, part: 0, tensorTypesOnly: true);
+            return new(file, [.. entries.Select(ToArray)], metadata);
         }
         catch
         {
@@ -159,6 +159,9 @@ public sealed class Safetensors : IDisposable
     /// <inheritdoc/>
     public void Dispose() => file.Dispose();
 
+    static ArrayEntry ToArray(WeightEntry entry) =>
+        new(entry.Name, entry.Type.DType!.Value, entry.Extents.ToArray(), entry.Offset, entry.Bytes);
+
     ReadOnlyMemory<T> Memory<T>(ArrayEntry entry, long count) where T : unmanaged
     {
         if (count > int.MaxValue)
@@ -166,26 +169,5 @@ public sealed class Safetensors : IDisposable
                 $"{entry} of {Path} has {entry.Bytes:N0} bytes, more than one span can show.",
                 "read it as its own element type, or split the array.");
         return file.Memory<T>(entry.Offset, (int)count);
-    }
-
-    string Alike(string name)
-    {
-        string[] alike = [.. byName.Keys.OrderBy(other => Distance(name, other)).ThenBy(other => other, StringComparer.Ordinal)
-            .Take(3).Select(other => $"'{other}'")];
-        return alike.Length == 0 ? " It has none at all." : $" Called alike: {string.Join(", ", alike)}.";
-    }
-
-    /// <summary>How many letters must be inserted, deleted or replaced to make one name of the other.</summary>
-    static int Distance(string a, string b)
-    {
-        int[] row = [.. Enumerable.Range(0, b.Length + 1)];
-        for (int i = 1; i <= a.Length; i++)
-        {
-            int diagonal = row[0];
-            row[0] = i;
-            for (int j = 1; j <= b.Length; j++)
-                (row[j], diagonal) = (Math.Min(Math.Min(row[j], row[j - 1]) + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)), row[j]);
-        }
-        return row[^1];
     }
 }

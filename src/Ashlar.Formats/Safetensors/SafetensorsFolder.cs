@@ -1,0 +1,157 @@
+using System.Text.Json;
+
+namespace Ashlar.Formats;
+
+/// <summary>The weights of a model in the Hugging Face layout: one safetensors file, or several and an index.</summary>
+/// <remarks>docs/guides/model-files.md describes the layout, docs/formats/safetensors.md the files.</remarks>
+public sealed class SafetensorsFolder : WeightFile
+{
+    /// <summary>The file of a model that is not split.</summary>
+    public const string SingleName = "model.safetensors";
+
+    /// <summary>Which file of a split model has which weight.</summary>
+    public const string IndexName = "model.safetensors.index.json";
+
+    const long LongestIndex = 256 << 20;
+
+    SafetensorsFolder(string path, string folder, MappedFile[] parts, WeightEntry[] entries, IReadOnlyDictionary<string, string> metadata)
+        : base(path, parts, entries) => (Folder, Metadata) = (folder, metadata);
+
+    /// <summary>The folder of the files, where config.json and the tokenizer lie too.</summary>
+    public string Folder { get; }
+
+    /// <summary>What the writer said about the first file; empty where it said nothing.</summary>
+    public IReadOnlyDictionary<string, string> Metadata { get; }
+
+    /// <summary>True where a folder holds weights in this layout.</summary>
+    public static bool IsOne(string folder) =>
+        File.Exists(System.IO.Path.Combine(folder, SingleName)) || File.Exists(System.IO.Path.Combine(folder, IndexName))
+        || Directory.Exists(folder) && Directory.EnumerateFiles(folder, "*.safetensors").Any();
+
+    /// <summary>Opens a model and checks the headers of all its files, and the index against them.</summary>
+    /// <param name="path">A folder, an index, or a single safetensors file.</param>
+    /// <exception cref="ModelFileException">
+    /// A file is missing, damaged or of another format; the index is not well formed, or names what is not there.
+    /// </exception>
+    public static new SafetensorsFolder Open(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        if (!Directory.Exists(path))
+        {
+            string parent = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path)) ?? path;
+            return path.EndsWith(".index.json", StringComparison.Ordinal) ? OpenIndexed(path, parent, path) : OpenFiles(path, parent, [path], null);
+        }
+        string single = System.IO.Path.Combine(path, SingleName), index = System.IO.Path.Combine(path, IndexName);
+        if (File.Exists(single)) return OpenFiles(path, path, [single], null);
+        if (File.Exists(index)) return OpenIndexed(path, path, index);
+        string[] files = [.. Directory.EnumerateFiles(path, "*.safetensors").Order(StringComparer.Ordinal)];
+        if (files.Length == 1) return OpenFiles(path, path, files, null);
+        throw new ModelFileException("ASH0450",
+            files.Length == 0 ? $"{path} holds no model: it has neither {SingleName} nor {IndexName}."
+                : $"{path} has {files.Length} safetensors files but no {IndexName} that says which weight is where.",
+            "download the folder of the model again, whole.");
+    }
+
+    static SafetensorsFolder OpenIndexed(string path, string folder, string index)
+    {
+        var (places, names) = ReadIndex(index);
+        foreach (string name in names)
+            if (!File.Exists(System.IO.Path.Combine(folder, name)))
+                throw new ModelFileException("ASH0456",
+                    $"{index} names the file {name}, which is not in {folder}. It should hold {places.Values.Count(file => file == name):N0} "
+                    + $"weights, '{places.First(place => place.Value == name).Key}' among them.",
+                    "download the missing file.");
+        return OpenFiles(path, folder, [.. names.Select(name => System.IO.Path.Combine(folder, name))], (index, places));
+    }
+
+    static SafetensorsFolder OpenFiles(string path, string folder, string[] files, (string Path, Dictionary<string, string> Places)? index)
+    {
+        var parts = new List<MappedFile>();
+        try
+        {
+            var entries = new List<WeightEntry>();
+            IReadOnlyDictionary<string, string>? metadata = null;
+            foreach (string file in files)
+            {
+                var mapped = Map(file);
+                parts.Add(mapped);
+                var (found, about) = SafetensorsHeader.Read(mapped, parts.Count - 1, tensorTypesOnly: false);
+                metadata ??= about;
+                entries.AddRange(found);
+            }
+            Check(files, entries, index);
+            return new(path, folder, [.. parts], [.. entries], metadata!);
+        }
+        catch
+        {
+            foreach (var part in parts) part.Dispose();
+            throw;
+        }
+    }
+
+    static void Check(string[] files, List<WeightEntry> entries, (string Path, Dictionary<string, string> Places)? index)
+    {
+        string NameOf(int part) => System.IO.Path.GetFileName(files[part]);
+        var seen = new Dictionary<string, int>(StringComparer.Ordinal);
+        foreach (var entry in entries)
+            if (!seen.TryAdd(entry.Name, entry.Part))
+                throw new ModelFileException("ASH0456",
+                    $"the weight '{entry.Name}' is in {NameOf(seen[entry.Name])} and again in {NameOf(entry.Part)}.",
+                    "download the files again; they seem to be of two models.");
+        if (index is null) return;
+        foreach (var (name, file) in index.Value.Places)
+            if (!seen.TryGetValue(name, out int part) || NameOf(part) != file)
+                throw new ModelFileException("ASH0456",
+                    $"{index.Value.Path} says that '{name}' is in {file}, but "
+                    + (seen.ContainsKey(name) ? $"it is in {NameOf(seen[name])}." : "that file has no such weight."),
+                    "download the index and the files again; they seem to be of two models.");
+    }
+
+    /// <summary>Which weight is in which file, and the files in the order of their names.</summary>
+    static (Dictionary<string, string> Places, string[] Files) ReadIndex(string path)
+    {
+        byte[] text;
+        try
+        {
+            long length = new FileInfo(path).Length;
+            if (length > LongestIndex) throw Invalid(path, $"has {length:N0} bytes; an index has at most {LongestIndex:N0}");
+            text = File.ReadAllBytes(path);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new ModelFileException("ASH0410",
+                $"{path} could not be opened: {error.Message.TrimEnd('.')}.", "check the path and whether the file may be read.");
+        }
+        try
+        {
+            using var document = JsonDocument.Parse(text);
+            if (document.RootElement.ValueKind != JsonValueKind.Object || !document.RootElement.TryGetProperty("weight_map", out var map)
+                || map.ValueKind != JsonValueKind.Object)
+                throw Invalid(path, "has no weight_map that is an object");
+            var places = new Dictionary<string, string>(StringComparer.Ordinal);
+            foreach (var property in map.EnumerateObject())
+            {
+                if (property.Value.ValueKind != JsonValueKind.String || property.Value.GetString() is not { } file || !IsPlainName(file))
+                    throw Invalid(path, $"gives {property.Value.GetRawText()} as the file of '{property.Name}', but should give a name in the same folder");
+                if (!places.TryAdd(property.Name, file)) throw Invalid(path, $"names '{property.Name}' twice");
+            }
+            if (places.Count == 0) throw Invalid(path, "names no weight");
+            return (places, [.. places.Values.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)]);
+        }
+        catch (JsonException error)
+        {
+            throw Invalid(path, $"is not JSON: {error.Message.TrimEnd('.')}");
+        }
+        catch (InvalidOperationException)
+        {
+            throw Invalid(path, "holds text with half of a surrogate pair");
+        }
+    }
+
+    // An index comes from somewhere else: it must not reach out of its folder.
+    static bool IsPlainName(string file) =>
+        file.Length is > 0 and < 256 && file is not ("." or "..") && file.AsSpan().IndexOfAny("/\\:\0") < 0;
+
+    static ModelFileException Invalid(string path, string problem) => new("ASH0457",
+        $"{path} {problem}.", "download the index again.");
+}
