@@ -6,7 +6,7 @@ namespace Ashlar.Tests.Formats;
 /// <summary>Whatever is done to the bytes of a model file, opening it succeeds or says what is wrong, and takes no memory to speak of.</summary>
 public sealed class ModelFileFuzzTests : IDisposable
 {
-    const int Cases = 3000;
+    const int Cases = 2000;
 
     readonly TemporaryFolder folder = new();
 
