@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Text;
 
 namespace Ashlar.Tokenizers;
@@ -7,19 +6,15 @@ namespace Ashlar.Tokenizers;
 /// <remarks>
 /// Text is cut into words, the bytes of a word are merged pair by pair in the order in which the pairs were learned. Words that
 /// came before are remembered. Sennrich, Haddow and Birch 2016, arXiv:1508.07909; on bytes, Radford et al. 2019 (GPT-2).
+/// This is the kind that Ashlar trains; files of other kinds give a <see cref="TokenizerPipeline"/>.
 /// </remarks>
 public sealed class BpeTokenizer : Tokenizer
 {
-    const int RememberedWords = 1 << 16;   // of at most RememberedBytes: a few MB
-    const int RememberedBytes = 48;
-
     readonly byte[]?[] bytes;       // by token; null where a number is not used
-    readonly int[] ofBytes;         // the token of each byte
     readonly Merge[] merges;
-    readonly Dictionary<long, (int Rank, int Result)> ranks;
-    readonly AddedTokens added;
     readonly bool splitWords;
-    readonly ConcurrentDictionary<byte[], int[]> remembered = new(ByteSequences.Comparer);
+    readonly AddedToken[] added;
+    readonly TokenizerPipeline pipeline;
 
     /// <summary>A tokenizer of this vocabulary.</summary>
     /// <param name="bytes">
@@ -32,18 +27,23 @@ public sealed class BpeTokenizer : Tokenizer
     {
         this.bytes = [.. bytes];
         this.merges = [.. merges];
-        this.added = new([.. added]);
+        this.added = [.. added];
         this.splitWords = splitWords;
-        ofBytes = new int[256];
-        for (int token = this.bytes.Length - 1; token >= 0; token--)
-            if (this.bytes[token] is [byte only]) ofBytes[only] = token;
-        ranks = new(this.merges.Length);
-        foreach (var (rank, merge) in this.merges.Index()) ranks.TryAdd(WordMerger.Key(merge.Left, merge.Right), (rank, merge.Result));
-        foreach (var token in this.added.All)
+        var table = new PairTable(this.merges.Length);
+        foreach (var (rank, merge) in this.merges.Index()) table.TryAdd(merge.Left, merge.Right, rank, merge.Result);
+        var model = BytePairModel.OfMerges(new Vocabulary([.. this.bytes]), table, new() { Bytes = true });
+        foreach (var token in this.added)
         {
             if (token.Token >= this.bytes.Length) Array.Resize(ref this.bytes, token.Token + 1);
             this.bytes[token.Token] = Encoding.UTF8.GetBytes(token.Text);
         }
+        pipeline = new(new()
+        {
+            Model = model,
+            Names = new Vocabulary(this.bytes),
+            PreTokenizers = splitWords ? [new SplitPieces(Gpt2Words.Instance, SplitBehavior.Isolated)] : [],
+            Added = this.added,
+        });
     }
 
     /// <inheritdoc/>
@@ -55,8 +55,8 @@ public sealed class BpeTokenizer : Tokenizer
     /// <summary>What was learned, in order.</summary>
     public IReadOnlyList<Merge> Merges => merges;
 
-    /// <summary>Tokens that are found in text as a whole.</summary>
-    public IReadOnlyList<AddedToken> Added => added.All;
+    /// <inheritdoc/>
+    public override IReadOnlyList<AddedToken> Added => added;
 
     /// <summary>Learns a tokenizer from text.</summary>
     /// <param name="pieces">UTF-8, cut between words; read once.</param>
@@ -79,48 +79,21 @@ public sealed class BpeTokenizer : Tokenizer
         Train([Encoding.UTF8.GetBytes(text)], vocabularySize, special, leastCount);
 
     /// <inheritdoc/>
+    public override bool Has(int token) => (uint)token < (uint)bytes.Length && bytes[token] is not null;
+
+    /// <inheritdoc/>
+    public override bool IsSpecial(int token) => pipeline.IsSpecial(token);
+
+    /// <inheritdoc/>
     public override ReadOnlySpan<byte> Bytes(int token) =>
         (uint)token < (uint)bytes.Length && bytes[token] is { } known ? known : throw NoSuchToken(token);
 
+    /// <inheritdoc/>
+    public override int? Find(string name) => pipeline.Find(name);
+
     /// <summary>The tokenizer as a <c>tokenizer.json</c>, which the tokenizers library of Hugging Face reads too.</summary>
-    public override byte[] ToJson() => TokenizerJson.WriteBpe(bytes, merges, added.All, splitWords);
+    public override byte[] ToJson() => TokenizerJson.WriteBpe(bytes, merges, added, splitWords);
 
-    private protected override void EncodeUtf8(ReadOnlySpan<byte> utf8, List<int> tokens)
-    {
-        var merger = new WordMerger(ranks);
-        while (added.Find(utf8) is (int at, { } found, int length))
-        {
-            EncodeText(utf8[..at], merger, tokens);
-            tokens.Add(found.Token);
-            utf8 = utf8[(at + length)..];
-        }
-        EncodeText(utf8, merger, tokens);
-    }
-
-    void EncodeText(ReadOnlySpan<byte> utf8, WordMerger merger, List<int> tokens)
-    {
-        if (utf8.IsEmpty) return;
-        if (!splitWords)
-        {
-            merger.Encode(utf8, ofBytes, tokens);
-            return;
-        }
-        var known = remembered.GetAlternateLookup<ReadOnlySpan<byte>>();
-        foreach (var word in new WordSplitter(utf8))
-        {
-            if (word.Length > RememberedBytes)
-            {
-                merger.Encode(word, ofBytes, tokens);
-                continue;
-            }
-            if (!known.TryGetValue(word, out int[]? result))
-            {
-                int before = tokens.Count;
-                merger.Encode(word, ofBytes, tokens);
-                if (remembered.Count < RememberedWords) known.TryAdd(word, [.. tokens[before..]]);
-                continue;
-            }
-            tokens.AddRange(result);
-        }
-    }
+    private protected override void EncodeUtf8(ReadOnlySpan<byte> utf8, List<int> tokens, bool addSpecial, bool parseSpecial) =>
+        pipeline.Encode(utf8, tokens, addSpecial, parseSpecial);
 }

@@ -67,7 +67,11 @@ sealed class BpeTrainer
                 throw new TokenizerException("ASH0445",
                     "the text is not UTF-8.",
                     "read text files with TextFile, which names the place in the file.");
-            foreach (var word in new WordSplitter(piece.Span)) CollectionsMarshal.GetValueRefOrAddDefault(lookup, word, out _)++;
+            for (int at = 0, end; at < piece.Length; at = end)
+            {
+                end = Gpt2Words.Instance.End(piece.Span, at);
+                CollectionsMarshal.GetValueRefOrAddDefault(lookup, piece.Span[at..end], out _)++;
+            }
         }
         foreach (var (text, count) in counts)
         {
@@ -97,7 +101,7 @@ sealed class BpeTrainer
 
     void Apply(Merge merge)
     {
-        long merged = WordMerger.Key(merge.Left, merge.Right);
+        long merged = Merge.Key(merge.Left, merge.Right);
         pairs.Remove(merged, out var pair);
         var touched = new HashSet<long>();
         foreach (int index in pair!.Words)
@@ -121,9 +125,9 @@ sealed class BpeTrainer
 
             void Replace(int left, int right, int newLeft, int newRight)
             {
-                if (WordMerger.Key(left, right) != merged) Change(left, right, -word.Count, index);
+                if (Merge.Key(left, right) != merged) Change(left, right, -word.Count, index);
                 Change(newLeft, newRight, word.Count, index);
-                touched.Add(WordMerger.Key(newLeft, newRight));
+                touched.Add(Merge.Key(newLeft, newRight));
             }
         }
         foreach (long key in touched)
@@ -132,7 +136,7 @@ sealed class BpeTrainer
 
     void Change(int left, int right, long by, int word)
     {
-        ref var pair = ref CollectionsMarshal.GetValueRefOrAddDefault(pairs, WordMerger.Key(left, right), out _);
+        ref var pair = ref CollectionsMarshal.GetValueRefOrAddDefault(pairs, Merge.Key(left, right), out _);
         pair ??= new();
         pair.Count += by;
         if (by > 0 && (pair.Words.Count == 0 || pair.Words[^1] != word)) pair.Words.Add(word);

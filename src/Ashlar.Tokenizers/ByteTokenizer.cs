@@ -18,7 +18,7 @@ public sealed class ByteTokenizer : Tokenizer
     public override byte[] ToJson() =>
         TokenizerJson.WriteBpe([.. all.Select(value => new[] { value })], [], [], splitWords: false);
 
-    private protected override void EncodeUtf8(ReadOnlySpan<byte> utf8, List<int> tokens)
+    private protected override void EncodeUtf8(ReadOnlySpan<byte> utf8, List<int> tokens, bool addSpecial, bool parseSpecial)
     {
         foreach (byte value in utf8) tokens.Add(value);
     }

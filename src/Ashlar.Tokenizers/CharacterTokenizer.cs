@@ -88,7 +88,7 @@ public sealed class CharacterTokenizer : Tokenizer
     /// <summary>The tokenizer as a <c>tokenizer.json</c>: a WordLevel model whose words are single characters.</summary>
     public override byte[] ToJson() => TokenizerJson.WriteCharacters(characters);
 
-    private protected override void EncodeUtf8(ReadOnlySpan<byte> utf8, List<int> tokens)
+    private protected override void EncodeUtf8(ReadOnlySpan<byte> utf8, List<int> tokens, bool addSpecial, bool parseSpecial)
     {
         for (var left = utf8; !left.IsEmpty;)
         {

@@ -7,9 +7,9 @@ namespace Ashlar.Tokenizers;
 
 /// <summary>Tokenizers as <c>tokenizer.json</c>, in the layout of Hugging Face's tokenizers library.</summary>
 /// <remarks>
-/// Written and read are byte-level BPE (model BPE, pre-tokenizer and decoder ByteLevel), bytes (the same with 256 tokens and no
-/// merges) and characters (model WordLevel, a Split that isolates every character, decoder Fuse). What would encode differently
-/// here than there is refused.
+/// Written are byte-level BPE (model BPE, pre-tokenizer and decoder ByteLevel), bytes (the same with 256 tokens and no merges) and
+/// characters (model WordLevel, a Split that isolates every character, decoder Fuse). Read is every kind; what would encode
+/// differently here than there is refused.
 /// </remarks>
 static class TokenizerJson
 {
@@ -111,86 +111,52 @@ static class TokenizerJson
         {
             using var document = JsonDocument.Parse(text);
             var root = document.RootElement;
-            if (Part(root, "model") is null) throw Invalid(source, "it has no model");
-            string model = Text(root, "model", "type") ?? "of no type";
-            if (Part(root, "normalizer") is not null)
-                throw Unsupported(source, $"it normalises text ({Text(root, "normalizer", "type")})");
-            string splitter = Text(root, "pre_tokenizer", "type") ?? "nothing";
-            return (model, splitter) switch
-            {
-                ("BPE", "ByteLevel") => ReadBpe(root, source),
-                ("WordLevel", "Split") when Text(root, "pre_tokenizer", "pattern", "Regex") == EveryCharacter => ReadCharacters(root, source),
-                _ => throw Unsupported(source, $"its model is {model} and its text is cut by {splitter}"),
-            };
+            if (root.ValueKind != JsonValueKind.Object) throw Invalid(source, "it is not an object");
+            if (IsOwnCharacters(root)) return ReadCharacters(root, source);
+            var read = new TokenizerJsonReader(root, source).Read(() => text.ToArray());
+            return IsPlainBytes(root, read) ? Trained(root, read) : read;
         }
         catch (JsonException error)
         {
             throw Invalid(source, $"it is not JSON: {error.Message.TrimEnd('.')}");
         }
-        catch (Exception error) when (error is InvalidOperationException or FormatException or KeyNotFoundException)
+        catch (Exception error) when (error is InvalidOperationException or FormatException or KeyNotFoundException or IndexOutOfRangeException or OverflowException)
         {
             throw Invalid(source, $"a part is missing or of the wrong kind: {error.Message.TrimEnd('.')}");
         }
     }
 
-    static Tokenizer ReadBpe(JsonElement root, string source)
-    {
-        var model = root.GetProperty("model");
-        if (IsTrue(model, "byte_fallback")) throw Unsupported(source, "it falls back to bytes (byte_fallback)");
-        if (IsTrue(model, "ignore_merges")) throw Unsupported(source, "it takes whole words before merges (ignore_merges)");
-        foreach (string affix in (string[])["continuing_subword_prefix", "end_of_word_suffix"])
-            if (Part(model, affix)?.GetString() is { Length: > 0 })
-                throw Unsupported(source, $"it marks parts of words ({affix})");
-        var cut = root.GetProperty("pre_tokenizer");
-        if (IsTrue(cut, "add_prefix_space")) throw Unsupported(source, "it puts a blank before the text (add_prefix_space)");
+    // What the trainer writes comes back as what the trainer made, which can be written again.
+    static bool IsPlainBytes(JsonElement root, TokenizerPipeline read) =>
+        read is { Model: BytePairModel { MissingByte: null }, Before: [], Behind: [], Parts.Normalizer: null }
+        && Text(root, "pre_tokenizer", "type") == "ByteLevel" && Text(root, "decoder", "type") == "ByteLevel"
+        && Part(root.GetProperty("pre_tokenizer"), "add_prefix_space") is { ValueKind: JsonValueKind.False }
+        && !IsTrue(root.GetProperty("model"), "ignore_merges") && !IsTrue(root.GetProperty("model"), "byte_fallback")
+        && read.Added.All(token => token is { StripsLeft: false, StripsRight: false, IsSingleWord: false });
 
-        var added = ReadAdded(root, source);
-        var addedTexts = added.ToDictionary(token => token.Text, token => token.Token);
-        var numbers = new Dictionary<string, int>(StringComparer.Ordinal);
-        var bytes = new List<byte[]?>();
-        foreach (var entry in model.GetProperty("vocab").EnumerateObject())
-        {
-            int token = Number(entry.Value, source, entry.Name);
-            if (addedTexts.TryGetValue(entry.Name, out int known) && known == token) continue;
-            while (bytes.Count <= token) bytes.Add(null);
-            if (bytes[token] is not null || !numbers.TryAdd(entry.Name, token))
-                throw Invalid(source, $"the token {token} or its text '{entry.Name}' comes twice");
-            bytes[token] = ByteAlphabet.Read(entry.Name) ?? throw Invalid(source, $"the token {token} is '{entry.Name}', which stands for no bytes");
-        }
+    static Tokenizer Trained(JsonElement root, TokenizerPipeline read)
+    {
+        var vocabulary = read.Model.Vocabulary;
+        var elsewhere = read.Added.ToDictionary(token => token.Token);
+        byte[]?[] bytes = [.. Enumerable.Range(0, vocabulary.Count).Select(token => elsewhere.ContainsKey(token) ? null : vocabulary[token])];
         var merges = new List<Merge>();
-        foreach (var entry in model.GetProperty("merges").EnumerateArray())
+        foreach (var entry in root.GetProperty("model").GetProperty("merges").EnumerateArray())
         {
-            string[] parts = entry.ValueKind == JsonValueKind.String
-                ? entry.GetString()!.Split(' ') : [.. entry.EnumerateArray().Select(part => part.GetString()!)];
-            if (parts.Length != 2 || !numbers.TryGetValue(parts[0], out int left) || !numbers.TryGetValue(parts[1], out int right)
-                || !numbers.TryGetValue(parts[0] + parts[1], out int result))
-                throw Invalid(source, $"the merge {merges.Count}, '{string.Join(' ', parts)}', does not join two tokens to a third");
+            byte[][] parts = [.. (entry.ValueKind == JsonValueKind.String ? entry.GetString()!.Split(' ')
+                : [.. entry.EnumerateArray().Select(part => part.GetString()!)]).Select(part => ByteAlphabet.Read(part)!)];
+            vocabulary.TryFind(parts[0], out int left);
+            vocabulary.TryFind(parts[1], out int right);
+            vocabulary.TryFind([.. parts[0], .. parts[1]], out int result);
             merges.Add(new(left, right, result));
         }
-        var single = bytes.Where(token => token is [_]).Select(token => token![0]).ToHashSet();
-        if (single.Count < 256)
-            throw Unsupported(source, $"it has no token for the byte 0x{Enumerable.Range(0, 256).First(value => !single.Contains((byte)value)):x2}");
-        bool splitWords = Part(cut, "use_regex") is not { ValueKind: JsonValueKind.False };
-        bool isBytes = bytes.Count == 256 && merges.Count == 0 && added.Length == 0
+        bool splitWords = Part(root.GetProperty("pre_tokenizer"), "use_regex") is not { ValueKind: JsonValueKind.False };
+        bool isBytes = bytes.Length == 256 && merges.Count == 0 && elsewhere.Count == 0
             && bytes.Index().All(entry => entry.Item is [byte only] && only == entry.Index);
-        return isBytes ? new ByteTokenizer() : new BpeTokenizer(bytes, merges, added, splitWords);
+        return isBytes ? new ByteTokenizer() : new BpeTokenizer(bytes, merges, read.Added, splitWords);
     }
 
-    static AddedToken[] ReadAdded(JsonElement root, string source)
-    {
-        if (Part(root, "added_tokens") is not { } list) return [];
-        var added = new List<AddedToken>();
-        foreach (var entry in list.EnumerateArray())
-        {
-            string text = entry.GetProperty("content").GetString()!;
-            foreach (string field in (string[])["single_word", "lstrip", "rstrip"])
-                if (IsTrue(entry, field)) throw Unsupported(source, $"its added token '{text}' has the field {field}");
-            if (text.Length == 0 || added.Any(other => other.Text == text))
-                throw Invalid(source, $"an added token is empty or comes twice: '{text}'");
-            added.Add(new(text, Number(entry.GetProperty("id"), source, text), IsTrue(entry, "special")));
-        }
-        return [.. added];
-    }
+    static bool IsOwnCharacters(JsonElement root) =>
+        Text(root, "model", "type") == "WordLevel" && Part(root, "normalizer") is null && Text(root, "pre_tokenizer", "pattern", "Regex") == EveryCharacter;
 
     static CharacterTokenizer ReadCharacters(JsonElement root, string source)
     {
