@@ -215,6 +215,20 @@ public sealed record KernelAttributes(GraphKernel Kernel, int Output) : Attribut
     public override int GetHashCode() => HashCode.Combine(Kernel.Text, Output);
 }
 
+/// <summary>A packed weight: matrices of one size, one after another.</summary>
+/// <param name="Encoding">How numbers are stored.</param>
+/// <param name="Rows">Outputs (N) of each matrix.</param>
+/// <param name="Columns">Inputs (K) of each matrix.</param>
+/// <param name="Count">How many matrices; more than 1 for experts.</param>
+public sealed record WeightAttributes(WeightEncoding Encoding, long Rows, long Columns, long Count = 1) : Attributes
+{
+    /// <summary>Where the numbers of one matrix lie.</summary>
+    public WeightLayout Layout => new(Encoding, Rows, Columns);
+
+    /// <summary>Bytes of all matrices.</summary>
+    public long Bytes => Layout.Bytes * Count;
+}
+
 /// <summary>Gelu: by the tanh approximation, or exact through erf.</summary>
 public sealed record GeluAttributes(bool Approximate) : Attributes;
 

@@ -193,6 +193,19 @@ public static class Nodes
         return Contract(a, b, batch, batch, [a.Shape.Rank - 1], [b.Shape.Rank - 2]);
     }
 
+    /// <summary>x [..., K] times the transpose of a packed matrix [N, K].</summary>
+    /// <returns>f32 [..., N]</returns>
+    public static Node Project(Node x, Node weight, WeightAttributes layout) => Node.Of(Op.Project, [x, weight], layout);
+
+    /// <summary>Row m of x [M, K] times the transpose of matrix <c>experts[m]</c> of packed ones [N, K].</summary>
+    /// <returns>f32 [M, N]</returns>
+    public static Node ProjectExperts(Node x, Node weight, Node experts, WeightAttributes layout) =>
+        Node.Of(Op.ProjectExperts, [x, weight, experts], layout);
+
+    /// <summary>Rows of a packed matrix [N, K], decoded.</summary>
+    /// <returns>f32 [..., K]</returns>
+    public static Node WeightRows(Node weight, Node indices, WeightAttributes layout) => Node.Of(Op.WeightRows, [weight, indices], layout);
+
     /// <summary><paramref name="x"/>, computed only after the others.</summary>
     public static Node Barrier(Node x, params ReadOnlySpan<Node> after) => Node.Of(Op.Barrier, [x, .. after]);
 

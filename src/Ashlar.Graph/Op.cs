@@ -42,15 +42,20 @@ public enum Op : byte
     // 9. Contraction: every batched matrix product and einsum
     Contract,
 
-    // 10. Regions
+    // 10. Packed weights: bytes of an encoding and a layout of their own
+    Project,        // rows times the transpose of a packed matrix
+    ProjectExperts, // the same, each row with the matrix that its index names
+    WeightRows,     // rows of a packed matrix, decoded
+
+    // 11. Regions
     Barrier,        // its first input, computed only after the others: keeps recomputation from merging with the original
     Custom,         // a function with its own gradient
     Kernel,         // a result of a kernel that people wrote
 
-    // 11. Composites: a name for a pattern that kernels and gradients know better; each has a decomposition
+    // 12. Composites: a name for a pattern that kernels and gradients know better; each has a decomposition
     Sigmoid, Silu, Gelu, Softmax, LogSoftmax, RmsNorm, LayerNorm, CrossEntropy, SwiGlu, Rope, Attention,
 
-    // 12. Leaves of tile expressions: scalars at one point of a loop nest (Ashlar.Tiles)
+    // 13. Leaves of tile expressions: scalars at one point of a loop nest (Ashlar.Tiles)
     Index,          // the value of a loop variable, an int64
     Load,           // an element of a buffer or tile
     Bound,          // its first input, checked to be at least 0 and below the second

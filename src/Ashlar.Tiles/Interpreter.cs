@@ -112,6 +112,7 @@ sealed class Interpretation(Func<Symbol, long>? symbols, bool roundFloats)
             case Reduce reduce: ForEach(reduce.Domain.Span, () => Point(reduce)); break;
             case Scan scan: ForEach(scan.Domain.Span, () => Point(scan)); break;
             case Sort sort: ForEach(sort.Domain.Span, () => Point(sort)); break;
+            case Whole whole: Run(whole); break;
             case Dot dot: ForEach([dot.Row, dot.Column], () => Point(dot)); break;
         }
     }
@@ -207,6 +208,19 @@ sealed class Interpretation(Func<Symbol, long>? symbols, bool roundFloats)
             Write(sort.Target, sort.Indices, i);
         }
         At(sort.Along.Variable).Runs = false;
+    }
+
+    void Run(Whole whole)
+    {
+        var node = Substitution.Of([whole.ToNode()], symbol => Value(symbol))[0];
+        var inputs = whole.Inputs.Select(input => new Value(Of(input).Data, Of(input).Extents)).ToArray();
+        var result = node.Meaning.Evaluate!(node, inputs);
+        var target = Of(whole.Target);
+        for (long at = 0; at < result.Data.LongLength; at++)
+        {
+            target.Writes(at, grid.Iteration, isAtomic: false);
+            target.Data[at] = roundFloats ? Conversion.Round(result.Data[at], node.DType) : result.Data[at];
+        }
     }
 
     void Point(Dot dot)

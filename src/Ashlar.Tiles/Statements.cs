@@ -118,6 +118,17 @@ public sealed record Sort(Memory Target, ValueList<Node> Indices, Node Value, Va
 /// <param name="Inner">The axis summed over.</param>
 public sealed record Dot(Tile Target, Node Left, Node Right, DomainAxis Row, DomainAxis Column, DomainAxis Inner) : Statement;
 
+/// <summary><c>Target = Op(Inputs)</c> over whole buffers: an op that targets have an engine for, such as a product with packed weights.</summary>
+/// <param name="Op">Project, ProjectExperts or WeightRows.</param>
+/// <param name="Target">A written buffer of the type that the op gives.</param>
+/// <param name="Inputs">The op's inputs.</param>
+/// <param name="Weight">What the op is told besides them.</param>
+public sealed record Whole(Op Op, TileBuffer Target, ValueList<TileBuffer> Inputs, WeightAttributes Weight) : Statement
+{
+    /// <summary>The op as a node over parameters that stand for the inputs; throws as the op's rule does.</summary>
+    public Node ToNode() => Node.Of(Op, [.. Inputs.Select((input, i) => Nodes.Parameter(i, input.DType, input.Shape))], Weight);
+}
+
 /// <summary>Runs the body where the condition, a bool scalar over outer variables, holds.</summary>
 public sealed record If(Node Condition, ValueList<Statement> Body) : Statement;
 

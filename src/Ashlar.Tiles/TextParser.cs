@@ -83,13 +83,14 @@ sealed class TextParser(string text)
         Lets();
         if (Take("tile")) return Tile();
         if (Take("each")) return Each();
+        if (Take("whole")) return Whole();
         if (Take("if"))
         {
             var condition = Expression();
             return new If(condition, Block());
         }
         LoopKind kind = Take("parallel") ? LoopKind.Parallel : Take("pipelined") ? LoopKind.Pipelined : Take("serial") ? LoopKind.Serial
-            : throw Unexpected("tile, each, if, serial, parallel, pipelined or let");
+            : throw Unexpected("tile, each, whole, if, serial, parallel, pipelined or let");
         int stages = 1;
         if (Take("("))
         {
@@ -102,6 +103,35 @@ sealed class TextParser(string text)
         var body = Block();
         scope = outer;
         return new For(variable, count, kind, body, stages);
+    }
+
+    Whole Whole()
+    {
+        var target = Buffer();
+        Expect("=");
+        int at = next;
+        if (Meanings.All.FirstOrDefault(row => row.Op is >= Op.Project and <= Op.WeightRows && row.Name == Now.Text) is not { } meaning)
+            throw Unexpected("project, project_experts or weight_rows");
+        next++;
+        Expect("(");
+        var inputs = new List<TileBuffer>();
+        do inputs.Add(Buffer());
+        while (Take(","));
+        Expect(")");
+        string[] words = Now.Kind == TokenKind.Text ? tokens[next++].Text.Split(' ') : throw Unexpected("the weight's encoding, rows, columns and count in quotes");
+        var numbers = new long[3];
+        for (int i = 0; i < 3; i++)
+            if (words.Length != 4 || !long.TryParse(words[i + 1], NumberStyles.None, CultureInfo.InvariantCulture, out numbers[i])) throw Unexpected("an encoding and three numbers", next - 1);
+        var encoding = WeightEncoding.Parse(words[0]) ?? throw Unexpected("an encoding of weights such as i8_b32", next - 1);
+        var whole = new Whole(meaning.Op, target, inputs.ToValueList(), new(encoding, numbers[0], numbers[1], numbers[2]));
+        Checked(at, whole.ToNode);
+        return whole;
+
+        TileBuffer Buffer()
+        {
+            int place = next;
+            return Find(Name(), place) as TileBuffer ?? throw Unexpected("a buffer", place);
+        }
     }
 
     Allocate Tile()

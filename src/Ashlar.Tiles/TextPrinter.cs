@@ -141,6 +141,11 @@ sealed class TextPrinter(string? prefix)
                 AlongAxes(sort.Domain, " along", [sort.Along], sort.Target, sort.Indices, sort.Value,
                     (sort.Descending ? "descending " : "") + "arg_sort");
                 break;
+            case Whole whole:
+                NewLine().Append("whole ").Append(Name(whole.Target)).Append(" = ").Append(Meanings.Of(whole.Op).Name).Append('(');
+                text.AppendJoin(", ", whole.Inputs.Select(Name)).Append(") ");
+                text.Append(CultureInfo.InvariantCulture, $"\"{whole.Weight.Encoding.Name} {whole.Weight.Rows} {whole.Weight.Columns} {whole.Weight.Count}\"");
+                break;
             case Dot dot:
                 int before = Each([dot.Row, dot.Column], " dot", [dot.Inner]);
                 Share([dot.Left, dot.Right]);

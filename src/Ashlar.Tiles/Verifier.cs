@@ -85,6 +85,9 @@ sealed class Verification(TileProgram program)
             case Dot dot:
                 Check(dot);
                 break;
+            case Whole whole:
+                Check(whole);
+                break;
             default:
                 throw new KernelException("ASH0528", $"'{statement.GetType().Name}' is not a statement that tile programs know.", "build programs from the statements of Ashlar.Tiles.");
         }
@@ -140,6 +143,17 @@ sealed class Verification(TileProgram program)
         Variables(reduce, reduce.Indices, reduce.Over.Span, "its indices");
         OwnElement(reduce, reduce.Target, null, [.. reduce.Indices, reduce.Value]);
         Leave(reduce.Domain.Span, reduce.Over.Span);
+    }
+
+    void Check(Whole whole)
+    {
+        foreach (var buffer in whole.Inputs.Append(whole.Target))
+            if (!buffers.Contains(buffer))
+                throw Wrong("ASH0513", whole, $"uses the buffer {buffer}, which the kernel does not list.", "list it among the kernel's buffers.");
+        if (inGrid) throw Wrong("ASH0518", whole, "stands in a parallel loop, but is a kernel by itself.", "take it out of the loop.");
+        var node = whole.ToNode();
+        if (!whole.Target.Written || whole.Target.DType != node.DType || whole.Target.Shape.Elements != node.Shape.Elements)
+            throw Wrong("ASH0515", whole, $"puts {node.DType.Name}{node.Shape} into {whole.Target}.", "make the target an output of the op's type.");
     }
 
     void Check(Dot dot)

@@ -23,7 +23,8 @@ sealed class KernelCache(Isa isa, int threads, bool usesTiles = true)
         return [.. keys.Select(key => kernels[key])];
     }
 
-    CpuKernel Compile(BuiltKernel kernel) => kernel.Form is null ? new VecKernel(kernel.Program, isa) : new ContractionKernel(kernel, isa, usesTiles);
+    CpuKernel Compile(BuiltKernel kernel) => WeightKernel.Takes(kernel.Program) ? new WeightKernel(kernel.Program, isa, usesTiles)
+        : kernel.Form is null ? new VecKernel(kernel.Program, isa) : new ContractionKernel(kernel, isa, usesTiles);
 
     // A contraction is also what it may round its operands to.
     static string KeyOf(BuiltKernel kernel) =>

@@ -84,6 +84,11 @@ sealed class Partition
                 Call(node);
                 continue;
             }
+            if (IsWhole(node))
+            {
+                Whole(node);
+                continue;
+            }
             if (fuse) reads[node] = CutTo(MostReads, node, reads);
             if (IsAnchor(node) || results.Contains(node) || copied.Contains(node) || !fuse && Estimate.Cost(node.Op) > 0 || fuse && IsShared(node) || FeedsAnchorUnreadably(node))
                 Add(node);
@@ -122,6 +127,24 @@ sealed class Partition
         foreach (var root in roots) owner[root] = kernel;
     }
 
+    // Computed by an engine from inputs in memory; a reshape of what lies there lies there too.
+    void Whole(Node node)
+    {
+        foreach (var input in node.Inputs)
+            if (Unshaped(input) is var source && !IsStored(source)) Add(source);
+        Add(node);
+    }
+
+    /// <summary>True for the ops that a target computes as one, from whole inputs in memory.</summary>
+    public static bool IsWhole(Node node) => node.Op is >= Op.Project and <= Op.WeightRows;
+
+    /// <summary>The value that has the same elements in the same order.</summary>
+    public static Node Unshaped(Node node)
+    {
+        while (node.Op == Op.Reshape) node = node.Inputs[0];
+        return node;
+    }
+
     void Add(Node node)
     {
         if (owner.ContainsKey(node)) return;
@@ -140,7 +163,7 @@ sealed class Partition
     }
 
     /// <summary>True for ops that are not computed where they are used.</summary>
-    public static bool IsAnchor(Node node) => node.Op is >= Op.ReduceSum and <= Op.ArgSort or Op.Scatter or Op.Contract or Op.Kernel;
+    public static bool IsAnchor(Node node) => node.Op is >= Op.ReduceSum and <= Op.ArgSort or Op.Scatter or Op.Contract or Op.Kernel || IsWhole(node);
 
     /// <summary>True for a reduction over trailing axes that make a row short enough to stay in cache.</summary>
     public static bool IsRowReduction(Node node)

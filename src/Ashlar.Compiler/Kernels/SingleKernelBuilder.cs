@@ -28,11 +28,35 @@ sealed class SingleKernelBuilder
         var builder = new SingleKernelBuilder(kernel.Anchor!, isForeign);
         return kernel.Anchor!.Op switch
         {
+            Op.Project or Op.ProjectExperts or Op.WeightRows => builder.Whole(),
             Op.Fold => builder.Fold(),
             Op.CumSum or Op.CumProd or Op.CumMax or Op.ArgSort => builder.Along(),
             Op.Scatter => builder.Scatter(),
             _ => builder.Reduce(),
         };
+    }
+
+    BuiltKernel Whole()
+    {
+        // Buffers have the op's own shapes; a reshaped input is read where it lies.
+        var inputs = new List<Node>();
+        var buffers = new List<TileBuffer>();
+        var operands = new List<TileBuffer>();
+        foreach (var input in node.Inputs)
+        {
+            var source = Partition.Unshaped(input);
+            int known = inputs.IndexOf(source);
+            if (known < 0 || buffers[known].Shape != input.Shape)
+            {
+                known = inputs.Count;
+                inputs.Add(source);
+                buffers.Add(new($"in{known}", input.DType, input.Shape, written: false));
+            }
+            operands.Add(buffers[known]);
+        }
+        var target = new TileBuffer("out0", node.DType, node.Shape, written: true);
+        var statement = new Whole(node.Op, target, operands.ToValueList(), node.Get<WeightAttributes>());
+        return new(new(node.Meaning.Name, [.. buffers, target], [statement]), inputs.ToValueList(), [node]);
     }
 
     BuiltKernel Reduce()

@@ -52,7 +52,7 @@ static class InPlace
         Reduce reduce => reduce.Target == output,
         Scan scan => scan.Target == output,
         Sort sort => sort.Target == output,
-        For or If => true,   // not looked into: counts as a write that is no plain store
+        For or If or Whole => true,   // not looked into: counts as a write that is no plain store
         _ => false,
     };
 

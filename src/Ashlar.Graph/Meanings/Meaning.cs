@@ -49,7 +49,7 @@ public static class Meanings
         var rows = new Meaning[Enum.GetValues<Op>().Length];
         foreach (var row in (Meaning[])[.. Leaves.Rows, .. Elementwise.Rows, .. Movement.Rows, .. Reductions.Rows,
             .. Indexing.Rows,
-                 .. Contraction.Rows, .. Regions.Rows, .. Composites.Rows, .. TileLeaves.Rows])
+                 .. Contraction.Rows, .. PackedWeights.Rows, .. Regions.Rows, .. Composites.Rows, .. TileLeaves.Rows])
             rows[(int)row.Op] = row;
         return rows;
     }

@@ -31,6 +31,8 @@ static class AttributeText
             ContractAttributes a =>
                 [.. List("batch_left", a.BatchLeft), .. List("batch_right", a.BatchRight), .. List("sum_left", a.SumLeft),
             .. List("sum_right", a.SumRight)],
+            WeightAttributes a => [("encoding", a.Encoding.Name), ("rows", Text(a.Rows)), ("columns", Text(a.Columns)),
+                .. a.Count == 1 ? [] : ((string, string)[])[("count", Text(a.Count))]],
             CustomAttributes a => [("name", Quote(a.Name))],
             KernelAttributes a => a.Output == 0 ? [("text", Quote(a.Kernel.Text))] : [("text", Quote(a.Kernel.Text)), ("output", Text(a.Output))],
             GeluAttributes a => Flag("approximate", a.Approximate),
@@ -67,6 +69,8 @@ static class AttributeText
                 fields.Word("mode") switch { "set" => ScatterMode.Set, "add" => ScatterMode.Add, _ => ScatterMode.Max }),
             Op.Contract => new ContractAttributes(Integers(fields, "batch_left"), Integers(fields, "batch_right"),
                 Integers(fields, "sum_left"), Integers(fields, "sum_right"), dtype),
+            Op.Project or Op.ProjectExperts or Op.WeightRows => new WeightAttributes(fields.Encoding("encoding"), fields.Long("rows"),
+                fields.Long("columns"), fields.Has("count") ? fields.Long("count") : 1),
             Op.Custom => new CustomAttributes(fields.Function("forward")!, fields.Has("backward") ? fields.Function("backward")
                 : null, fields.OptionalString("name") ?? ""),
             Op.Kernel => new KernelAttributes(fields.Kernel("text"), fields.Has("output") ? fields.Integer("output") : 0),

@@ -300,11 +300,11 @@ sealed class GraphParser(string text, IReadOnlyList<object>? buffers, Func<strin
                 "extent" => parser.Polynomial(),
                 "start" or "before" or "after" or "order" or "axes" or "step" or "batch_left" or "batch_right"
                     or "sum_left" or "sum_right" => parser.ExtentList().ToValueList(),
-                "mode" or "reverse" or "descending" or "approximate" or "interleaved" or "causal" or "bits" =>
+                "mode" or "reverse" or "descending" or "approximate" or "interleaved" or "causal" or "bits" or "encoding" =>
                     parser.Word("a word"),
                 "value" => parser.Scan(c => !char.IsWhiteSpace(c) && c != ':'),
                 "epsilon" or "scale" => parser.Number(),
-                "axis" or "index" or "output" or "id" or "size" or "stride" or "dilation" => parser.Integer(),
+                "axis" or "index" or "output" or "id" or "size" or "stride" or "dilation" or "rows" or "columns" or "count" => parser.Integer(),
                 _ => throw parser.Wrong(start, $"no op has a field '{key}'"),
             };
             if (!fields.TryAdd(key, (start, value))) throw parser.Wrong(start, $"'{key}' is written twice");
@@ -334,6 +334,12 @@ sealed class GraphParser(string text, IReadOnlyList<object>? buffers, Func<strin
         {
             string kernel = Get<string>(key);
             return parser.ReadKernel(kernel) ?? throw parser.Wrong(fields[key].Start, "the text calls a kernel, which the parser was not told how to read");
+        }
+
+        public WeightEncoding Encoding(string key)
+        {
+            string name = Get<string>(key);
+            return WeightEncoding.Parse(name) ?? throw parser.Wrong(fields[key].Start, $"there is no encoding of weights '{name}'");
         }
 
         public object Buffer(string key)
