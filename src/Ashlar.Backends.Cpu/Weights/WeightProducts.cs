@@ -6,7 +6,7 @@ static class WeightProducts
     /// <summary>The fastest engine that path and machine have for a call.</summary>
     public static WeightProduct Choose(in WeightCall call, Isa isa, bool usesTiles)
     {
-        _ = (call, usesTiles);
-        return new FloatWeightProduct(isa);
+        _ = usesTiles;
+        return RowWeightProduct.WhyNot(isa) is null ? new RowWeightProduct(call.Weight.Encoding) : new FloatWeightProduct(isa);
     }
 }

@@ -2,7 +2,7 @@ using Ashlar.Backends.Cpu.Matrix;
 using Ashlar.Graph;
 using Ashlar.Runtime;
 
-namespace Ashlar.Tests.Weights;
+namespace Ashlar.Tests.Packing;
 
 public sealed class PackedWeightTests : IDisposable
 {

@@ -1,6 +1,6 @@
 using Ashlar.Runtime;
 
-namespace Ashlar.Tests.Weights;
+namespace Ashlar.Tests.Packing;
 
 /// <summary>Weights of each encoding, and what they stand for.</summary>
 static class WeightSamples
@@ -8,7 +8,7 @@ static class WeightSamples
     public static TheoryData<string> Names => [.. WeightEncoding.All.Select(encoding => encoding.Name)];
 
     /// <summary>A matrix with codes and scales drawn at random, every code of the encoding among them.</summary>
-    /// <param name="isSimple">Scales are 1 and minima whole, so that sums are exact.</param>
+    /// <remarks>Where simple, scales are 1 and minima whole, so that sums are exact.</remarks>
     public static (PackedWeight Weight, float[,] Values) Random(WeightEncoding encoding, int rows, int columns, int seed, bool isSimple = false)
     {
         var (source, values) = Source(encoding, rows, columns, seed, isSimple);

@@ -1,0 +1,272 @@
+using System.Runtime.InteropServices;
+using Ashlar.Graph;
+using Iced.Intel;
+using static Iced.Intel.AssemblerRegisters;
+
+namespace Ashlar.Backends.Cpu.Weights;
+
+/// <summary>What a row kernel works on: up to eight rows by one panel, over an inner block.</summary>
+[StructLayout(LayoutKind.Sequential)]
+struct RowArguments
+{
+    public long Weights;       // steps of the panel
+    public long Rows;          // prepared rows, from the same step on
+    public long Results;       // one address per row
+    public long Column;        // bytes from there to the panel's first output
+    public long Steps;         // at least 1
+    public long Outputs;       // a bit per output that exists
+    public long Table;         // 64 bytes: the table of int4 codes four times
+    public long Ahead;         // the panel to be fetched: where to begin
+    public long AheadStride;   // bytes from one step that is fetched to the next
+    public long AheadEnd;      // where that panel ends
+}
+
+/// <summary>Which row kernel.</summary>
+/// <param name="Encoding">How weights are stored.</param>
+/// <param name="Rows">1 to 8.</param>
+/// <param name="Adds">It adds to the results; else it replaces them.</param>
+/// <param name="Fetches">It fetches the panel that comes next.</param>
+readonly record struct RowKernelKey(WeightEncoding Encoding, int Rows, bool Adds, bool Fetches)
+{
+    public const int MostRows = 8;
+}
+
+/// <summary>Rows on their way into a kernel: for each step, for each row of a chunk, one record.</summary>
+/// <remarks>
+/// For float weights 32 floats. For codes 64 bytes: 32 signed bytes, then their scale; for each of two halves what takes the weights' offset
+/// back out of the sum of products; for each half the sum of the rounded row, which minima are multiplied by.
+/// </remarks>
+static class RowRecord
+{
+    public const int Scale = 32, Offsets = 36, Sums = 44;
+
+    public static int BytesFor(WeightEncoding encoding) => encoding.IsQuantized ? 64 : 128;
+}
+
+/// <summary>Assembles and keeps the kernels for few rows: AVX-512 with dot products of bytes.</summary>
+/// <remarks>
+/// Lanes are outputs: a group of inputs of a row is broadcast from memory, so no sum goes across lanes, and a row costs one instruction
+/// per 64 bytes of int8 weights. Weights come from memory once for all rows of a chunk. The step that follows comes by itself; the
+/// panel that follows is fetched meanwhile, from several pages in turn, because each page is prefetched by itself.
+/// </remarks>
+static unsafe class RowKernels
+{
+    static readonly Dictionary<RowKernelKey, ExecutableMemory> assembled = [];
+    static readonly Lock assembling = new();
+
+    /// <summary>The kernel of this key, assembled at its first use.</summary>
+    /// <exception cref="DeviceException">The system grants no executable memory.</exception>
+    public static ExecutableMemory Get(in RowKernelKey key)
+    {
+        lock (assembling)
+        {
+            if (!assembled.TryGetValue(key, out var code)) assembled[key] = code = ExecutableMemory.Of(new RowKernelWriter(key).Write());
+            return code;
+        }
+    }
+
+    /// <summary>What is added to codes of this encoding so that dot instructions can take them as unsigned.</summary>
+    public static int OffsetOf(WeightEncoding encoding) => encoding.Code == WeightCode.Int8 ? WeightLayout.ByteOffset : encoding.Table switch
+    {
+        WeightTable.Centered => 8,
+        WeightTable.FromZero => 0,
+        _ => WeightLayout.ByteOffset,
+    };
+
+    /// <summary>True where int4 codes are looked up; else they are used as they are.</summary>
+    public static bool LooksUp(WeightEncoding encoding) => encoding.Code == WeightCode.Int4 && encoding.Table >= WeightTable.IQ4NL;
+}
+
+/// <summary>Writes one row kernel.</summary>
+sealed class RowKernelWriter(RowKernelKey key)
+{
+    static readonly AssemblerRegisterZMM[] zmm = [zmm0, zmm1, zmm2, zmm3, zmm4, zmm5, zmm6, zmm7, zmm8, zmm9, zmm10, zmm11, zmm12, zmm13, zmm14, zmm15,
+        zmm16, zmm17, zmm18, zmm19, zmm20, zmm21, zmm22, zmm23, zmm24, zmm25, zmm26, zmm27, zmm28, zmm29, zmm30, zmm31];
+    static readonly AssemblerRegisterXMM[] kept = [xmm6, xmm7, xmm8, xmm9, xmm10, xmm11, xmm12, xmm13, xmm14, xmm15];   // on Windows
+
+    readonly Assembler x = new(64);
+    readonly WeightLayout layout = new(key.Encoding, 1, 1);
+    readonly AssemblerRegister64 arguments = r11, weights = rax, rows = rcx, counter = rdx, ahead = r8, first = r9;
+    readonly AssemblerRegisterZMM weight = zmm8, high = zmm9, scale = zmm10, mask = zmm11, table = zmm12;
+    int fetched;
+
+    // Sums of a row: one register per tile; for few rows of floats a second one, so that additions wait less for each other.
+    AssemblerRegisterZMM Sum(int row, int tile) => zmm[16 + 2 * row + tile];
+
+    AssemblerRegisterZMM Other(int row, int tile) => key.Rows <= 4 ? zmm[2 * row + tile] : Sum(row, tile);
+
+    static AssemblerRegisterZMM Products(int row) => zmm[row];
+
+    int RecordBytes => RowRecord.BytesFor(key.Encoding);
+
+    /// <summary><c>void (RowArguments*)</c></summary>
+    public Assembler Write()
+    {
+        bool isWindows = OperatingSystem.IsWindows();
+        x.mov(arguments, isWindows ? rcx : rdi);
+        if (isWindows)
+        {
+            x.sub(rsp, kept.Length * 16);
+            for (int i = 0; i < kept.Length; i++) x.movups(__xmmword_ptr[rsp + i * 16], kept[i]);
+        }
+        x.mov(weights, Field(nameof(RowArguments.Weights)));
+        x.mov(rows, Field(nameof(RowArguments.Rows)));
+        x.mov(counter, Field(nameof(RowArguments.Steps)));
+        if (key.Fetches)
+        {
+            x.mov(ahead, Field(nameof(RowArguments.Ahead)));
+            x.mov(first, ahead);
+        }
+        for (int row = 0; row < key.Rows; row++)
+            for (int tile = 0; tile < 2; tile++)
+            {
+                x.vpxord(Sum(row, tile), Sum(row, tile), Sum(row, tile));
+                if (!key.Encoding.IsQuantized && key.Rows <= 4) x.vpxord(Other(row, tile), Other(row, tile), Other(row, tile));
+            }
+        Constants();
+
+        var step = x.CreateLabel();
+        x.Label(ref step);
+        fetched = 0;
+        if (key.Encoding.IsQuantized) CodeStep();
+        else FloatStep();
+        Advance();
+        x.dec(counter);
+        x.jnz(step);
+
+        Store();
+        if (isWindows)
+        {
+            for (int i = 0; i < kept.Length; i++) x.movups(kept[i], __xmmword_ptr[rsp + i * 16]);
+            x.add(rsp, kept.Length * 16);
+        }
+        x.vzeroupper();
+        x.ret();
+        return x;
+    }
+
+    AssemblerMemoryOperand Field(string name) => __qword_ptr[arguments + (int)Marshal.OffsetOf<RowArguments>(name)];
+
+    void Constants()
+    {
+        if (key.Encoding.Code is WeightCode.BF16 or WeightCode.Int4)
+        {
+            x.mov(r10d, key.Encoding.Code == WeightCode.BF16 ? 0xffff0000u : 0x0f0f0f0fu);
+            x.vpbroadcastd(mask, r10d);
+        }
+        if (!RowKernels.LooksUp(key.Encoding)) return;
+        x.mov(r10, Field(nameof(RowArguments.Table)));
+        x.vmovdqu8(table, __zmmword_ptr[r10]);
+    }
+
+    void FloatStep()
+    {
+        for (int group = 0; group < WeightLayout.StepSide / 2; group++)
+            for (int tile = 0; tile < 2; tile++)
+            {
+                int at = tile * layout.TileBytes + group * 64;
+                if (key.Encoding.Code == WeightCode.BF16)
+                {
+                    x.vmovdqa64(high, __zmmword_ptr[weights + at]);
+                    x.vpslld(weight, high, 16);
+                    x.vpandd(high, high, mask);
+                }
+                else
+                {
+                    x.vcvtph2ps(weight, __ymmword_ptr[weights + at]);
+                    x.vcvtph2ps(high, __ymmword_ptr[weights + at + 32]);
+                }
+                Fetch();
+                for (int row = 0; row < key.Rows; row++)
+                {
+                    x.vfmadd231ps(Sum(row, tile), weight, __dword_bcst[rows + row * RecordBytes + group * 8]);
+                    x.vfmadd231ps(Other(row, tile), high, __dword_bcst[rows + row * RecordBytes + group * 8 + 4]);
+                }
+            }
+    }
+
+    void CodeStep()
+    {
+        for (int tile = 0; tile < 2; tile++)
+            for (int half = 0; half < layout.Scales; half++)
+            {
+                for (int row = 0; row < key.Rows; row++)
+                    x.vpbroadcastd(Products(row), __dword_ptr[rows + row * RecordBytes + RowRecord.Offsets + 4 * half]);
+                int perHalf = 8 / layout.Scales;
+                for (int group = half * perHalf; group < (half + 1) * perHalf; group++)
+                {
+                    if (key.Encoding.Code == WeightCode.Int8) x.vmovdqa64(weight, __zmmword_ptr[weights + tile * layout.TileBytes + group * 64]);
+                    else Nibbles(tile, group);
+                    if (key.Encoding.Code == WeightCode.Int8 || group % 2 == 0) Fetch();
+                    for (int row = 0; row < key.Rows; row++)
+                        x.vpdpbusd(Products(row), weight, __dword_bcst[rows + row * RecordBytes + group * 4]);
+                }
+                int scales = 2 * layout.TileBytes + half * 64 + tile * 32;
+                x.vcvtph2ps(scale, __ymmword_ptr[weights + scales]);
+                if (tile == 0) Fetch();
+                for (int row = 0; row < key.Rows; row++)
+                {
+                    x.vcvtdq2ps(Products(row), Products(row));
+                    x.vmulps(Products(row), Products(row), __dword_bcst[rows + row * RecordBytes + RowRecord.Scale]);
+                    x.vfmadd231ps(Sum(row, tile), Products(row), scale);
+                }
+                if (!key.Encoding.HasMinimum) continue;
+                x.vcvtph2ps(scale, __ymmword_ptr[weights + scales + layout.Scales * 64]);
+                if (tile == 0) Fetch();
+                for (int row = 0; row < key.Rows; row++)
+                    x.vfnmadd231ps(Sum(row, tile), scale, __dword_bcst[rows + row * RecordBytes + RowRecord.Sums + 4 * half]);
+            }
+    }
+
+    // The low halves of 64 bytes are one group, the high halves the next.
+    void Nibbles(int tile, int group)
+    {
+        if (group % 2 == 0) x.vmovdqa64(high, __zmmword_ptr[weights + tile * layout.TileBytes + group / 2 * 64]);
+        else x.vpsrlw(high, high, 4);
+        x.vpandd(weight, high, mask);
+        if (RowKernels.LooksUp(key.Encoding)) x.vpshufb(weight, table, weight);
+    }
+
+    // A line of the panel that comes next, beside each line of this one.
+    void Fetch()
+    {
+        if (key.Fetches && fetched * 64 < layout.StepBytes) x.prefetcht0(__byte_ptr[ahead + fetched++ * 64]);
+    }
+
+    void Advance()
+    {
+        x.add(weights, layout.StepBytes);
+        x.add(rows, key.Rows * RecordBytes);
+        if (!key.Fetches) return;
+        var within = x.CreateLabel();
+        x.add(ahead, Field(nameof(RowArguments.AheadStride)));
+        x.cmp(ahead, Field(nameof(RowArguments.AheadEnd)));
+        x.jb(within);
+        x.add(first, layout.StepBytes);
+        x.mov(ahead, first);
+        x.Label(ref within);
+    }
+
+    void Store()
+    {
+        x.mov(rdx, Field(nameof(RowArguments.Outputs)));
+        x.kmovw(k1, edx);
+        x.shr(edx, 16);
+        x.kmovw(k2, edx);
+        x.mov(rcx, Field(nameof(RowArguments.Results)));
+        x.mov(r8, Field(nameof(RowArguments.Column)));
+        for (int row = 0; row < key.Rows; row++)
+        {
+            x.mov(rax, __qword_ptr[rcx + row * 8]);
+            x.add(rax, r8);
+            for (int tile = 0; tile < 2; tile++)
+            {
+                var sum = Sum(row, tile);
+                if (!key.Encoding.IsQuantized && key.Rows <= 4) x.vaddps(sum, sum, Other(row, tile));
+                // What a mask leaves out is neither read nor written, so it may lie beyond the memory.
+                if (key.Adds) x.vaddps(tile == 0 ? sum.k1.z : sum.k2.z, sum, __zmmword_ptr[rax + tile * 64]);
+                x.vmovups(tile == 0 ? __zmmword_ptr[rax + tile * 64].k1 : __zmmword_ptr[rax + tile * 64].k2, sum);
+            }
+        }
+    }
+}

@@ -1,0 +1,218 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+using Ashlar.Graph;
+
+namespace Ashlar.Backends.Cpu.Weights;
+
+/// <summary>Products of few rows with packed weights by <see cref="RowKernels"/>: as fast as weights come from memory.</summary>
+/// <remarks>
+/// Rows go in chunks of at most eight. Each panel of an inner block is read from memory for the first chunk and found in the nearest
+/// cache by the others. Workers take runs of panels, which lie one after another.
+/// </remarks>
+sealed unsafe class RowWeightProduct : WeightProduct
+{
+    const int ItemsPerWorker = 8;                      // so that a disturbed worker does not hold up the rest
+    const double WorthAnotherThread = 64 << 10;        // bytes of weights: some 5 us
+
+    static readonly byte[] tables = Tables();
+
+    readonly WeightEncoding encoding;
+    readonly nint[] kernels = new nint[RowKernelKey.MostRows * 4];
+    readonly Action<int, int> work;
+    WeightCall call;
+    RowGroups groups;
+    Workers? pool;
+    ChunkedRange items;
+    long parts;                                        // items of each group
+    byte* records;
+    nint* results;                                     // of each place in the order of groups
+    byte* own;
+
+    /// <summary>Why these kernels cannot run here; null where they can.</summary>
+    public static string? WhyNot(Isa isa) => isa != Isa.Avx512 ? $"the path {isa.Name} has no 512-bit vectors"
+        : !Processor.Current.HasAvx512Vnni ? "this processor has no 512-bit dot products of bytes"
+        : null;
+
+    /// <param name="encoding">How weights are stored.</param>
+    public RowWeightProduct(WeightEncoding encoding)
+    {
+        this.encoding = encoding;
+        work = Work;
+        for (int i = 0; i < kernels.Length; i++)
+            kernels[i] = (nint)RowKernels.Get(new(encoding, i / 4 + 1, (i & 1) != 0, (i & 2) != 0)).Entry;
+    }
+
+    static byte[] Tables()
+    {
+        var all = GC.AllocateArray<byte>(4 * 64 + 64, pinned: true);
+        foreach (var table in Enum.GetValues<WeightTable>())
+            for (int i = 0; i < 64; i++) all[(int)table * 64 + i] = (byte)(WeightDecoding.Table(WeightEncoding.Int4(table: table))[i % 16] + WeightLayout.ByteOffset);
+        return all;
+    }
+
+    long RecordBytes(in WeightCall call) => call.Rows * call.Weight.Layout.Steps * RowRecord.BytesFor(encoding);
+
+    static long WorkerBytes(in WeightCall call) => Aligned(call.Weight.Layout.Steps * WeightLayout.StepSide * sizeof(float));
+
+    public override long ScratchBytes(in WeightCall call, int workers) => Aligned(RowGroups.BytesFor(call.Rows, call.Weight.Count))
+        + Aligned(call.Rows * sizeof(nint)) + Aligned(RecordBytes(call)) + workers * WorkerBytes(call);
+
+    public override void Run(in WeightCall call, Workers workers, byte* scratch)
+    {
+        if (call.Rows == 0) return;
+        this.call = call;
+        pool = workers;
+        var layout = call.Weight.Layout;
+        groups = RowGroups.Of((int*)call.Experts, (int)call.Rows, (int)call.Weight.Count, scratch);
+        results = (nint*)(scratch + Aligned(RowGroups.BytesFor(call.Rows, call.Weight.Count)));
+        for (int place = 0; place < call.Rows; place++) results[place] = call.Y + (nint)(groups.Row(place) * layout.Rows * sizeof(float));
+        records = (byte*)results + Aligned(call.Rows * sizeof(nint));
+        own = records + Aligned(RecordBytes(call));
+        int helpers = (int)Math.Clamp(groups.Count * layout.Bytes * Math.Max(1, call.Rows / 16.0) / WorthAnotherThread, 1, workers.Count);
+        parts = Math.Clamp((helpers * ItemsPerWorker + groups.Count - 1) / groups.Count, 1, layout.Panels);
+        if (helpers == 1) parts = 1;
+        items = new(groups.Count * parts, 1);
+        workers.Run(helpers, work);
+    }
+
+    void Work(int worker, int workers)
+    {
+        Prepare(worker, workers);
+        pool!.Sync(workers);
+        while (items.Take(out long item, out long end))
+            for (; item < end; item++)
+            {
+                var (group, part) = Math.DivRem(item, parts);
+                var (first, last) = EvenRange.Of(call.Weight.Layout.Panels, (int)part, (int)parts);
+                Panels(groups[(int)group], first, last);
+            }
+    }
+
+    // How many chunks the rows of a group make, and where each begins: evenly, so that none is left with a single row.
+    static int Chunks(int rows) => (rows + RowKernelKey.MostRows - 1) / RowKernelKey.MostRows;
+
+    static int ChunkStart(int chunk, int chunks, int rows) => (int)((long)chunk * rows / chunks);
+
+    void Prepare(int worker, int workers)
+    {
+        var layout = call.Weight.Layout;
+        long steps = layout.Steps, recordBytes = RowRecord.BytesFor(encoding), padded = steps * WeightLayout.StepSide;
+        float* row = (float*)(own + worker * WorkerBytes(call));
+        // A single row is cut among workers, several are handed out whole.
+        bool cuts = call.Rows < workers;
+        var (firstStep, endStep) = cuts ? EvenRange.Of(steps, worker, workers) : (0, steps);
+        var (firstRow, endRow) = cuts ? (0, call.Rows) : EvenRange.Of(call.Rows, worker, workers);
+        for (int g = 0; g < groups.Count; g++)
+        {
+            var group = groups[g];
+            if (group.First + group.Count <= firstRow || group.First >= endRow) continue;
+            int chunks = Chunks(group.Count);
+            for (int chunk = 0; chunk < chunks; chunk++)
+            {
+                int start = ChunkStart(chunk, chunks, group.Count), count = ChunkStart(chunk + 1, chunks, group.Count) - start;
+                byte* to = records + (group.First + start) * steps * recordBytes;
+                for (int i = 0; i < count; i++)
+                {
+                    int place = group.First + start + i;
+                    if (place < firstRow || place >= endRow) continue;
+                    float* from = Floats(groups.Row(place), row, padded, firstStep, endStep);
+                    for (long step = firstStep; step < endStep; step++)
+                    {
+                        byte* record = to + (step * count + i) * recordBytes;
+                        if (encoding.IsQuantized) Quantize(from + step * WeightLayout.StepSide, record);
+                        else
+                        {
+                            Vector512.Load(from + step * 32).Store((float*)record);
+                            Vector512.Load(from + step * 32 + 16).Store((float*)record + 16);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    // Where the row's floats lie: in place where they are whole, else in this worker's memory.
+    float* Floats(int row, float* memory, long padded, long firstStep, long endStep)
+    {
+        long columns = call.Weight.Columns;
+        if (call.Type == DType.Float32 && columns == padded) return (float*)call.X + row * columns;
+        long first = firstStep * WeightLayout.StepSide, end = Math.Min(columns, endStep * WeightLayout.StepSide);
+        if (call.Type == DType.Float32) new ReadOnlySpan<float>((float*)call.X + row * columns + first, (int)(end - first)).CopyTo(new(memory + first, (int)(end - first)));
+        else
+        {
+            ushort* from = (ushort*)call.X + row * columns;
+            for (long k = first; k < end; k++) memory[k] = BitConverter.UInt32BitsToSingle((uint)from[k] << 16);
+        }
+        for (long k = end; k < endStep * WeightLayout.StepSide; k++) memory[k] = 0;
+        return memory;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    void Quantize(float* from, byte* record)
+    {
+        Vector512<float> a = Vector512.Load(from), b = Vector512.Load(from + 16);
+        var magnitudes = Vector512.Max(Vector512.Abs(a), Vector512.Abs(b));
+        var eight = Vector256.Max(magnitudes.GetLower(), magnitudes.GetUpper());
+        var four = Vector128.Max(eight.GetLower(), eight.GetUpper());
+        float greatest = Math.Max(Math.Max(four[0], four[1]), Math.Max(four[2], four[3]));
+        float scale = greatest / 127, inverse = greatest > 1e-30f ? 127 / greatest : 0;   // below, 127 / x may be infinite
+        if (greatest <= 1e-30f) scale = 0;
+        Vector512<int> ia = Avx512F.ConvertToVector512Int32(a * Vector512.Create(inverse)), ib = Avx512F.ConvertToVector512Int32(b * Vector512.Create(inverse));
+        Avx512F.ConvertToVector128SByteWithSaturation(ia).Store((sbyte*)record);
+        Avx512F.ConvertToVector128SByteWithSaturation(ib).Store((sbyte*)record + 16);
+        int sumA = Vector512.Sum(ia), sumB = Vector512.Sum(ib), offset = -RowKernels.OffsetOf(encoding);
+        *(float*)(record + RowRecord.Scale) = scale;
+        if (encoding.Block == 32) (sumA, sumB) = (sumA + sumB, 0);
+        ((int*)(record + RowRecord.Offsets))[0] = offset * sumA;
+        ((int*)(record + RowRecord.Offsets))[1] = offset * sumB;
+        ((float*)(record + RowRecord.Sums))[0] = scale * sumA;
+        ((float*)(record + RowRecord.Sums))[1] = scale * sumB;
+    }
+
+    void Panels(RowGroup group, long first, long last)
+    {
+        var layout = call.Weight.Layout;
+        byte* matrix = (byte*)call.Data + group.Matrix * layout.Bytes;
+        long steps = layout.Steps, each = layout.BlockSteps, recordBytes = RowRecord.BytesFor(encoding);
+        int stepBytes = layout.StepBytes, chunks = Chunks(group.Count);
+        fixed (byte* table = &tables[(int)encoding.Table * 64])
+            for (long block = 0; block < steps; block += each)
+            {
+                long here = Math.Min(each, steps - block);
+                for (long panel = first; panel < last; panel++)
+                {
+                    byte* unit = matrix + layout.Offset(panel, block), next = unit + here * stepBytes;
+                    long nextSteps = here;
+                    if (panel + 1 == last && block + here < steps)
+                    {
+                        nextSteps = Math.Min(each, steps - block - here);
+                        next = matrix + layout.Offset(first, block + here);
+                    }
+                    long column = panel * WeightLayout.PanelSide, outputs = Math.Min(WeightLayout.PanelSide, layout.Rows - column);
+                    for (int chunk = 0; chunk < chunks; chunk++)
+                    {
+                        int start = ChunkStart(chunk, chunks, group.Count), count = ChunkStart(chunk + 1, chunks, group.Count) - start;
+                        var arguments = new RowArguments
+                        {
+                            Weights = (long)unit,
+                            Rows = (long)(records + ((group.First + start) * steps + block * count) * recordBytes),
+                            Results = (long)(results + group.First + start),
+                            Column = column * sizeof(float),
+                            Steps = here,
+                            Outputs = outputs == WeightLayout.PanelSide ? 0xffffffff : (1L << (int)outputs) - 1,
+                            Table = (long)table,
+                            Ahead = (long)next,
+                            AheadStride = (nextSteps + Streams - 1) / Streams * stepBytes,
+                            AheadEnd = (long)(next + nextSteps * stepBytes),
+                        };
+                        int kernel = (count - 1) * 4 + (block > 0 ? 1 : 0) + (chunk == 0 ? 2 : 0);
+                        ((delegate* unmanaged<RowArguments*, void>)kernels[kernel])(&arguments);
+                    }
+                }
+            }
+    }
+
+    /// <summary>From how many places of the next panel lines are fetched in turn.</summary>
+    internal static int Streams { get; set; } = 4;
+}
