@@ -47,6 +47,26 @@ public sealed class ReferenceModelTests() : DeviceTests(Devices.Reference)
         Assert.Equal(TinyModels.Make(name).Weights.Values.Sum(weight => (double)weight.Data.Sum()), model.Weights.Values.Sum(weight => (double)weight.Data.Sum()));
     }
 
+    public static TheoryData<string> Ggufs => [.. TinyGguf.Names];
+
+    [Theory]
+    [MemberData(nameof(Ggufs))]
+    public void Gguf_HoldsEveryNumberOfTheModel(string name)
+    {
+        using var folder = new TemporaryFolder();
+        var model = TinyGguf.Sayable(name);
+        using var file = Gguf.Open(TinyGguf.Of(model).Write(folder.File("tiny.gguf")));
+        // rotary factors are of the config; a copy of the table, poolers and layers that predict further are not converted
+        long expected = model.Weights.Where(weight => !weight.Key.StartsWith("pooler.", StringComparison.Ordinal)
+                && !(name == "deepseek-v3" && weight.Key.StartsWith("model.layers.3.", StringComparison.Ordinal))
+                && !weight.Key.EndsWith("_scales", StringComparison.Ordinal))
+            .Sum(weight => weight.Value.Data.LongLength * (weight.Key.EndsWith("_blocks", StringComparison.Ordinal) ? 2 : 1));
+        if (name == "xlm-roberta") expected -= 2 * model["hidden_size"];
+        long found = file.Entries.Where(entry => !entry.Name.StartsWith("rope_", StringComparison.Ordinal))
+            .Sum(entry => entry.Extents.Aggregate(1L, (product, extent) => product * extent));
+        Assert.Equal(expected, found);
+    }
+
     [Theory]
     [MemberData(nameof(Decoders))]
     public void Logits_DoNotSeeLaterTokens(string name)

@@ -57,9 +57,9 @@ static partial class TinyModels
         return model;
     }
 
-    static TinyModel Qwen3Moe()
+    static TinyModel Qwen3Moe(bool dense)
     {
-        var model = new TinyModel("qwen3-moe", """
+        var model = new TinyModel(dense ? "qwen3-moe" : "qwen3-moe-all", """
             {
               "architectures": ["Qwen3MoeForCausalLM"], "model_type": "qwen3_moe", "vocab_size": 103, "hidden_size": 48,
               "intermediate_size": 88, "num_hidden_layers": 4, "num_attention_heads": 4, "num_key_value_heads": 2,
@@ -72,12 +72,18 @@ static partial class TinyModels
               "bos_token_id": 1, "eos_token_id": 2
             }
             """);
+        if (!dense)
+        {
+            // as all published ones are
+            (model.Config["decoder_sparse_step"], model.Config["num_hidden_layers"]) = (1, 2);
+            model.Config["mlp_only_layers"] = new System.Text.Json.Nodes.JsonArray();
+        }
         string[] layers = Frame(model);
         for (int i = 0; i < layers.Length; i++)
         {
             Attention(model, layers[i], inBias: false, outBias: false);
             HeadNorms(model, layers[i], 1);
-            if (i == 1) Experts(model, $"{layers[i]}.mlp", model["num_experts"], model["moe_intermediate_size"]);
+            if (i == 1 || !dense) Experts(model, $"{layers[i]}.mlp", model["num_experts"], model["moe_intermediate_size"]);
             else model.Gated($"{layers[i]}.mlp", model["intermediate_size"], model["hidden_size"]);
         }
         return model;
