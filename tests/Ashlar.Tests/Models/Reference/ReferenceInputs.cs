@@ -72,8 +72,11 @@ sealed class ReferenceWeights(IReadOnlyDictionary<string, (int[] Shape, float[] 
         Assert.Equal(x.Length, shape[1]);
         var y = new double[shape[0]];
         for (int o = 0; o < y.Length; o++)
-            for (int i = 0; i < x.Length; i++)
-                y[o] += (double)data[o * x.Length + i] * x[i];
+        {
+            double sum = 0;
+            for (int i = 0; i < x.Length; i++) sum += data[o * x.Length + i] * x[i];
+            y[o] = sum;
+        }
         return bias ? ReferenceMath.Plus(y, Vector(name + ".bias")) : y;
     }
 
