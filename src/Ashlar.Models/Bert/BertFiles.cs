@@ -17,7 +17,7 @@ public static class BertFiles
     public static Bert Load(string path)
     {
         using var file = WeightFile.Open(path);
-        var reader = new WeightReader(file);
+        var reader = new EncoderWeights(file);
         if (file is Gguf gguf)
         {
             var config = ReadConfig(new GgufKeys(gguf), reader);
@@ -142,7 +142,7 @@ public static class BertFiles
     static ModelFileException UnknownFamily(ModelKeys keys) => new("ASH0735",
         $"{keys.Source} is of a model of type '{keys.Family}', which is no encoder that Ashlar knows.", $"take one of {string.Join(", ", Families)}.");
 
-    static BertConfig ReadConfig(GgufKeys keys, WeightReader reader)
+    static BertConfig ReadConfig(GgufKeys keys, EncoderWeights reader)
     {
         bool isNomic = keys.Family == "nomic-bert";
         if (!isNomic && keys.Family != "bert") throw UnknownFamily(keys);
@@ -174,7 +174,7 @@ public static class BertFiles
         return config;
     }
 
-    static Dictionary<string, Tensor> FromBert(WeightReader reader, BertConfig config, int skipped)
+    static Dictionary<string, Tensor> FromBert(EncoderWeights reader, BertConfig config, int skipped)
     {
         string prefix = new[] { "bert.", "roberta." }.FirstOrDefault(name => reader.Has($"{name}embeddings.word_embeddings.weight")) ?? "";
         int width = config.Width, hidden = config.Hidden;
@@ -204,7 +204,7 @@ public static class BertFiles
         return tensors;
     }
 
-    static Dictionary<string, Tensor> FromNomic(WeightReader reader, BertConfig config)
+    static Dictionary<string, Tensor> FromNomic(EncoderWeights reader, BertConfig config)
     {
         int width = config.Width, hidden = config.Hidden;
         reader.Ignore(name => name.StartsWith("pooler.", StringComparison.Ordinal) || name.StartsWith("cls.", StringComparison.Ordinal));
@@ -229,7 +229,7 @@ public static class BertFiles
         return tensors;
     }
 
-    static Dictionary<string, Tensor> FromGguf(WeightReader reader, BertConfig config)
+    static Dictionary<string, Tensor> FromGguf(EncoderWeights reader, BertConfig config)
     {
         int width = config.Width, hidden = config.Hidden;
         bool isNomic = config.RotaryBase is not null;
@@ -261,13 +261,13 @@ public static class BertFiles
         return tensors;
     }
 
-    static void Linear(Dictionary<string, Tensor> tensors, WeightReader reader, string to, string from, int outputs, int inputs, bool bias)
+    static void Linear(Dictionary<string, Tensor> tensors, EncoderWeights reader, string to, string from, int outputs, int inputs, bool bias)
     {
         tensors[$"{to}.weight"] = reader.Turned(outputs, inputs, $"{from}.weight");
         if (bias) tensors[$"{to}.bias"] = reader.Tensor($"{from}.bias", outputs);
     }
 
-    static void Norm(Dictionary<string, Tensor> tensors, WeightReader reader, string to, string from, int width)
+    static void Norm(Dictionary<string, Tensor> tensors, EncoderWeights reader, string to, string from, int width)
     {
         tensors[$"{to}.weight"] = reader.Tensor($"{from}.weight", width);
         tensors[$"{to}.bias"] = reader.Tensor($"{from}.bias", width);

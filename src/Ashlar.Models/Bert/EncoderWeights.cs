@@ -4,12 +4,12 @@ namespace Ashlar.Models;
 
 /// <summary>Reads weights of a file as float32 numbers, checks their extents, and knows which were read.</summary>
 /// <remarks>For small models and small weights, such as norms and biases. Not thread-safe.</remarks>
-public sealed class WeightReader
+sealed class EncoderWeights
 {
     readonly HashSet<string> read = new(StringComparer.Ordinal);
 
     /// <summary>A reader of a file.</summary>
-    public WeightReader(WeightFile file)
+    public EncoderWeights(WeightFile file)
     {
         ArgumentNullException.ThrowIfNull(file);
         File = file;
