@@ -13,8 +13,8 @@ public static class Suites
         new("memory", "planned memory of a GPT's training step against one buffer per value", Planned.Benchmarks),
         new("elementwise", "fused elementwise chains over more than the caches hold", threads => Timing.Of(Workloads.Elementwise(), threads)),
         new("norms", "softmax, norms and cross-entropy, forward and backward", threads => Timing.Of(Workloads.Norms(), threads)),
-        new("gemm", "matrix products: float32 squares and few rows against a large matrix; bf16 and int8 where there is a tile unit, weights packed too",
-            threads => [.. Timing.Of(Workloads.Gemm(), threads), .. Timing.Of(Workloads.TileGemm(), threads), .. PackedGemm.Benchmarks(threads)]),
+        new("gemm", "matrix products: float32 squares and few rows against a large matrix; bf16 and int8 where there is a tile unit; packed weights",
+            threads => [.. Timing.Of(Workloads.Gemm(), threads), .. Timing.Of(Workloads.TileGemm(), threads), .. PackedGemm.Benchmarks(threads), .. WeightFigures.Benchmarks(threads)]),
     ];
 
     /// <summary>The suite of this name; null where there is none.</summary>

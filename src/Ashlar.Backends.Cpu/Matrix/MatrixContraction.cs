@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Ashlar.Backends.Cpu.Contractions;
+using Ashlar.Backends.Cpu.Weights;
 
 namespace Ashlar.Backends.Cpu.Matrix;
 
@@ -29,11 +30,13 @@ sealed unsafe class MatrixContraction
     /// <param name="right">Fills blocks of the right operand, [columns, inner], likewise.</param>
     /// <param name="epilogue">Takes finished sums; null stores them to <see cref="ContractionCall.Result"/>, in the type of the sums or, rounded, in bfloat16.</param>
     /// <param name="blockScratchBytes">What each of these functions needs of <see cref="BlockPlace.Scratch"/>.</param>
+    /// <param name="decoder">The right operand is a packed weight that this decodes; null where it is not.</param>
     /// <param name="rightIsPacked">The right operand lies as <see cref="PackedOperand"/> packs it; its batch axes step in bytes.</param>
     public MatrixContraction(TileProduct product, BlockFunction? left = null, BlockFunction? right = null, BlockFunction? epilogue = null,
-        long blockScratchBytes = 0, bool rightIsPacked = false)
+        long blockScratchBytes = 0, bool rightIsPacked = false, PanelDecoder? decoder = null)
     {
         (Product, Left, Right, Epilogue, BlockScratchBytes, RightIsPacked) = (product, left, right, epilogue, blockScratchBytes, rightIsPacked);
+        Decoder = decoder;
         work = Work;
     }
 
@@ -45,6 +48,9 @@ sealed unsafe class MatrixContraction
 
     /// <summary>Fills blocks of the right operand, where it is more than a strided array.</summary>
     public BlockFunction? Right { get; }
+
+    /// <summary>Decodes the right operand, where it is a packed weight.</summary>
+    public PanelDecoder? Decoder { get; }
 
     /// <summary>Takes finished sums.</summary>
     public BlockFunction? Epilogue { get; }

@@ -260,6 +260,12 @@ unsafe ref struct MatrixItem
 
     void PackRight(long column, long columns, long step0, long steps, byte* to, long panelBytes)
     {
+        if (owner.Decoder is { } decoder)
+        {
+            for (long end = column + columns; column < end; column += Tiles.PanelSide, to += panelBytes)
+                decoder.Decode(right, call.Columns, call.Inner, column / Tiles.PanelSide, step0, steps, to);
+            return;
+        }
         var source = new PanelSource((nint)right, call.Right.DType, call.Right.ColumnStride, call.Right.RowStride);
         if (owner.Right is null)
         {

@@ -16,9 +16,8 @@ struct RowArguments
     public long Steps;         // at least 1
     public long Outputs;       // a bit per output that exists
     public long Table;         // 64 bytes: the table of int4 codes four times
-    public long Ahead;         // the panel to be fetched: where to begin
-    public long AheadStride;   // bytes from one step that is fetched to the next
-    public long AheadEnd;      // where that panel ends
+    public long Ahead;         // panels that come later: where fetching goes on in the first quarter of them
+    public long AheadStride;   // bytes of a quarter
 }
 
 /// <summary>Which row kernel.</summary>
@@ -46,8 +45,8 @@ static class RowRecord
 /// <summary>Assembles and keeps the kernels for few rows: AVX-512 with dot products of bytes.</summary>
 /// <remarks>
 /// Lanes are outputs: a group of inputs of a row is broadcast from memory, so no sum goes across lanes, and a row costs one instruction
-/// per 64 bytes of int8 weights. Weights come from memory once for all rows of a chunk. The step that follows comes by itself; the
-/// panel that follows is fetched meanwhile, from several pages in turn, because each page is prefetched by itself.
+/// per 64 bytes of int8 weights. Weights come from memory once for all rows of a chunk; what a kernel works on was fetched by those before
+/// it, and meanwhile it fetches panels that come later.
 /// </remarks>
 static unsafe class RowKernels
 {
@@ -86,7 +85,7 @@ sealed class RowKernelWriter(RowKernelKey key)
 
     readonly Assembler x = new(64);
     readonly WeightLayout layout = new(key.Encoding, 1, 1);
-    readonly AssemblerRegister64 arguments = r11, weights = rax, rows = rcx, counter = rdx, ahead = r8, first = r9;
+    readonly AssemblerRegister64 arguments = r11, weights = rax, rows = rcx, counter = rdx, ahead = r8, stride = r9, triple = r10;
     readonly AssemblerRegisterZMM weight = zmm8, high = zmm9, scale = zmm10, mask = zmm11, table = zmm12;
     int fetched;
 
@@ -112,11 +111,6 @@ sealed class RowKernelWriter(RowKernelKey key)
         x.mov(weights, Field(nameof(RowArguments.Weights)));
         x.mov(rows, Field(nameof(RowArguments.Rows)));
         x.mov(counter, Field(nameof(RowArguments.Steps)));
-        if (key.Fetches)
-        {
-            x.mov(ahead, Field(nameof(RowArguments.Ahead)));
-            x.mov(first, ahead);
-        }
         for (int row = 0; row < key.Rows; row++)
             for (int tile = 0; tile < 2; tile++)
             {
@@ -124,6 +118,12 @@ sealed class RowKernelWriter(RowKernelKey key)
                 if (!key.Encoding.IsQuantized && key.Rows <= 4) x.vpxord(Other(row, tile), Other(row, tile), Other(row, tile));
             }
         Constants();
+        if (key.Fetches)
+        {
+            x.mov(ahead, Field(nameof(RowArguments.Ahead)));
+            x.mov(stride, Field(nameof(RowArguments.AheadStride)));
+            x.lea(triple, __[stride + stride * 2]);
+        }
 
         var step = x.CreateLabel();
         x.Label(ref step);
@@ -227,24 +227,32 @@ sealed class RowKernelWriter(RowKernelKey key)
         if (RowKernels.LooksUp(key.Encoding)) x.vpshufb(weight, table, weight);
     }
 
-    // A line of the panel that comes next, beside each line of this one.
+    // A line of what comes later, beside each line of this: from four places in turn, which lie in pages of their own, because each
+    // page is prefetched by itself and one at a time leaves memory half idle.
     void Fetch()
     {
-        if (key.Fetches && fetched * 64 < layout.StepBytes) x.prefetcht0(__byte_ptr[ahead + fetched++ * 64]);
+        if (!key.Fetches || fetched >= 4 * FetchedLines) return;
+        int at = fetched / 4 * 64;
+        var line = (fetched++ % 4) switch
+        {
+            0 => __byte_ptr[ahead + at],
+            1 => __byte_ptr[ahead + stride + at],
+            2 => __byte_ptr[ahead + stride * 2 + at],
+            _ => __byte_ptr[ahead + triple + at],
+        };
+        x.prefetcht0(line);
     }
+
+    // Of each quarter in a step.
+    int FetchedLines => (layout.StepBytes / 4 + 63) / 64;
 
     void Advance()
     {
         x.add(weights, layout.StepBytes);
         x.add(rows, key.Rows * RecordBytes);
         if (!key.Fetches) return;
-        var within = x.CreateLabel();
-        x.add(ahead, Field(nameof(RowArguments.AheadStride)));
-        x.cmp(ahead, Field(nameof(RowArguments.AheadEnd)));
-        x.jb(within);
-        x.add(first, layout.StepBytes);
-        x.mov(ahead, first);
-        x.Label(ref within);
+        while (fetched < 4 * FetchedLines) Fetch();
+        x.add(ahead, layout.StepBytes / 4);
     }
 
     void Store()

@@ -14,6 +14,7 @@ sealed unsafe class RowWeightProduct : WeightProduct
 {
     const int ItemsPerWorker = 8;                      // so that a disturbed worker does not hold up the rest
     const double WorthAnotherThread = 64 << 10;        // bytes of weights: some 5 us
+    const long WindowBytes = 64 << 10;
 
     static readonly byte[] tables = Tables();
 
@@ -26,6 +27,7 @@ sealed unsafe class RowWeightProduct : WeightProduct
     ChunkedRange items;
     long parts;                                        // items of each group
     byte* records;
+    long window;                                       // panels that are fetched together
     nint* results;                                     // of each place in the order of groups
     byte* own;
 
@@ -42,6 +44,10 @@ sealed unsafe class RowWeightProduct : WeightProduct
         for (int i = 0; i < kernels.Length; i++)
             kernels[i] = (nint)RowKernels.Get(new(encoding, i / 4 + 1, (i & 1) != 0, (i & 2) != 0)).Entry;
     }
+
+    /// <summary>Where the table of int4 codes lies, four times, each value plus 128.</summary>
+    public static nint TableOf(WeightEncoding encoding) =>
+        System.Runtime.InteropServices.Marshal.UnsafeAddrOfPinnedArrayElement(tables, (int)encoding.Table * 64);
 
     static byte[] Tables()
     {
@@ -73,6 +79,7 @@ sealed unsafe class RowWeightProduct : WeightProduct
         parts = Math.Clamp((helpers * ItemsPerWorker + groups.Count - 1) / groups.Count, 1, layout.Panels);
         if (helpers == 1) parts = 1;
         items = new(groups.Count * parts, 1);
+        window = Math.Clamp((WindowBytes + layout.BlockSteps * layout.StepBytes / 2) / (layout.BlockSteps * layout.StepBytes), 1, 4);
         workers.Run(helpers, work);
     }
 
@@ -175,37 +182,24 @@ sealed unsafe class RowWeightProduct : WeightProduct
         var layout = call.Weight.Layout;
         byte* matrix = (byte*)call.Data + group.Matrix * layout.Bytes;
         long steps = layout.Steps, each = layout.BlockSteps, recordBytes = RowRecord.BytesFor(encoding);
-        int stepBytes = layout.StepBytes, chunks = Chunks(group.Count);
-        fixed (byte* table = &tables[(int)encoding.Table * 64])
+        int chunks = Chunks(group.Count);
+        nint table = TableOf(encoding);
             for (long block = 0; block < steps; block += each)
             {
                 long here = Math.Min(each, steps - block);
                 for (long panel = first; panel < last; panel++)
                 {
-                    byte* unit = matrix + layout.Offset(panel, block), next = unit + here * stepBytes;
-                    long nextSteps = here;
-                    if (panel + 1 == last && block + here < steps)
-                    {
-                        nextSteps = Math.Min(each, steps - block - here);
-                        next = matrix + layout.Offset(first, block + here);
-                    }
+                    byte* unit = matrix + layout.Offset(panel, block);
+                    var arguments = new RowArguments { Weights = (long)unit, Steps = here, Table = table };
+                    Ahead(ref arguments, matrix, first, last, panel, block);
                     long column = panel * WeightLayout.PanelSide, outputs = Math.Min(WeightLayout.PanelSide, layout.Rows - column);
                     for (int chunk = 0; chunk < chunks; chunk++)
                     {
                         int start = ChunkStart(chunk, chunks, group.Count), count = ChunkStart(chunk + 1, chunks, group.Count) - start;
-                        var arguments = new RowArguments
-                        {
-                            Weights = (long)unit,
-                            Rows = (long)(records + ((group.First + start) * steps + block * count) * recordBytes),
-                            Results = (long)(results + group.First + start),
-                            Column = column * sizeof(float),
-                            Steps = here,
-                            Outputs = outputs == WeightLayout.PanelSide ? 0xffffffff : (1L << (int)outputs) - 1,
-                            Table = (long)table,
-                            Ahead = (long)next,
-                            AheadStride = (nextSteps + Streams - 1) / Streams * stepBytes,
-                            AheadEnd = (long)(next + nextSteps * stepBytes),
-                        };
+                        arguments.Rows = (long)(records + ((group.First + start) * steps + block * count) * recordBytes);
+                        arguments.Results = (long)(results + group.First + start);
+                        arguments.Column = column * sizeof(float);
+                        arguments.Outputs = outputs == WeightLayout.PanelSide ? 0xffffffff : (1L << (int)outputs) - 1;
                         int kernel = (count - 1) * 4 + (block > 0 ? 1 : 0) + (chunk == 0 ? 2 : 0);
                         ((delegate* unmanaged<RowArguments*, void>)kernels[kernel])(&arguments);
                     }
@@ -213,6 +207,19 @@ sealed unsafe class RowWeightProduct : WeightProduct
             }
     }
 
-    /// <summary>From how many places of the next panel lines are fetched in turn.</summary>
-    internal static int Streams { get; set; } = 4;
+    // Panels go in windows of some 64 KiB. While one is multiplied, the next one is fetched, from its four quarters in turn.
+    void Ahead(ref RowArguments arguments, byte* matrix, long first, long last, long panel, long block)
+    {
+        var layout = call.Weight.Layout;
+        long here = Math.Min(layout.BlockSteps, layout.Steps - block), within = (panel - first) % window, start = panel - within + window, steps = here;
+        if (start >= last)
+        {
+            if (block + here < layout.Steps) block += here;
+            steps = Math.Min(layout.BlockSteps, layout.Steps - block);
+            start = first;
+        }
+        long bytes = Math.Min(window, last - start) * steps * layout.StepBytes;
+        arguments.AheadStride = (bytes / 4 + 63) / 64 * 64;
+        arguments.Ahead = (long)(matrix + layout.Offset(start, block)) + within * here * (layout.StepBytes / 4);
+    }
 }

@@ -99,6 +99,20 @@ public sealed class WeightProductTests : IDisposable
             }
     }
 
+    [Theory, InlineData(1), InlineData(9), InlineData(40)]
+    public void Project_AllocatesNothing_OnceWarm(int rows)
+    {
+        var weight = WeightSamples.Random(WeightEncoding.Int8(), 70, 544, 1).Weight;
+        Node left = Nodes.Parameter(0, DType.Float32, [rows, 544]), data = Nodes.Parameter(1, DType.UInt8, weight.Data.Shape);
+        var backend = new CpuBackend(Isa.Chosen, new Workers(1));
+        var program = backend.Compile(new([left, data], [Nodes.Project(left, data, weight.Attributes)]), new());
+        Buffer[] inputs = [Buffers.Of<float>(WholeRows(rows, 544, 1)), weight.Data.Memory()], outputs = [backend.Allocate(rows * 70 * 4)];
+        for (int i = 0; i < 3; i++) program.Run(inputs, outputs, []);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 3; i++) program.Run(inputs, outputs, []);
+        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+    }
+
     [Fact]
     public void ProjectExperts_Throws_WhenThereIsNoSuchExpert()
     {
