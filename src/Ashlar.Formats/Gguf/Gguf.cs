@@ -68,6 +68,21 @@ public sealed class Gguf : WeightFile
         }
     }
 
+    /// <summary>Writes a model, weight after weight, each file atomically: <see cref="AtomicFile"/>.</summary>
+    /// <remarks>Equal metadata and weights give equal files, byte for byte. Weights lie in the order given.</remarks>
+    /// <param name="path">The file; one of that name is replaced. Parts get names of the form NAME-00001-of-00003.gguf.</param>
+    /// <param name="metadata">What the model is; "general.alignment" is heeded.</param>
+    /// <param name="weights">Their names differ, and their types are those of the format.</param>
+    /// <param name="partBytes">The most bytes of weights in a file; null writes one file.</param>
+    /// <exception cref="ModelFileException">A file cannot be written, or the weights cannot be in one.</exception>
+    public static void Write(string path, GgufMetadata metadata, IEnumerable<WeightSource> weights, long? partBytes = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        ArgumentNullException.ThrowIfNull(metadata);
+        ArgumentNullException.ThrowIfNull(weights);
+        GgufWriter.Write(path, metadata, weights, partBytes);
+    }
+
     static Gguf OpenSplit(string path, List<MappedFile> files, GgufHeader given, long count)
     {
         if (SplitName.Parse(path) is not { } name || name.Parts != count)

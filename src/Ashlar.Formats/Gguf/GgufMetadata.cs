@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Unicode;
@@ -190,6 +191,37 @@ public sealed partial class GgufMetadata
     /// <summary>Bools, where there is a value of this name.</summary>
     /// <exception cref="ModelFileException">There is one, but it is something else.</exception>
     public bool TryBools(string key, [NotNullWhen(true)] out bool[]? value) => Try(key, Bools, out value);
+
+    /// <summary>A value as people read it: a list by its length and its first items, a long text by its beginning.</summary>
+    /// <exception cref="ModelFileException">There is none of this name.</exception>
+    public string ValueText(string key)
+    {
+        const int Most = 6, Letters = 200;
+        var field = this[key];
+        if (field.Type == GgufValueType.List)
+        {
+            var (type, count) = Items(field.Value.Span);
+            IEnumerable<string> shown = type switch
+            {
+                GgufValueType.Text => Texts(key).Shown(Most),
+                GgufValueType.Bool => Bools(key).Take(Most).Select(value => value ? "true" : "false"),
+                GgufValueType.List => [],
+                _ when IsFloat(type) => Floats(key).Take(Most).Select(value => value.ToString(CultureInfo.InvariantCulture)),
+                _ => Ints(key).Take(Most).Select(value => value.ToString(CultureInfo.InvariantCulture)),
+            };
+            string items = string.Join(", ", shown);
+            return count <= Most && items.Length > 0 ? $"[{items}]" : $"[{items}{(items.Length > 0 ? ", ..." : "")}] ({count:N0})";
+        }
+        if (field.Type == GgufValueType.Text)
+        {
+            string text = Encoding.UTF8.GetString(field.Value.Span[8..]).ReplaceLineEndings(" ");
+            return text.Length <= Letters ? text : $"{text[..Letters]}...";
+        }
+        return field.Type == GgufValueType.Bool ? (Bool(key) ? "true" : "false")
+            : field.Type == GgufValueType.U64 ? BinaryPrimitives.ReadUInt64LittleEndian(field.Value.Span).ToString(CultureInfo.InvariantCulture)
+            : field.Type == GgufValueType.F32 ? ((float)Float(key)).ToString(CultureInfo.InvariantCulture)
+            : IsFloat(field.Type) ? Float(key).ToString(CultureInfo.InvariantCulture) : Int(key).ToString(CultureInfo.InvariantCulture);
+    }
 
     Field this[string key] => fields.TryGetValue(key, out var field) ? field : throw new ModelFileException("ASH0458",
         $"{Path} does not say '{key}'.{SimilarNames.Text(key, fields.Keys)}", "check that the file is whole and of the model that it is read for.");

@@ -44,6 +44,12 @@ public sealed class GgufTexts : IReadOnlyList<string>
     /// <summary>The bytes of a text, as they lie in the file; allocates nothing.</summary>
     public ReadOnlyMemory<byte> Utf8(int index) => bytes[starts[index]..(starts[index + 1] - 8)];
 
+    /// <summary>The first texts, in quotes, whatever their bytes are.</summary>
+    internal IEnumerable<string> Shown(int most)
+    {
+        for (int i = 0; i < Math.Min(most, Count); i++) yield return $"'{Encoding.UTF8.GetString(Utf8(i).Span)}'";
+    }
+
     /// <inheritdoc/>
     public IEnumerator<string> GetEnumerator()
     {

@@ -140,17 +140,23 @@ public sealed class Safetensors : IDisposable
     public static void Write(Stream stream, IEnumerable<NamedArray> arrays, IReadOnlyDictionary<string, string>? metadata = null)
     {
         ArgumentNullException.ThrowIfNull(stream);
-        NamedArray[] ordered =
-            [.. arrays.OrderBy(array => array.Bytes % Alignment == 0 ? 0 : 1).ThenByDescending(array => array.DType.Bytes)];
+        Write(stream, [.. arrays.Select(array => new WeightSource(array.Name, SafetensorsTypes.Of(array.DType), [.. array.Shape.Values], array.Write))], metadata);
+    }
+
+    /// <summary>Writes a file of weights of any type that the format has.</summary>
+    internal static void Write(Stream stream, IReadOnlyList<WeightSource> weights, IReadOnlyDictionary<string, string>? metadata)
+    {
+        WeightSource[] ordered =
+            [.. weights.OrderBy(weight => weight.Bytes % Alignment == 0 ? 0 : 1).ThenByDescending(weight => weight.Type.BlockBytes)];
         stream.Write(SafetensorsHeader.Write(ordered, metadata));
         var counted = new CountingStream(stream);
-        foreach (var array in ordered)
+        foreach (var weight in ordered)
         {
             long before = counted.Written;
-            array.Write(counted);
-            if (counted.Written - before != array.Bytes)
+            weight.Write(counted);
+            if (counted.Written - before != weight.Bytes)
                 throw new ModelFileException("ASH0419",
-                    $"the array '{array.Name}', {array.DType.Name}{array.Shape}, has {array.Bytes:N0} bytes, "
+                    $"the array '{weight.Name}', {weight.Type.Name}{weight.Extents}, has {weight.Bytes:N0} bytes, "
                     + $"but {counted.Written - before:N0} were written.",
                     "write each element once.");
         }

@@ -52,6 +52,52 @@ public sealed class SafetensorsFolder : WeightFile
             "download the folder of the model again, whole.");
     }
 
+    /// <summary>Writes weights into a folder: one file, or several and an index; each atomically, the index last.</summary>
+    /// <remarks>Equal weights give equal files, byte for byte.</remarks>
+    /// <param name="folder">Made where it does not exist.</param>
+    /// <param name="weights">Their names differ, and their types are those of the format.</param>
+    /// <param name="partBytes">The most bytes of weights in a file; null writes one file.</param>
+    /// <exception cref="ModelFileException">
+    /// A file cannot be written, or the weights cannot be in one; the folder has files of weights that would be left beside the new ones.
+    /// </exception>
+    public static void Write(string folder, IEnumerable<WeightSource> weights, long? partBytes = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        ArgumentNullException.ThrowIfNull(weights);
+        var parts = WeightSource.Split(weights, partBytes);
+        if (parts.SelectMany(part => part).GroupBy(weight => weight.Name, StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1) is { } twice)
+            throw new ModelFileException("ASH0419", $"two arrays are called '{twice.Key}'.", "give every array a name of its own.");
+        string stem = System.IO.Path.Combine(folder, "model");
+        string[] paths = [.. parts.Select((_, i) => parts.Length == 1 ? System.IO.Path.Combine(folder, SingleName)
+            : new SplitName(stem, i + 1, parts.Length, ".safetensors").ToString())];
+        string index = System.IO.Path.Combine(folder, IndexName);
+        string[] kept = parts.Length > 1 ? [.. paths, index] : paths;
+        if (Directory.Exists(folder) && Directory.EnumerateFiles(folder, "*.safetensors*").Except(kept).FirstOrDefault() is { } other)
+            throw new ModelFileException("ASH0460",
+                $"{folder} has weights already that would not be replaced: {System.IO.Path.GetFileName(other)}.", "name another folder, or remove them.");
+        var about = new Dictionary<string, string> { ["format"] = "pt" };   // what readers in Python insist on
+        foreach (var (part, path) in parts.Zip(paths)) AtomicFile.Write(path, stream => Safetensors.Write(stream, part, about));
+        if (parts.Length > 1) AtomicFile.Write(index, IndexOf(parts, paths));
+    }
+
+    static byte[] IndexOf(WeightSource[][] parts, string[] paths)
+    {
+        var text = new System.Buffers.ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(text, new() { Indented = true, NewLine = "\n" }))
+        {
+            json.WriteStartObject();
+            json.WriteStartObject("metadata");
+            json.WriteNumber("total_size", parts.Sum(part => part.Sum(weight => weight.Bytes)));
+            json.WriteEndObject();
+            json.WriteStartObject("weight_map");
+            foreach (var (name, path) in parts.Zip(paths, (part, path) => part.Select(weight => (weight.Name, path))).SelectMany(pair => pair).OrderBy(pair => pair.Name, StringComparer.Ordinal))
+                json.WriteString(name, System.IO.Path.GetFileName(path));
+            json.WriteEndObject();
+            json.WriteEndObject();
+        }
+        return text.WrittenSpan.ToArray();
+    }
+
     static SafetensorsFolder OpenIndexed(string path, string folder, string index)
     {
         var (places, names) = ReadIndex(index);

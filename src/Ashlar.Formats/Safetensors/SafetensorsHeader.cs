@@ -161,7 +161,7 @@ static class SafetensorsHeader
     }
 
     /// <summary>Length and JSON of a header, padded with blanks so that the first array is aligned.</summary>
-    public static byte[] Write(ReadOnlySpan<NamedArray> arrays, IReadOnlyDictionary<string, string>? metadata)
+    public static byte[] Write(ReadOnlySpan<WeightSource> arrays, IReadOnlyDictionary<string, string>? metadata)
     {
         var text = new ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(text))
@@ -183,9 +183,10 @@ static class SafetensorsHeader
                             ? $"an array is called '{MetadataName}', which the format reserves." : $"two arrays are called '{array.Name}'.",
                         "give every array a name of its own.");
                 json.WriteStartObject(array.Name);
-                json.WriteString("dtype", SafetensorsTypes.NameOf(array.DType));
+                json.WriteString("dtype", array.Type.SafetensorsName ?? throw new ModelFileException("ASH0419",
+                    $"'{array.Name}' is {array.Type.Name}, which safetensors files do not have.", "convert it to another type."));
                 json.WriteStartArray("shape");
-                foreach (long extent in array.Shape.Values) json.WriteNumberValue(extent);
+                foreach (long extent in array.Extents) json.WriteNumberValue(extent);
                 json.WriteEndArray();
                 json.WriteStartArray("data_offsets");
                 json.WriteNumberValue(offset);

@@ -12,11 +12,5 @@ static class SafetensorsTypes
     /// <summary>Every name, for errors.</summary>
     public static string All => string.Join(", ", names.Select(entry => entry.Name));
 
-    public static string NameOf(DType dtype) => Array.Find(names, entry => entry.DType == dtype).Name;
-
-    public static DType? Parse(string name)
-    {
-        int index = Array.FindIndex(names, entry => entry.Name == name);
-        return index < 0 ? null : names[index].DType;
-    }
+    public static WeightType Of(DType dtype) => WeightTypes.OfSafetensors(Array.Find(names, entry => entry.DType == dtype).Name)!.Value;
 }
