@@ -145,8 +145,14 @@ public static class WeightTypes
     // Numbers of GGUF that once meant a type and no longer do.
     static readonly Dictionary<uint, string> retired = new()
     {
-        [4] = "Q4_2", [5] = "Q4_3", [31] = "Q4_0_4_4", [32] = "Q4_0_4_8", [33] = "Q4_0_8_8",
-        [36] = "IQ4_NL_4_4", [37] = "IQ4_NL_4_8", [38] = "IQ4_NL_8_8",
+        [4] = "Q4_2",
+        [5] = "Q4_3",
+        [31] = "Q4_0_4_4",
+        [32] = "Q4_0_4_8",
+        [33] = "Q4_0_8_8",
+        [36] = "IQ4_NL_4_4",
+        [37] = "IQ4_NL_4_8",
+        [38] = "IQ4_NL_8_8",
     };
 
     static readonly Dictionary<uint, WeightType> byGguf =

@@ -21,7 +21,7 @@ static class FolderToGguf
         var metadata = new GgufMetadata();
         GgufMetadataOfModel.Add(metadata, config, architecture, file.Folder);
         TokenizerMetadata.Add(metadata, file.Folder, config, architecture, notes);
-        WeightSource[] weights = [.. Find(file, architecture, config, notes).SelectMany(found => Make(file, found, config, type)), .. RopeFactors.Of(config, architecture.Gguf)];
+        NamedWeight[] weights = [.. Find(file, architecture, config, notes).SelectMany(found => Make(file, found, config, type)), .. RopeFactors.Of(config, architecture.Gguf)];
         var kind = weights.GroupBy(weight => weight.Type).MaxBy(group => group.Sum(weight => weight.Bytes))?.Key ?? WeightType.F32;
         metadata.SetInt("general.file_type", kind switch { WeightType.F32 => 0, WeightType.F16 => 1, WeightType.MXFP4 => 38, _ => 32 });
         Gguf.Write(to, metadata, ModelConversion.Counted(weights, progress, cancellation), partBytes);
@@ -84,7 +84,7 @@ static class FolderToGguf
         name.EndsWith("_scale_inv", StringComparison.Ordinal) && file.TryGet(name[..^"_scale_inv".Length], out _)
         || name.EndsWith("_scales", StringComparison.Ordinal) && file.TryGet($"{name[..^"_scales".Length]}_blocks", out _);
 
-    static IEnumerable<WeightSource> Make(SafetensorsFolder file, Found found, ModelConfig config, WeightType? wanted)
+    static IEnumerable<NamedWeight> Make(SafetensorsFolder file, Found found, ModelConfig config, WeightType? wanted)
     {
         var first = found.Experts[0];
         string name = ModelConversion.Fill(found.Rule.Gguf, found.Layer);
@@ -147,7 +147,7 @@ static class FolderToGguf
     }
 
     /// <summary>Keys' part of each head transposed, values' part as it is (the absorbed form of DeepSeek-V2, arXiv:2405.04434).</summary>
-    static WeightSource[] Latent(SafetensorsFolder file, Found found, ModelConfig config, WeightType? wanted)
+    static NamedWeight[] Latent(SafetensorsFolder file, Found found, ModelConfig config, WeightType? wanted)
     {
         var entry = found.Experts[0];
         long heads = config.Int("num_attention_heads"), plain = config.Int("qk_nope_head_dim"), wide = config.Int("v_head_dim"), latent = config.Int("kv_lora_rank");
@@ -175,7 +175,7 @@ static class FolderToGguf
     }
 
     /// <summary>Blocks of 4-bit floats: there element 2 i lies beside element 2 i + 1, in GGUF element i beside element i + 16.</summary>
-    static WeightSource Blocks(SafetensorsFolder file, WeightEntry blocks, string name, int step, int start)
+    static NamedWeight Blocks(SafetensorsFolder file, WeightEntry blocks, string name, int step, int start)
     {
         var scales = file[blocks.Name[..^"_blocks".Length] + "_scales"];
         if (blocks.Type != WeightType.U8 || blocks.Extents.Count != 4 || blocks.Extents[3] != 16 || !scales.Extents.Equals((ValueList<long>)[.. blocks.Extents.Take(3)]))
@@ -190,7 +190,7 @@ static class FolderToGguf
         });
     }
 
-    static WeightSource Turn(SafetensorsFolder file, WeightEntry biases, string name, int start)
+    static NamedWeight Turn(SafetensorsFolder file, WeightEntry biases, string name, int start)
     {
         long width = biases.Extents[^1];
         return RowSource.Compute(name, WeightType.F32, [biases.Extents[0], width / 2], () =>

@@ -14,7 +14,7 @@ static class GgufToFolder
         var (config, architecture) = ModelConfig.Of(file);
         var main = type ?? MainType(file);
         var notes = new List<string>();
-        WeightSource[] weights = [.. file.Entries.Where(entry => !derived.Contains(entry.Name)).SelectMany(entry => Make(file, entry, architecture, config, main))];
+        NamedWeight[] weights = [.. file.Entries.Where(entry => !derived.Contains(entry.Name)).SelectMany(entry => Make(file, entry, architecture, config, main))];
         SafetensorsFolder.Write(to, ModelConversion.Counted(weights, progress, cancellation), partBytes);
         AtomicFile.Write(Path.Combine(to, "config.json"), Encoding.UTF8.GetBytes(config.WithType(main)));
         TokenizerMetadata.Restore(file.Metadata, to, notes);
@@ -30,7 +30,7 @@ static class GgufToFolder
         _ => WeightType.BF16,
     };
 
-    static IEnumerable<WeightSource> Make(Gguf file, WeightEntry entry, Architecture architecture, ModelConfig config, WeightType type)
+    static IEnumerable<NamedWeight> Make(Gguf file, WeightEntry entry, Architecture architecture, ModelConfig config, WeightType type)
     {
         if (entry.Name.EndsWith(".attn_v_b.weight", StringComparison.Ordinal) && architecture.Gguf == "deepseek2") return [];   // made with the keys
         if (architecture.Gguf == "gpt-oss" && entry.Name.Contains(".ffn_up_exps.", StringComparison.Ordinal)) return [];       // made with the gates
@@ -76,7 +76,7 @@ static class GgufToFolder
         }
     }
 
-    static IEnumerable<WeightSource> Experts(Gguf file, WeightEntry entry, TensorRule rule, long layer, WeightType type)
+    static IEnumerable<NamedWeight> Experts(Gguf file, WeightEntry entry, TensorRule rule, long layer, WeightType type)
     {
         if (entry.Extents.Count != 3) throw new ModelFileException("ASH0464", $"{file.Path}: {entry} should have three axes, experts first.", "keep the model as GGUF.");
         long rows = entry.Extents[1];
@@ -84,7 +84,7 @@ static class GgufToFolder
             RowSource.Gather(file, ModelConversion.Fill(rule.Folder, layer, expert), type, [rows, entry.Extents[2]], row => new(entry, expert * rows + row)));
     }
 
-    static WeightSource Latent(Gguf file, WeightEntry keys, string name, WeightType type)
+    static NamedWeight Latent(Gguf file, WeightEntry keys, string name, WeightType type)
     {
         var values = file[keys.Name.Replace("attn_k_b", "attn_v_b", StringComparison.Ordinal)];
         if (keys.Extents.Count != 3 || values.Extents.Count != 3 || keys.Extents[0] != values.Extents[0] || keys.Extents[1] != values.Extents[2])
@@ -103,7 +103,7 @@ static class GgufToFolder
         });
     }
 
-    static WeightSource[] Blocks(Gguf file, WeightEntry[] turns, string name)
+    static NamedWeight[] Blocks(Gguf file, WeightEntry[] turns, string name)
     {
         var first = turns[0];
         if (turns.Any(entry => entry.Type != WeightType.MXFP4 || !entry.Extents.Equals(first.Extents)) || first.Extents.Count != 3)

@@ -106,7 +106,7 @@ sealed class ModelConfig
             "deepseek2" when said.TryInt("deepseek2.expert_gating_func", out long gate) && gate == 2 => family[1],
             _ => family[0],
         };
-        return (new(JsonSerializer.SerializeToElement(GgufMetadataOfModel.ToConfig(file, architecture)), file.Path), architecture);
+        return (new(ModelJson.Parse(GgufMetadataOfModel.ToConfig(file, architecture).ToJsonString(), file.Path), file.Path), architecture);
     }
 
     public static ModelFileException Unknown(string path, string name) => new("ASH0462",

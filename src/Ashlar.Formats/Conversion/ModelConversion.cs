@@ -47,7 +47,7 @@ public static class ModelConversion
         .Replace("{l}", layer.ToString(System.Globalization.CultureInfo.InvariantCulture)).Replace("{e}", expert.ToString(System.Globalization.CultureInfo.InvariantCulture)).ToString();
 
     /// <summary>The same weights, which tell how far they are.</summary>
-    internal static IEnumerable<WeightSource> Counted(IReadOnlyList<WeightSource> weights, IProgress<double>? progress, CancellationToken cancellation)
+    internal static IEnumerable<NamedWeight> Counted(IReadOnlyList<NamedWeight> weights, IProgress<double>? progress, CancellationToken cancellation)
     {
         long all = Math.Max(1, weights.Sum(weight => weight.Bytes)), done = 0;
         return weights.Select(weight => weight with

@@ -27,7 +27,8 @@ public sealed record Quantization(WeightType To, IReadOnlyList<(string Pattern, 
 
     static readonly Dictionary<string, WeightType> names = new(StringComparer.OrdinalIgnoreCase)
     {
-        ["int8"] = WeightType.Q8_0, ["int4"] = WeightType.Q4_0,
+        ["int8"] = WeightType.Q8_0,
+        ["int4"] = WeightType.Q4_0,
     };
 
     /// <summary>The names of <see cref="Parse"/>.</summary>
@@ -65,7 +66,7 @@ public sealed record Quantization(WeightType To, IReadOnlyList<(string Pattern, 
     /// <param name="report">Told of each weight that was changed, in order.</param>
     /// <param name="progress">Told of the bytes of the old weights that are done.</param>
     /// <param name="cancellation">Stops between pieces.</param>
-    public IEnumerable<WeightSource> Apply(
+    public IEnumerable<NamedWeight> Apply(
         WeightFile file, Action<QuantizationError>? report = null, IProgress<long>? progress = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(file);
@@ -75,7 +76,7 @@ public sealed record Quantization(WeightType To, IReadOnlyList<(string Pattern, 
             var type = TypeOf(entry);
             if (type == entry.Type)
             {
-                var copy = WeightSource.Copy(file, entry);
+                var copy = NamedWeight.Copy(file, entry);
                 yield return copy with
                 {
                     Write = stream =>

@@ -6,9 +6,22 @@ public static class QuantizedModel
     /// <summary>The number by which llama.cpp knows what most weights of a file are.</summary>
     static readonly Dictionary<WeightType, int> fileTypes = new()
     {
-        [WeightType.F32] = 0, [WeightType.F16] = 1, [WeightType.Q4_0] = 2, [WeightType.Q4_1] = 3, [WeightType.Q8_0] = 7, [WeightType.Q5_0] = 8,
-        [WeightType.Q5_1] = 9, [WeightType.Q2_K] = 10, [WeightType.Q3_K] = 11, [WeightType.Q4_K] = 14, [WeightType.Q5_K] = 16, [WeightType.Q6_K] = 18,
-        [WeightType.IQ4_NL] = 25, [WeightType.IQ4_XS] = 30, [WeightType.BF16] = 32, [WeightType.MXFP4] = 38,
+        [WeightType.F32] = 0,
+        [WeightType.F16] = 1,
+        [WeightType.Q4_0] = 2,
+        [WeightType.Q4_1] = 3,
+        [WeightType.Q8_0] = 7,
+        [WeightType.Q5_0] = 8,
+        [WeightType.Q5_1] = 9,
+        [WeightType.Q2_K] = 10,
+        [WeightType.Q3_K] = 11,
+        [WeightType.Q4_K] = 14,
+        [WeightType.Q5_K] = 16,
+        [WeightType.Q6_K] = 18,
+        [WeightType.IQ4_NL] = 25,
+        [WeightType.IQ4_XS] = 30,
+        [WeightType.BF16] = 32,
+        [WeightType.MXFP4] = 38,
     };
 
     /// <summary>Quantises a model, weight after weight, in bounded memory.</summary>
@@ -51,7 +64,7 @@ public static class QuantizedModel
         metadata.SetInt("general.quantization_version", 2);
         long before = file.Entries.Sum(entry => entry.Bytes);
         var bytes = progress is null ? null : new Share(progress, before);
-        WeightSource[] weights = [.. plan.Apply(file, report, bytes, cancellation)];
+        NamedWeight[] weights = [.. plan.Apply(file, report, bytes, cancellation)];
         Gguf.Write(to, metadata, weights);
         return (before, weights.Sum(weight => weight.Bytes));
     }

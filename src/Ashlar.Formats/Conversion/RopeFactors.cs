@@ -7,7 +7,7 @@ namespace Ashlar.Formats;
 static class RopeFactors
 {
     /// <summary>The tensors of a model, in float32; none where its angles are scaled alike or not at all.</summary>
-    public static IEnumerable<WeightSource> Of(ModelConfig config, string family)
+    public static IEnumerable<NamedWeight> Of(ModelConfig config, string family)
     {
         if (config.RopeScaling is not { } scaling) yield break;
         string type = scaling.Text("rope_type") ?? scaling.Text("type") ?? "";
@@ -19,7 +19,7 @@ static class RopeFactors
                     ? [.. list.EnumerateArray().Select(value => value.GetSingle())] : throw config.Unsupported("rope_scaling", $"has no {length}_factor"));
     }
 
-    static WeightSource Make(string name, float[] factors) => RowSource.Compute(name, WeightType.F32, [factors.Length], () => factors);
+    static NamedWeight Make(string name, float[] factors) => RowSource.Compute(name, WeightType.F32, [factors.Length], () => factors);
 
     /// <summary>Llama 3.1's: long waves are divided by the factor, short ones stay, and those between are mixed.</summary>
     static float[] Llama3(JsonElement scaling, long width, double theta)
@@ -45,9 +45,13 @@ static class RopeFactors
         {
             var scaling = new JsonObject
             {
-                ["rope_type"] = "llama3", ["factor"] = factors[^1], ["low_freq_factor"] = 1.0, ["high_freq_factor"] = 4.0, ["original_max_position_embeddings"] = context,
+                ["rope_type"] = "llama3",
+                ["factor"] = factors[^1],
+                ["low_freq_factor"] = 1.0,
+                ["high_freq_factor"] = 4.0,
+                ["original_max_position_embeddings"] = context,
             };
-            float[] made = Llama3(JsonSerializer.SerializeToElement(scaling), width, config["rope_theta"]!.GetValue<double>());
+            float[] made = Llama3(ModelJson.Parse(scaling.ToJsonString(), file.Path), width, config["rope_theta"]!.GetValue<double>());
             if (made.Length == factors.Length && made.Zip(factors, (a, b) => Math.Abs(a - b) <= 1e-4 * b).All(same => same)) return scaling;
         }
         throw new ModelFileException("ASH0463", $"{file.Path}: the factors of rope_freqs.weight are none that config.json could say.", "download the folder of the model instead.");

@@ -15,7 +15,7 @@ static class RowSource
     /// <param name="extents">The new extents.</param>
     /// <param name="place">Of each row, counted over all outer axes.</param>
     /// <param name="plus">What is added to every element.</param>
-    public static WeightSource Gather(WeightFile file, string name, WeightType type, ValueList<long> extents, Func<long, Place> place, float plus = 0)
+    public static NamedWeight Gather(WeightFile file, string name, WeightType type, ValueList<long> extents, Func<long, Place> place, float plus = 0)
     {
         float[]? values = null;
         return Make(name, type, extents, (row, into) =>
@@ -37,7 +37,7 @@ static class RowSource
     }
 
     /// <summary>A weight that is computed at once, when its turn comes: for what cannot be made row by row.</summary>
-    public static WeightSource Compute(string name, WeightType type, ValueList<long> extents, Func<float[]> make)
+    public static NamedWeight Compute(string name, WeightType type, ValueList<long> extents, Func<float[]> make)
     {
         float[]? values = null;
         int width = (int)(extents.Count == 0 ? 1 : extents[^1]);
@@ -49,7 +49,7 @@ static class RowSource
     }
 
     /// <summary>A weight whose rows are filled in one by one.</summary>
-    public static WeightSource Make(string name, WeightType type, ValueList<long> extents, RowWriter fill) => new(name, type, extents, stream =>
+    public static NamedWeight Make(string name, WeightType type, ValueList<long> extents, RowWriter fill) => new(name, type, extents, stream =>
     {
         long width = extents.Count == 0 ? 1 : extents[^1], rows = 1;
         for (int axis = 0; axis < extents.Count - 1; axis++) rows *= extents[axis];

@@ -75,7 +75,7 @@ public sealed class Gguf : WeightFile
     /// <param name="weights">Their names differ, and their types are those of the format.</param>
     /// <param name="partBytes">The most bytes of weights in a file; null writes one file.</param>
     /// <exception cref="ModelFileException">A file cannot be written, or the weights cannot be in one.</exception>
-    public static void Write(string path, GgufMetadata metadata, IEnumerable<WeightSource> weights, long? partBytes = null)
+    public static void Write(string path, GgufMetadata metadata, IEnumerable<NamedWeight> weights, long? partBytes = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentNullException.ThrowIfNull(metadata);

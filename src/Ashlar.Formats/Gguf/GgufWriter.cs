@@ -8,9 +8,9 @@ static class GgufWriter
 {
     const int MostAxes = 4;   // what llama.cpp reads
 
-    public static void Write(string path, GgufMetadata metadata, IEnumerable<WeightSource> weights, long? partBytes)
+    public static void Write(string path, GgufMetadata metadata, IEnumerable<NamedWeight> weights, long? partBytes)
     {
-        var parts = WeightSource.Split(weights, partBytes);
+        var parts = NamedWeight.Split(weights, partBytes);
         Check(parts);
         if (parts.Length == 1)
         {
@@ -32,7 +32,7 @@ static class GgufWriter
         }
     }
 
-    static void Check(WeightSource[][] parts)
+    static void Check(NamedWeight[][] parts)
     {
         var seen = new HashSet<string>(StringComparer.Ordinal);
         foreach (var weight in parts.SelectMany(part => part))
@@ -47,7 +47,7 @@ static class GgufWriter
         }
     }
 
-    static void WritePart(Stream stream, GgufMetadata metadata, WeightSource[] weights)
+    static void WritePart(Stream stream, GgufMetadata metadata, NamedWeight[] weights)
     {
         int alignment = metadata.TryInt("general.alignment", out long given) ? (int)given : Gguf.DefaultAlignment;
         var header = new ArrayBufferWriter<byte>();

@@ -140,13 +140,13 @@ public sealed class Safetensors : IDisposable
     public static void Write(Stream stream, IEnumerable<NamedArray> arrays, IReadOnlyDictionary<string, string>? metadata = null)
     {
         ArgumentNullException.ThrowIfNull(stream);
-        Write(stream, [.. arrays.Select(array => new WeightSource(array.Name, SafetensorsTypes.Of(array.DType), [.. array.Shape.Values], array.Write))], metadata);
+        Write(stream, [.. arrays.Select(array => new NamedWeight(array.Name, SafetensorsTypes.Of(array.DType), [.. array.Shape.Values], array.Write))], metadata);
     }
 
     /// <summary>Writes a file of weights of any type that the format has.</summary>
-    internal static void Write(Stream stream, IReadOnlyList<WeightSource> weights, IReadOnlyDictionary<string, string>? metadata)
+    internal static void Write(Stream stream, IReadOnlyList<NamedWeight> weights, IReadOnlyDictionary<string, string>? metadata)
     {
-        WeightSource[] ordered =
+        NamedWeight[] ordered =
             [.. weights.OrderBy(weight => weight.Bytes % Alignment == 0 ? 0 : 1).ThenByDescending(weight => weight.Type.BlockBytes)];
         stream.Write(SafetensorsHeader.Write(ordered, metadata));
         var counted = new CountingStream(stream);

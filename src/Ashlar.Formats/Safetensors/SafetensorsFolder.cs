@@ -60,11 +60,11 @@ public sealed class SafetensorsFolder : WeightFile
     /// <exception cref="ModelFileException">
     /// A file cannot be written, or the weights cannot be in one; the folder has files of weights that would be left beside the new ones.
     /// </exception>
-    public static void Write(string folder, IEnumerable<WeightSource> weights, long? partBytes = null)
+    public static void Write(string folder, IEnumerable<NamedWeight> weights, long? partBytes = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         ArgumentNullException.ThrowIfNull(weights);
-        var parts = WeightSource.Split(weights, partBytes);
+        var parts = NamedWeight.Split(weights, partBytes);
         if (parts.SelectMany(part => part).GroupBy(weight => weight.Name, StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new ModelFileException("ASH0419", $"two arrays are called '{twice.Key}'.", "give every array a name of its own.");
         string stem = System.IO.Path.Combine(folder, "model");
@@ -80,7 +80,7 @@ public sealed class SafetensorsFolder : WeightFile
         if (parts.Length > 1) AtomicFile.Write(index, IndexOf(parts, paths));
     }
 
-    static byte[] IndexOf(WeightSource[][] parts, string[] paths)
+    static byte[] IndexOf(NamedWeight[][] parts, string[] paths)
     {
         var text = new System.Buffers.ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(text, new() { Indented = true, NewLine = "\n" }))
@@ -146,11 +146,13 @@ public sealed class SafetensorsFolder : WeightFile
                     "download the files again; they seem to be of two models.");
         if (index is null) return;
         foreach (var (name, file) in index.Value.Places)
-            if (!seen.TryGetValue(name, out int part) || NameOf(part) != file)
+        {
+            bool isThere = seen.TryGetValue(name, out int part);
+            if (!isThere || NameOf(part) != file)
                 throw new ModelFileException("ASH0456",
-                    $"{index.Value.Path} says that '{name}' is in {file}, but "
-                    + (seen.ContainsKey(name) ? $"it is in {NameOf(seen[name])}." : "that file has no such weight."),
+                    $"{index.Value.Path} says that '{name}' is in {file}, but " + (isThere ? $"it is in {NameOf(part)}." : "that file has no such weight."),
                     "download the index and the files again; they seem to be of two models.");
+        }
     }
 
     /// <summary>Which weight is in which file, and the files in the order of their names.</summary>

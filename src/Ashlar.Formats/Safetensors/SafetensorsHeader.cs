@@ -161,7 +161,7 @@ static class SafetensorsHeader
     }
 
     /// <summary>Length and JSON of a header, padded with blanks so that the first array is aligned.</summary>
-    public static byte[] Write(ReadOnlySpan<WeightSource> arrays, IReadOnlyDictionary<string, string>? metadata)
+    public static byte[] Write(ReadOnlySpan<NamedWeight> arrays, IReadOnlyDictionary<string, string>? metadata)
     {
         var text = new ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(text))

@@ -150,7 +150,7 @@ public sealed class ModelConversionTests : IDisposable
         using (var old = WeightFile.Open(from))
             SafetensorsFolder.Write(folder.File("eight"),
             [
-                .. old.Entries.Where(entry => entry.Name != Name).Select(entry => WeightSource.Copy(old, entry)),
+                .. old.Entries.Where(entry => entry.Name != Name).Select(entry => NamedWeight.Copy(old, entry)),
                 new(Name, WeightType.F8E4M3, [.. shape.Select(extent => (long)extent)], stream => stream.Write(codes)),
                 new(Name + "_scale_inv", WeightType.F32, [1, 1], stream => stream.Write(BitConverter.GetBytes(0.25f))),
             ]);

@@ -8,7 +8,7 @@ public sealed class WeightWriterTests : IDisposable
 
     public void Dispose() => folder.Dispose();
 
-    static WeightSource Source(string name, WeightType type, params long[] extents)
+    static NamedWeight Source(string name, WeightType type, params long[] extents)
     {
         byte[] bytes = new byte[WeightTypes.BytesOf(type, extents)!.Value];
         new Random(name.Length).NextBytes(bytes);
@@ -38,7 +38,7 @@ public sealed class WeightWriterTests : IDisposable
     {
         var metadata = Metadata();
         if (partBytes is null) metadata.SetInt("general.alignment", 64);
-        WeightSource[] weights = [Source("a", WeightType.F32, 3), Source("bb", WeightType.Q4_0, 2, 64), Source("ccc", WeightType.BF16, 2, 3, 4, 5), Source("dddd", WeightType.I8)];
+        NamedWeight[] weights = [Source("a", WeightType.F32, 3), Source("bb", WeightType.Q4_0, 2, 64), Source("ccc", WeightType.BF16, 2, 3, 4, 5), Source("dddd", WeightType.I8)];
         string path = folder.File(partBytes is null ? "m.gguf" : "m-00001-of-00003.gguf");
         Gguf.Write(folder.File("m.gguf"), metadata, weights, partBytes);
         Gguf.Write(folder.File("again.gguf"), metadata, weights, partBytes);
@@ -65,14 +65,14 @@ public sealed class WeightWriterTests : IDisposable
         // What was read is written again, from the mapped bytes, to the same file.
         var copy = file.Metadata.Clone();
         foreach (string key in (string[])["split.no", "split.count", "split.tensors.count"]) copy.Remove(key);
-        Gguf.Write(folder.File("copy.gguf"), copy, file.Entries.Select(entry => WeightSource.Copy(file, entry)), partBytes);
+        Gguf.Write(folder.File("copy.gguf"), copy, file.Entries.Select(entry => NamedWeight.Copy(file, entry)), partBytes);
         Assert.All(names, name => Assert.Equal(File.ReadAllBytes(folder.File(name)), File.ReadAllBytes(folder.File("copy" + name[1..]))));
     }
 
     [Fact]
     public void Gguf_RefusesWhatNobodyCouldRead()
     {
-        void Refuses(string says, params WeightSource[] weights)
+        void Refuses(string says, params NamedWeight[] weights)
         {
             var error = Assert.Throws<ModelFileException>(() => Gguf.Write(folder.File("bad.gguf"), new(), weights));
             Assert.Equal("ASH0460", error.Code);
@@ -93,7 +93,7 @@ public sealed class WeightWriterTests : IDisposable
     [InlineData(64L)]
     public void Safetensors_ReadBackWhatWasWritten(long? partBytes)
     {
-        WeightSource[] weights = [Source("a", WeightType.F32, 3), Source("bb", WeightType.F8E4M3, 2, 64), Source("ccc", WeightType.BF16, 2, 3), Source("dddd", WeightType.U16)];
+        NamedWeight[] weights = [Source("a", WeightType.F32, 3), Source("bb", WeightType.F8E4M3, 2, 64), Source("ccc", WeightType.BF16, 2, 3), Source("dddd", WeightType.U16)];
         SafetensorsFolder.Write(folder.File("m"), weights, partBytes);
         SafetensorsFolder.Write(folder.File("again"), weights, partBytes);
         string[] names = [.. Directory.EnumerateFiles(folder.File("m")).Select(path => Path.GetFileName(path)!)];

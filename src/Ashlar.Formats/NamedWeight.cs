@@ -5,7 +5,7 @@ namespace Ashlar.Formats;
 /// <param name="Type">How its elements are stored.</param>
 /// <param name="Extents">Outermost first.</param>
 /// <param name="Write">Writes exactly <see cref="Bytes"/> bytes. Called once, when its turn comes: nothing is held before.</param>
-public sealed record WeightSource(string Name, WeightType Type, ValueList<long> Extents, Action<Stream> Write)
+public sealed record NamedWeight(string Name, WeightType Type, ValueList<long> Extents, Action<Stream> Write)
 {
     /// <summary>A copy goes in pieces of so many bytes.</summary>
     const int PieceBytes = 16 << 20;
@@ -25,7 +25,7 @@ public sealed record WeightSource(string Name, WeightType Type, ValueList<long> 
     /// <param name="file">Stays open until the weight was written.</param>
     /// <param name="entry">A weight of it.</param>
     /// <param name="name">Its new name; null keeps the old.</param>
-    public static WeightSource Copy(WeightFile file, WeightEntry entry, string? name = null)
+    public static NamedWeight Copy(WeightFile file, WeightEntry entry, string? name = null)
     {
         ArgumentNullException.ThrowIfNull(file);
         ArgumentNullException.ThrowIfNull(entry);
@@ -47,11 +47,11 @@ public sealed record WeightSource(string Name, WeightType Type, ValueList<long> 
     }
 
     /// <summary>Cuts weights into files of at most so many bytes, in their order; one that is larger has a file of its own.</summary>
-    internal static WeightSource[][] Split(IEnumerable<WeightSource> weights, long? partBytes)
+    internal static NamedWeight[][] Split(IEnumerable<NamedWeight> weights, long? partBytes)
     {
         if (partBytes is <= 0) throw new ArgumentOutOfRangeException(nameof(partBytes), "a part has at least one byte.");
-        var parts = new List<WeightSource[]>();
-        var part = new List<WeightSource>();
+        var parts = new List<NamedWeight[]>();
+        var part = new List<NamedWeight>();
         long bytes = 0;
         foreach (var weight in weights)
         {
