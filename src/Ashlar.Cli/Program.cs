@@ -15,6 +15,8 @@ return await CommandLine.Run(
     ConvertCommand.Define(),
     QuantizeCommand.Define(),
     KernelCommand.Define(() => Prepare()),
+    TokenizeCommand.Define(),
+    DetokenizeCommand.Define(),
     EnvCommand.Define(),
     BenchCommand.Define(CpuStage.Make),
 ], args);
