@@ -8,18 +8,28 @@ namespace Ashlar.Cli;
 /// <summary><c>ashlar convert</c>: between folders of safetensors files and GGUF files.</summary>
 static class ConvertCommand
 {
-    static readonly Dictionary<string, WeightType> types = new() { ["f32"] = WeightType.F32, ["f16"] = WeightType.F16, ["bf16"] = WeightType.BF16 };
+    static readonly Dictionary<string,
+        WeightType> types = new() { ["f32"] = WeightType.F32, ["f16"] = WeightType.F16, ["bf16"] = WeightType.BF16 };
 
     public static Command Define()
     {
         var from = new Argument<string>("in") { Description = "A .gguf file, or the folder of a model." };
         var to = new Argument<string>("out") { Description = "What to write: NAME.gguf, or a folder for safetensors files." };
-        var dtype = new Option<string?>("--dtype") { Description = "The type of the matrices; as they are where left out.", HelpName = "type" };
+        var dtype = new Option<string?>("--dtype")
+        {
+            Description = "The type of the matrices; as they are where left out.",
+            HelpName = "type"
+        };
         dtype.AcceptOnlyFromAmong([.. types.Keys]);
-        var split = new Option<string?>("--split") { Description = "The most bytes of weights in a file: 2G, 500M.", HelpName = "size" };
+        var split = new Option<string?>("--split")
+        {
+            Description = "The most bytes of weights in a file: 2G, 500M.",
+            HelpName = "size"
+        };
         split.Validators.Add(result =>
         {
-            if (result.GetValue(split) is { } size && ParseSize(size) is null) result.AddError($"--split is a size such as 2G or 500M, and '{size}' is not.");
+            if (result.GetValue(split) is { } size && ParseSize(size) is null) result.AddError(
+                $"--split is a size such as 2G or 500M, and '{size}' is not.");
         });
         var json = new Option<bool>("--json") { Description = "Print one JSON object instead of a sentence." };
         var verb = new Verb("convert", "Convert a model between a folder of safetensors files and GGUF.")
@@ -41,7 +51,8 @@ static class ConvertCommand
             var output = parsed.InvocationConfiguration.Output;
             var console = Screen.On(parsed.GetValue(json) ? parsed.InvocationConfiguration.Error : output);
             ConversionResult? done = null;
-            console.WithProgress("converting", share => done = ModelConversion.Convert(source, target, type, part, share, cancellation));
+            console.WithProgress("converting", share =>
+                done = ModelConversion.Convert(source, target, type, part, share, cancellation));
             if (parsed.GetValue(json))
                 output.WriteLine(new JsonObject
                 {
@@ -63,8 +74,16 @@ static class ConvertCommand
 
     static long? ParseSize(string text)
     {
-        long unit = text.Length == 0 ? 1 : char.ToUpperInvariant(text[^1]) switch { 'K' => 1L << 10, 'M' => 1L << 20, 'G' => 1L << 30, _ => 1 };
-        return double.TryParse(unit == 1 ? text : text[..^1], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double number) && number > 0 && number * unit is >= 1 and < 1e18
+        long unit = text.Length == 0 ? 1 : char.ToUpperInvariant(text[^1]) switch
+        {
+            'K' => 1L << 10,
+            'M' => 1L << 20,
+            'G' =>
+            1L << 30,
+            _ => 1
+        };
+        return double.TryParse(unit == 1 ? text : text[..^1], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture,
+            out double number) && number > 0 && number * unit is >= 1 and < 1e18
             ? (long)(number * unit) : null;
     }
 }

@@ -51,7 +51,8 @@ static class InspectCommand
         if (model.Architecture is not null) facts.Add(("architecture", model.Architecture));
         if (model.Name is not null) facts.Add(("name", model.Name));
         facts.Add(("parameters", $"{Count(model.Parameters)} ({model.Parameters.ToString("N0", CultureInfo.InvariantCulture)}) in {model.Tensors} tensors"));
-        if (model.Parameters > 0) facts.Add(("bits a parameter", (8.0 * model.WeightBytes / model.Parameters).ToString("0.00", CultureInfo.InvariantCulture)));
+        if (model.Parameters > 0) facts.Add(
+            ("bits a parameter", (8.0 * model.WeightBytes / model.Parameters).ToString("0.00", CultureInfo.InvariantCulture)));
         console.Section(Path.GetFileName(Path.TrimEndingDirectorySeparator(model.Path)), Screen.Facts([.. facts]));
         if (model.Types.Count > 0) console.Section("Types", Types(model));
         if (model.Config.Count > 0) console.Section("Configuration", Screen.Facts([.. model.Config]));
@@ -70,9 +71,11 @@ static class InspectCommand
     static Table Types(ModelSummary model)
     {
         var table = new Table().Border(TableBorder.Simple).AddColumn("type");
-        foreach (string name in (string[])["tensors", "parameters", "bytes", "share", "bits"]) table.AddColumn(new TableColumn(name).RightAligned());
+        foreach (string name in (string[])["tensors", "parameters", "bytes", "share", "bits"]) table.AddColumn(
+            new TableColumn(name).RightAligned());
         foreach (var type in model.Types)
-            table.AddRow(type.Type.Name, type.Tensors.ToString(CultureInfo.InvariantCulture), Count(type.Elements), ByteSize.Text(type.Bytes),
+            table.AddRow(type.Type.Name, type.Tensors.ToString(CultureInfo.InvariantCulture), Count(type.Elements),
+                ByteSize.Text(type.Bytes),
                 (type.Bytes / (double)Math.Max(1, model.WeightBytes)).ToString("0.0 %", CultureInfo.InvariantCulture),
                 type.Type.BitsPerElement.ToString("0.##", CultureInfo.InvariantCulture));
         return table;
@@ -81,7 +84,8 @@ static class InspectCommand
     static Table Metadata(GgufMetadata metadata)
     {
         var table = new Table().Border(TableBorder.Simple).AddColumns("key", "type", "value");
-        foreach (string key in metadata.Keys) table.AddRow(new Text(key), new Text(TypeText(metadata, key)), new Text(metadata.ValueText(key)));
+        foreach (string key in metadata.Keys) table.AddRow(new Text(key), new Text(TypeText(metadata, key)),
+            new Text(metadata.ValueText(key)));
         return table;
     }
 
@@ -95,9 +99,11 @@ static class InspectCommand
 
     static Table Tensors(IReadOnlyList<WeightEntry> entries)
     {
-        var table = new Table().Border(TableBorder.Simple).AddColumns("name", "type", "extents").AddColumn(new TableColumn("bytes").RightAligned());
+        var table = new Table().Border(TableBorder.Simple).AddColumns("name", "type", "extents")
+            .AddColumn(new TableColumn("bytes").RightAligned());
         foreach (var entry in entries)
-            table.AddRow(new Text(entry.Name), new Text(entry.Type.Name), new Text(entry.Extents.ToString()), new Text(ByteSize.Text(entry.Bytes)));
+            table.AddRow(new Text(entry.Name), new Text(entry.Type.Name), new Text(entry.Extents.ToString()),
+                new Text(ByteSize.Text(entry.Bytes)));
         return table;
     }
 
@@ -136,19 +142,22 @@ static class InspectCommand
                 ["parameters"] = type.Elements,
                 ["bytes"] = type.Bytes,
             })]),
-            ["config"] = new JsonObject(model.Config.DistinctBy(pair => pair.Name).Select(pair => KeyValuePair.Create(pair.Name, (JsonNode?)pair.Value))),
+            ["config"] = new JsonObject(model.Config.DistinctBy(pair => pair.Name)
+                .Select(pair => KeyValuePair.Create(pair.Name, (JsonNode?)pair.Value))),
             ["tokenizer"] = model.Tokenizer is not { } tokenizer ? null : new JsonObject
             {
                 ["kind"] = tokenizer.Kind,
                 ["splitter"] = tokenizer.Splitter,
                 ["tokens"] = tokenizer.Tokens,
                 ["merges"] = tokenizer.Merges,
-                ["special"] = new JsonObject(tokenizer.Special.Select(pair => KeyValuePair.Create(pair.Role, (JsonNode?)pair.Token))),
+                ["special"] = new JsonObject(tokenizer.Special.Select(pair =>
+                    KeyValuePair.Create(pair.Role, (JsonNode?)pair.Token))),
             },
             ["chat_template"] = model.ChatTemplate,
         };
         if (metadata is not null)
-            json["metadata"] = new JsonObject(metadata.Keys.Select(key => KeyValuePair.Create(key, (JsonNode?)metadata.ValueText(key))));
+            json["metadata"] = new JsonObject(
+                metadata.Keys.Select(key => KeyValuePair.Create(key, (JsonNode?)metadata.ValueText(key))));
         if (entries is not null)
             json["tensors"] = new JsonArray([.. entries.Select(entry => (JsonNode)new JsonObject
             {

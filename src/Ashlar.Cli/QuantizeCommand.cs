@@ -20,7 +20,11 @@ static class QuantizeCommand
         var type = new Option<string>("--to") { Description = $"The type of the matrices: {string.Join(", ", Quantization.Names)}.", HelpName = "type", Required = true };
         var keep = new Option<string[]>("--keep") { Description = "Another type for tensors whose name fits, such as output.weight=f16; may be given several times.", HelpName = "pattern=type" };
         var json = new Option<bool>("--json") { Description = "Print one JSON object instead of a table." };
-        var text = new Option<FileInfo?>("--text") { Description = "Measure the perplexity on this text before and after.", HelpName = "file" };
+        var text = new Option<FileInfo?>("--text")
+        {
+            Description = "Measure the perplexity on this text before and after.",
+            HelpName = "file"
+        };
         var verb = new Verb("quantize", "Write a model in fewer bits, and report the error of every tensor.")
         {
             Arguments = { from, to },
@@ -36,13 +40,15 @@ static class QuantizeCommand
         if (perplexity is not null) verb.Options.Add(text);
         verb.SetAction((parsed, cancellation) =>
         {
-            var plan = new Quantization(Quantization.Parse(parsed.GetValue(type)!), [.. (parsed.GetValue(keep) ?? []).Select(ParseKeep)]);
+            var plan = new Quantization(Quantization.Parse(parsed.GetValue(type)!),
+                [.. (parsed.GetValue(keep) ?? []).Select(ParseKeep)]);
             string source = parsed.GetValue(from)!, target = parsed.GetValue(to)!;
             var output = parsed.InvocationConfiguration.Output;
             var report = new List<QuantizationError>();
             var console = Screen.On(parsed.GetValue(json) ? parsed.InvocationConfiguration.Error : output);
             var (before, after) = (0L, 0L);
-            console.WithProgress("quantising", share => (before, after) = QuantizedModel.Write(source, target, plan, report.Add, share, cancellation));
+            console.WithProgress("quantising", share =>
+                (before, after) = QuantizedModel.Write(source, target, plan, report.Add, share, cancellation));
             (double, double)? perplexities = perplexity is not null && parsed.GetValue(text) is { } file
                 ? (perplexity(source, file.FullName, cancellation), perplexity(target, file.FullName, cancellation)) : null;
             if (parsed.GetValue(json)) output.WriteLine(Json(plan, report, before, after, perplexities).ToJsonString(indented));
@@ -59,12 +65,15 @@ static class QuantizeCommand
             $"--keep is '{text}', but should be a pattern of names and a type.", "write it like --keep \"output.weight=q8_0\".");
     }
 
-    static void Draw(IAnsiConsole console, string target, List<QuantizationError> report, long before, long after, (double Before, double After)? perplexity)
+    static void Draw(IAnsiConsole console, string target, List<QuantizationError> report, long before, long after,
+        (double Before, double After)? perplexity)
     {
         var table = new Table().Border(TableBorder.Simple).AddColumns("tensor", "from", "to");
-        foreach (string name in (string[])["bytes", "rms error", "greatest", "relative", "SNR dB"]) table.AddColumn(new TableColumn(name).RightAligned());
+        foreach (string name in (string[])["bytes", "rms error", "greatest", "relative", "SNR dB"]) table.AddColumn(
+            new TableColumn(name).RightAligned());
         foreach (var error in report)
-            table.AddRow(error.Name, error.From.Name, error.To.Name, ByteSize.Text(error.Bytes), Digits(error.RootMeanSquare), Digits(error.Greatest),
+            table.AddRow(error.Name, error.From.Name, error.To.Name, ByteSize.Text(error.Bytes), Digits(error.RootMeanSquare),
+                Digits(error.Greatest),
                 error.Relative.ToString("0.00 %", CultureInfo.InvariantCulture),
                 double.IsInfinity(error.Decibels) ? "exact" : error.Decibels.ToString("0.0", CultureInfo.InvariantCulture));
         console.Section("Tensors that changed their type", table);
@@ -79,7 +88,8 @@ static class QuantizeCommand
 
     static string Digits(double value) => value.ToString("0.###e+0", CultureInfo.InvariantCulture);
 
-    static JsonObject Json(Quantization plan, List<QuantizationError> report, long before, long after, (double Before, double After)? perplexity)
+    static JsonObject Json(Quantization plan, List<QuantizationError> report, long before, long after,
+        (double Before, double After)? perplexity)
     {
         var json = new JsonObject
         {

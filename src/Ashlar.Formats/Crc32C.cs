@@ -25,7 +25,8 @@ public struct Crc32C
     public void Append(ReadOnlySpan<byte> bytes)
     {
         uint crc = ~register;
-        for (; bytes.Length >= 8; bytes = bytes[8..]) crc = BitOperations.Crc32C(crc, BinaryPrimitives.ReadUInt64LittleEndian(bytes));
+        for (; bytes.Length >= 8; bytes = bytes[8..]) crc = BitOperations.Crc32C(crc,
+            BinaryPrimitives.ReadUInt64LittleEndian(bytes));
         foreach (byte one in bytes) crc = BitOperations.Crc32C(crc, one);
         register = ~crc;
     }

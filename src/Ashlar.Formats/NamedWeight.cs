@@ -4,7 +4,8 @@ namespace Ashlar.Formats;
 /// <param name="Name">Its name in the file.</param>
 /// <param name="Type">How its elements are stored.</param>
 /// <param name="Extents">Outermost first.</param>
-/// <param name="Write">Writes exactly <see cref="Bytes"/> bytes. Called once, when its turn comes: nothing is held before.</param>
+/// <param name="Write">Writes exactly <see cref="Bytes"/> bytes. Called once, when its turn comes: nothing is held
+/// before.</param>
 public sealed record NamedWeight(string Name, WeightType Type, ValueList<long> Extents, Action<Stream> Write)
 {
     /// <summary>A copy goes in pieces of so many bytes.</summary>
@@ -13,7 +14,8 @@ public sealed record NamedWeight(string Name, WeightType Type, ValueList<long> E
     /// <summary>How many bytes the elements take.</summary>
     /// <exception cref="ModelFileException">They are no whole number of blocks, or more than a file can hold.</exception>
     public long Bytes => WeightTypes.BytesOf(Type, Extents) ?? throw new ModelFileException("ASH0460",
-        $"'{Name}' cannot be {Type.Name}{Extents}: that is no whole number of blocks of {Type.BlockElements}.", "choose another type for it.");
+        $"'{Name}' cannot be {Type.Name}{Extents}: that is no whole number of blocks of {Type.BlockElements}.",
+            "choose another type for it.");
 
     /// <summary>The last extent: how many elements lie one after the other; 1 for a scalar.</summary>
     public long RowElements => Extents.Count == 0 ? 1 : Extents[^1];
@@ -31,7 +33,8 @@ public sealed record NamedWeight(string Name, WeightType Type, ValueList<long> E
         ArgumentNullException.ThrowIfNull(entry);
         return new(name ?? entry.Name, entry.Type, entry.Extents, stream =>
         {
-            for (long at = 0; at < entry.Bytes; at += PieceBytes) stream.Write(file.Span(entry, at, (int)Math.Min(PieceBytes, entry.Bytes - at)));
+            for (long at = 0; at < entry.Bytes; at += PieceBytes) stream.Write(
+                file.Span(entry, at, (int)Math.Min(PieceBytes, entry.Bytes - at)));
             file.Release(entry);
         });
     }
@@ -46,7 +49,8 @@ public sealed record NamedWeight(string Name, WeightType Type, ValueList<long> E
                 $"{this} has {Bytes:N0} bytes, but {counted.Written:N0} were written.", "write each element once.");
     }
 
-    /// <summary>Cuts weights into files of at most so many bytes, in their order; one that is larger has a file of its own.</summary>
+    /// <summary>Cuts weights into files of at most so many bytes, in their order; one that is larger has a file of its
+    /// own.</summary>
     internal static NamedWeight[][] Split(IEnumerable<NamedWeight> weights, long? partBytes)
     {
         if (partBytes is <= 0) throw new ArgumentOutOfRangeException(nameof(partBytes), "a part has at least one byte.");

@@ -20,7 +20,8 @@ readonly partial record struct SplitName(string Stem, int Part, int Parts, strin
         return part >= 1 && part <= parts ? new(match.Groups[1].Value, part, parts, match.Groups[4].Value) : null;
     }
 
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Stem}-{Part:00000}-of-{Parts:00000}{Extension}");
+    public override string ToString() =>
+        string.Create(CultureInfo.InvariantCulture, $"{Stem}-{Part:00000}-of-{Parts:00000}{Extension}");
 
     [GeneratedRegex(@"^(.*)-(\d{5})-of-(\d{5})(\.[a-z]+)$", RegexOptions.Singleline | RegexOptions.CultureInvariant)]
     private static partial Regex Form();

@@ -19,7 +19,8 @@ public sealed record WeightEntry(string Name, WeightType Type, ValueList<long> E
     public override string ToString() => $"{Name}: {Type.Name}{Extents}";
 }
 
-/// <summary>The weights of a model in one or several files, mapped into memory: <see cref="Gguf"/>, <see cref="SafetensorsFolder"/>.</summary>
+/// <summary>The weights of a model in one or several files, mapped into memory: <see cref="Gguf"/>, <see
+/// cref="SafetensorsFolder"/>.</summary>
 /// <remarks>
 /// Opening reads and checks headers alone; the elements are read when they are touched. Disposing unmaps the files as soon as
 /// nothing is pinned in them any more. Thread-safe.
@@ -50,8 +51,10 @@ public abstract class WeightFile : IDisposable
 
     /// <summary>The weight of a name.</summary>
     /// <exception cref="ModelFileException">There is none; the error names those that are called alike.</exception>
-    public WeightEntry this[string name] => byName.TryGetValue(name, out var entry) ? entry : throw new ModelFileException("ASH0417",
-        $"{Path} has no array '{name}'.{SimilarNames.Text(name, byName.Keys)}", "check that the file is of the model that it is read for.");
+    public WeightEntry this[string name] =>
+        byName.TryGetValue(name, out var entry) ? entry : throw new ModelFileException("ASH0417",
+        $"{Path} has no array '{name}'.{SimilarNames.Text(name, byName.Keys)}",
+            "check that the file is of the model that it is read for.");
 
     /// <summary>The weight of a name, where there is one.</summary>
     public bool TryGet(string name, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out WeightEntry? entry) =>
@@ -97,14 +100,16 @@ public abstract class WeightFile : IDisposable
     /// <summary>
     /// Gives the memory of a weight's pages back to the system. The weight can still be read: its pages come from the file again.
     /// </summary>
-    /// <remarks>Call it when a weight was packed, so that the process never holds two copies. Pages shared with neighbours stay.</remarks>
+    /// <remarks>Call it when a weight was packed, so that the process never holds two copies. Pages shared with neighbours
+    /// stay.</remarks>
     public void Release(WeightEntry entry)
     {
         ThrowUnlessWithin(entry, 0, 0);
         parts[entry.Part].Release(entry.Offset, entry.Bytes);
     }
 
-    /// <summary>Opens a model by what it is: a GGUF file (any part of a split one), a safetensors file, or a folder of either.</summary>
+    /// <summary>Opens a model by what it is: a GGUF file (any part of a split one), a safetensors file, or a folder of
+    /// either.</summary>
     /// <param name="path">A file or a folder.</param>
     /// <exception cref="ModelFileException">There is no model, or its files are damaged or do not fit together.</exception>
     public static WeightFile Open(string path)
@@ -113,7 +118,8 @@ public abstract class WeightFile : IDisposable
         if (Directory.Exists(path))
         {
             if (SafetensorsFolder.IsOne(path)) return SafetensorsFolder.Open(path);
-            string[] files = [.. Directory.EnumerateFiles(path, "*.gguf").Where(file => SplitName.Parse(file) is not { Part: > 1 }).Order(StringComparer.Ordinal)];
+            string[] files = [.. Directory.EnumerateFiles(path, "*.gguf")
+                .Where(file => SplitName.Parse(file) is not { Part: > 1 }).Order(StringComparer.Ordinal)];
             return files.Length switch
             {
                 1 => Gguf.Open(files[0]),
@@ -158,6 +164,7 @@ public abstract class WeightFile : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         if ((uint)entry.Part >= (uint)parts.Length || offset > entry.Bytes - count)
-            throw new ArgumentOutOfRangeException(nameof(count), $"{count} bytes from byte {offset} on do not lie within {entry} of {Path}.");
+            throw new ArgumentOutOfRangeException(nameof(count),
+                $"{count} bytes from byte {offset} on do not lie within {entry} of {Path}.");
     }
 }

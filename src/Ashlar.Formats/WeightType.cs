@@ -214,7 +214,8 @@ public static class WeightTypes
     /// <summary>The type that a name of a safetensors file means; null where none.</summary>
     public static WeightType? OfSafetensors(string name) => bySafetensors.TryGetValue(name, out var type) ? type : null;
 
-    /// <summary>The bytes that elements take; null where they are no whole number of blocks, or more than a file can hold.</summary>
+    /// <summary>The bytes that elements take; null where they are no whole number of blocks, or more than a file can
+    /// hold.</summary>
     public static long? BytesOf(WeightType type, IReadOnlyList<long> extents)
     {
         ArgumentNullException.ThrowIfNull(extents);
@@ -234,5 +235,6 @@ public static class WeightTypes
     internal static string? Retired(uint number) => retired.GetValueOrDefault(number);
 
     /// <summary>Every name of safetensors files, for errors.</summary>
-    internal static string SafetensorsNames => string.Join(", ", facts.Select(fact => fact.Safetensors).Where(name => name is not null));
+    internal static string SafetensorsNames =>
+        string.Join(", ", facts.Select(fact => fact.Safetensors).Where(name => name is not null));
 }

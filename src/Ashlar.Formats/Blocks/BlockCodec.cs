@@ -30,7 +30,8 @@ public abstract class BlockCodec
     /// <summary>True where <see cref="Encode"/> works.</summary>
     public bool CanEncode { get; }
 
-    /// <summary>True for types of codes and scales, which <see cref="Unpack"/> takes apart; false for plain floats and integers.</summary>
+    /// <summary>True for types of codes and scales, which <see cref="Unpack"/> takes apart; false for plain floats and
+    /// integers.</summary>
     public bool HasCodes => table.Length > 0;
 
     /// <summary>How many elements share a scale in the neutral form: 16, 32 or 256; 0 without codes.</summary>
@@ -39,7 +40,8 @@ public abstract class BlockCodec
     /// <summary>True where sub-blocks have a minimum too.</summary>
     public bool HasMins { get; }
 
-    /// <summary>What each code means, before the scale; its length is the number of codes. Signed codes of 8 bits are read as bytes.</summary>
+    /// <summary>What each code means, before the scale; its length is the number of codes. Signed codes of 8 bits are read as
+    /// bytes.</summary>
     public ReadOnlySpan<float> Table => table;
 
     /// <summary>The codec of a type.</summary>
@@ -49,7 +51,8 @@ public abstract class BlockCodec
         "take the model in one of these types.");
 
     /// <summary>The codec of a type, where there is one.</summary>
-    public static bool TryOf(WeightType type, [NotNullWhen(true)] out BlockCodec? codec) => (codec = codecs[(int)type]) is not null;
+    public static bool TryOf(WeightType type, [NotNullWhen(true)] out BlockCodec? codec) =>
+        (codec = codecs[(int)type]) is not null;
 
     /// <summary>Every type that can be decoded.</summary>
     public static IReadOnlyList<WeightType> Types { get; } = [.. WeightTypes.All.Where(type => TryOf(type, out _))];
@@ -68,7 +71,8 @@ public abstract class BlockCodec
 
     /// <summary>Encodes values: the nearest blocks that ggml's rules find.</summary>
     /// <remarks>
-    /// Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q8_K and MXFP4 give the bytes of ggml's <c>quantize_row_*_ref</c>. The other types search for
+    /// Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q8_K and MXFP4 give the bytes of ggml's <c>quantize_row_*_ref</c>. The other types search
+    /// for
     /// scales as ggml does, but sum in another order, so a code may differ where two are equally good.
     /// </remarks>
     /// <param name="values">Finite; a whole number of blocks.</param>
@@ -78,7 +82,8 @@ public abstract class BlockCodec
     public unsafe void Encode(ReadOnlySpan<float> values, Span<byte> blocks)
     {
         if (!CanEncode)
-            throw new ModelFileException("ASH0459", $"weights of type {Type.Name} cannot be encoded. Ashlar encodes {Names(codec => codec.CanEncode)}.",
+            throw new ModelFileException("ASH0459",
+                $"weights of type {Type.Name} cannot be encoded. Ashlar encodes {Names(codec => codec.CanEncode)}.",
                 "choose one of these types.");
         int count = BlocksIn(blocks.Length, values.Length);
         fixed (float* from = values)
@@ -86,7 +91,8 @@ public abstract class BlockCodec
             EncodeBlocks(from, to, count);
     }
 
-    /// <summary>Takes blocks apart into the neutral form: <c>value = scale * Table[code] - minimum</c>, for each sub-block.</summary>
+    /// <summary>Takes blocks apart into the neutral form: <c>value = scale * Table[code] - minimum</c>, for each
+    /// sub-block.</summary>
     /// <param name="blocks">A whole number of blocks.</param>
     /// <param name="codes">One byte an element, in the order of the elements.</param>
     /// <param name="scales">One for <see cref="SubBlock"/> elements.</param>
@@ -97,8 +103,10 @@ public abstract class BlockCodec
     {
         if (!HasCodes) throw new InvalidOperationException($"{Type.Name} has no codes and scales.");
         int count = BlocksIn(blocks.Length, codes.Length), subBlocks = codes.Length / SubBlock;
-        if (scales.Length != subBlocks) throw new ArgumentException($"{codes.Length} elements have {subBlocks} scales, not {scales.Length}.", nameof(scales));
-        if (HasMins && mins.Length != subBlocks) throw new ArgumentException($"{codes.Length} elements have {subBlocks} minima, not {mins.Length}.", nameof(mins));
+        if (scales.Length != subBlocks) throw new ArgumentException(
+            $"{codes.Length} elements have {subBlocks} scales, not {scales.Length}.", nameof(scales));
+        if (HasMins && mins.Length != subBlocks) throw new ArgumentException(
+            $"{codes.Length} elements have {subBlocks} minima, not {mins.Length}.", nameof(mins));
         fixed (byte* from = blocks, to = codes)
         fixed (float* scale = scales, min = mins)
             UnpackBlocks(from, to, scale, min, count);
@@ -106,7 +114,8 @@ public abstract class BlockCodec
 
     private protected abstract unsafe void DecodeBlocks(byte* blocks, float* values, int count);
 
-    private protected virtual unsafe void EncodeBlocks(float* values, byte* blocks, int count) => throw new NotSupportedException();
+    private protected virtual unsafe void EncodeBlocks(float* values, byte* blocks, int count) =>
+        throw new NotSupportedException();
 
     private protected virtual unsafe void UnpackBlocks(byte* blocks, byte* codes, float* scales, float* mins, int count) =>
         throw new NotSupportedException();
@@ -114,12 +123,14 @@ public abstract class BlockCodec
     int BlocksIn(int bytes, int elements)
     {
         int count = bytes / Bytes;
-        if (count * (long)Bytes != bytes) throw new ArgumentException($"{bytes} bytes are no whole number of {Type.Name} blocks of {Bytes}.");
+        if (count * (long)Bytes != bytes) throw new ArgumentException(
+            $"{bytes} bytes are no whole number of {Type.Name} blocks of {Bytes}.");
         return count * (long)Elements == elements ? count
             : throw new ArgumentException($"{count} {Type.Name} blocks have {count * (long)Elements} elements, not {elements}.");
     }
 
-    static string Names(Func<BlockCodec, bool> isWanted) => string.Join(", ", codecs.OfType<BlockCodec>().Where(isWanted).Select(codec => codec.Type.Name));
+    static string Names(Func<BlockCodec, bool> isWanted) =>
+        string.Join(", ", codecs.OfType<BlockCodec>().Where(isWanted).Select(codec => codec.Type.Name));
 
     static BlockCodec?[] MakeAll()
     {

@@ -76,7 +76,8 @@ sealed unsafe class LayoutCodec<TLayout>(WeightType type) : BlockCodec(type, tru
             else if (Avx2.IsSupported)
             {
                 var low = Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(values)) * scale;
-                var high = Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(Sse2.ShiftRightLogical128BitLane(values, 8))) * scale;
+                var high = Vector256.ConvertToSingle(
+                    Avx2.ConvertToVector256Int32(Sse2.ShiftRightLogical128BitLane(values, 8))) * scale;
                 if (TLayout.HasMins) (low, high) = (low - Vector256.Create(min), high - Vector256.Create(min));
                 low.Store(To);
                 high.Store(To + 8);
@@ -145,15 +146,45 @@ static unsafe class CodeBits
 
     /// <summary>Bits [shift, shift + 2) of each byte.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<byte> Two(Vector128<byte> bytes, int shift) => (bytes.AsUInt16() >> shift).AsByte() & Vector128.Create((byte)3);
+    public static Vector128<byte> Two(Vector128<byte> bytes, int shift) =>
+        (bytes.AsUInt16() >> shift).AsByte() & Vector128.Create((byte)3);
 
     /// <summary>A byte of <paramref name="value"/> for every set bit of 16, zero for the others.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<byte> Spread(uint bits, byte value)
     {
         var each = Vector128.Create(1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128).AsByte();
-        var mine = Vector128.Create((ulong)(byte)bits * 0x0101010101010101UL, (ulong)(byte)(bits >> 8) * 0x0101010101010101UL).AsByte();
+        var mine = Vector128.Create((ulong)(byte)bits * 0x0101010101010101UL, (ulong)(byte)(bits >> 8) * 0x0101010101010101UL)
+            .AsByte();
         return Vector128.Equals(mine & each, each) & Vector128.Create(value);
+    }
+
+    /// <summary>The greatest absolute value of 32.</summary>
+    public static float Largest(float* values)
+    {
+        var most = Vector256.Max(Vector256.Max(Vector256.Abs(Vector256.Load(values)), Vector256.Abs(Vector256.Load(values + 8))),
+            Vector256.Max(Vector256.Abs(Vector256.Load(values + 16)), Vector256.Abs(Vector256.Load(values + 24))));
+        var four = Vector128.Max(most.GetLower(), most.GetUpper());
+        return Math.Max(Math.Max(four[0], four[1]), Math.Max(four[2], four[3]));
+    }
+
+    /// <summary>The first of 32 values that is as far from zero as any.</summary>
+    public static float Farthest(float* values)
+    {
+        float largest = Largest(values);
+        for (int i = 0; i < 32; i++)
+            if (Math.Abs(values[i]) == largest) return values[i];
+        return 0;
+    }
+
+    /// <summary>Stores eight codes: the whole parts of values, which are at least 0, and at most <paramref
+    /// name="most"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void PutEight(byte* at, Vector256<float> values, int most)
+    {
+        var codes = Vector256.Max(Vector256.Min(Vector256.ConvertToInt32(values), Vector256.Create(most)), Vector256<int>.Zero);
+        var half = Vector128.Narrow(codes.GetLower(), codes.GetUpper());
+        *(ulong*)at = Vector128.Narrow(half, half).AsUInt64()[0];
     }
 
     /// <summary>Stores 32 codes of up to 4 bits: element i beside element i + 16.</summary>

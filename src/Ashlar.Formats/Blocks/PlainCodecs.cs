@@ -4,7 +4,8 @@ using System.Runtime.Intrinsics;
 
 namespace Ashlar.Formats;
 
-// Types without scales. Conversions from 16 and 8 bits use what the formats have in common: moved to the place of a float32's exponent and fraction,
+// Types without scales. Conversions from 16 and 8 bits use what the formats have in common: moved to the place of a float32's
+// exponent and fraction,
 // the bits mean the right value but for a power of two, subnormal ones too.
 
 sealed unsafe class F32Codec() : BlockCodec(WeightType.F32, canEncode: true)
@@ -45,7 +46,8 @@ sealed unsafe class BF16Codec() : BlockCodec(WeightType.BF16, canEncode: true)
         var value = Vector256.Load(at);
         var bits = value.AsUInt32();
         var nearest = bits + Vector256.Create(0x7fffu) + (bits >> 16 & Vector256<uint>.One) >> 16;
-        return Vector256.ConditionalSelect(Vector256.Equals(value, value).AsUInt32(), nearest, bits >> 16 | Vector256.Create(0x40u));
+        return Vector256.ConditionalSelect(Vector256.Equals(value, value).AsUInt32(), nearest,
+            bits >> 16 | Vector256.Create(0x40u));
     }
 }
 
@@ -95,7 +97,8 @@ sealed unsafe class F16Codec() : BlockCodec(WeightType.F16, canEncode: true)
         var special = Vector256.ConditionalSelect(Vector256.GreaterThan(rest, Vector256.Create(0x7f800000u)),
             Vector256.Create(0x7e00u) | rest >> 13 & Vector256.Create(0x3ffu), Vector256.Create(0x7c00u));
         var finite = Vector256.ConditionalSelect(Vector256.LessThan(rest, Vector256.Create(0x38800000u)), small, normal);
-        return sign | Vector256.ConditionalSelect(Vector256.GreaterThanOrEqual(rest, Vector256.Create(0x47800000u)), special, finite);
+        return sign | Vector256.ConditionalSelect(Vector256.GreaterThanOrEqual(rest, Vector256.Create(0x47800000u)), special,
+            finite);
     }
 }
 
@@ -146,7 +149,13 @@ sealed unsafe class F8E8M0Codec() : BlockCodec(WeightType.F8E8M0, canEncode: fal
     private protected override void DecodeBlocks(byte* blocks, float* values, int count)
     {
         for (int i = 0; i < count; i++)
-            values[i] = blocks[i] switch { 255 => float.NaN, 0 => BitConverter.UInt32BitsToSingle(0x00400000), _ => BitConverter.UInt32BitsToSingle((uint)blocks[i] << 23) };
+            values[i] = blocks[i] switch
+            {
+                255 => float.NaN,
+                0 => BitConverter.UInt32BitsToSingle(0x00400000),
+                _ =>
+                BitConverter.UInt32BitsToSingle((uint)blocks[i] << 23)
+            };
     }
 }
 
@@ -159,7 +168,8 @@ static class NumberCodec
     {
         private protected override void DecodeBlocks(byte* blocks, float* values, int count)
         {
-            for (int i = 0; i < count; i++) values[i] = float.CreateTruncating(Unsafe.ReadUnaligned<T>(blocks + (nint)i * sizeof(T)));
+            for (int i = 0; i < count; i++) values[i] = float.CreateTruncating(
+                Unsafe.ReadUnaligned<T>(blocks + (nint)i * sizeof(T)));
         }
     }
 }

@@ -16,7 +16,8 @@ static unsafe class ScaleSearch
     /// <param name="tries">How many scales are tried, 0.1 apart.</param>
     /// <param name="isAbsolute">Whether errors count as they are; otherwise squared.</param>
     /// <returns>The scale, and the minimum with its sign turned: at least zero.</returns>
-    public static (float Scale, float Min) WithMin(float* x, float* weights, int n, int most, float first, int tries, bool isAbsolute)
+    public static (float Scale, float Min) WithMin(float* x, float* weights, int n, int most, float first, int tries,
+        bool isAbsolute)
     {
         float least = x[0], greatest = x[0], sumW = 0, sumX = 0;
         for (int i = 0; i < n; i++)
@@ -28,7 +29,9 @@ static unsafe class ScaleSearch
         least = Math.Min(least, 0);
         if (greatest == least) return (0, -least);
         float inverse = most / (greatest - least), scale = 1 / inverse, min = least;
-        float best = Error(x, weights, n, most, inverse, least, scale, least, isAbsolute);
+        float* codes = stackalloc float[32];
+        for (int i = 0; i < n; i += 8) Code(Vector256.Load(x + i), inverse, least, most).Store(codes + i);
+        float best = Error(x, weights, codes, n, scale, least, isAbsolute);
         for (int step = 0; step <= tries; step++)
         {
             inverse = (first + 0.1f * step + most) / (greatest - least);
@@ -37,9 +40,11 @@ static unsafe class ScaleSearch
             {
                 var value = Vector256.Load(x + i);
                 var weight = Vector256.Load(weights + i);
-                var weighted = weight * Code(value, inverse, min, most);
+                var code = Code(value, inverse, min, most);
+                code.Store(codes + i);
+                var weighted = weight * code;
                 sumL += weighted;
-                sumL2 += weighted * Code(value, inverse, min, most);
+                sumL2 += weighted * code;
                 sumXL += weighted * value;
             }
             float l = Vector256.Sum(sumL), l2 = Vector256.Sum(sumL2), xl = Vector256.Sum(sumXL);
@@ -47,7 +52,7 @@ static unsafe class ScaleSearch
             if (!(determinant > 0)) continue;
             float thisScale = (sumW * xl - sumX * l) / determinant, thisMin = (l2 * sumX - l * xl) / determinant;
             if (thisMin > 0) (thisMin, thisScale) = (0, xl / l2);
-            float error = Error(x, weights, n, most, inverse, min, thisScale, thisMin, isAbsolute);
+            float error = Error(x, weights, codes, n, thisScale, thisMin, isAbsolute);
             if (error < best) (best, scale, min) = (error, thisScale, thisMin);
         }
         return (scale, -min);
@@ -59,19 +64,20 @@ static unsafe class ScaleSearch
         return Vector256.Min(Vector256.Max(code, Vector256<float>.Zero), Vector256.Create((float)most));
     }
 
-    static float Error(float* x, float* weights, int n, int most, float inverse, float codeMin, float scale, float min, bool isAbsolute)
+    static float Error(float* x, float* weights, float* codes, int n, float scale, float min, bool isAbsolute)
     {
         Vector256<float> sum = default;
         for (int i = 0; i < n; i += 8)
         {
             var value = Vector256.Load(x + i);
-            var difference = Code(value, inverse, codeMin, most) * scale + Vector256.Create(min) - value;
+            var difference = Vector256.Load(codes + i) * scale + Vector256.Create(min) - value;
             sum += Vector256.Load(weights + i) * (isAbsolute ? Vector256.Abs(difference) : difference * difference);
         }
         return Vector256.Sum(sum);
     }
 
-    /// <summary>A scale for 16 values and codes from -<paramref name="most"/> to <paramref name="most"/> - 1; values count by their square.</summary>
+    /// <summary>A scale for 16 values and codes from -<paramref name="most"/> to <paramref name="most"/> - 1; values count by
+    /// their square.</summary>
     public static float Symmetric(float* x, int most)
     {
         var (largest, farthest) = Farthest(x);
@@ -93,7 +99,8 @@ static unsafe class ScaleSearch
         for (int i = 0; i < 16; i += 8)
         {
             var value = Vector256.Load(x + i);
-            var code = Vector256.Min(Vector256.Max(Vector256.Round(value * inverse), Vector256.Create((float)-most)), Vector256.Create(most - 1f));
+            var code = Vector256.Min(Vector256.Max(Vector256.Round(value * inverse), Vector256.Create((float)-most)),
+                Vector256.Create(most - 1f));
             var weighted = value * value * code;
             product += weighted * value;
             square += weighted * code;

@@ -34,12 +34,10 @@ unsafe struct Q4_0Layout : IBlockLayout
     /// <summary>Codes around <paramref name="middle"/>: the value farthest from zero becomes code 0.</summary>
     public static void Symmetric(float* values, byte* scaleAt, byte* codes, int middle)
     {
-        float largest = 0, farthest = 0;
-        for (int i = 0; i < 32; i++)
-            if (Math.Abs(values[i]) > largest) (largest, farthest) = (Math.Abs(values[i]), values[i]);
-        float scale = farthest / -middle, inverse = scale != 0 ? 1 / scale : 0;
+        float farthest = CodeBits.Farthest(values), scale = farthest / -middle, inverse = scale != 0 ? 1 / scale : 0;
         CodeBits.PutHalf(scaleAt, scale);
-        for (int i = 0; i < 32; i++) codes[i] = (byte)Math.Min(2 * middle - 1, (int)(values[i] * inverse + (middle + 0.5f)));
+        for (int i = 0; i < 32; i += 8)
+            CodeBits.PutEight(codes + i, Vector256.Load(values + i) * inverse + Vector256.Create(middle + 0.5f), 2 * middle - 1);
     }
 }
 
@@ -73,11 +71,17 @@ unsafe struct Q4_1Layout : IBlockLayout
     public static void Between(float* values, byte* scaleAt, byte* codes, int most)
     {
         float least = float.MaxValue, greatest = -float.MaxValue;
-        for (int i = 0; i < 32; i++) (least, greatest) = (Math.Min(least, values[i]), Math.Max(greatest, values[i]));
+        for (int i = 0; i < 32; i++)
+        {
+            if (values[i] < least) least = values[i];
+            if (values[i] > greatest) greatest = values[i];
+        }
         float scale = (greatest - least) / most, inverse = scale != 0 ? 1 / scale : 0;
         CodeBits.PutHalf(scaleAt, scale);
         CodeBits.PutHalf(scaleAt + 2, least);
-        for (int i = 0; i < 32; i++) codes[i] = (byte)Math.Min(most, (int)((values[i] - least) * inverse + 0.5f));
+        for (int i = 0; i < 32; i += 8)
+            CodeBits.PutEight(codes + i, (Vector256.Load(values + i) - Vector256.Create(least)) * inverse
+                + Vector256.Create(0.5f), most);
     }
 }
 
@@ -166,15 +170,17 @@ unsafe struct Q8_0Layout : IBlockLayout
 
     public static void Encode(float* values, byte* block)
     {
-        float largest = 0;
-        for (int i = 0; i < 32; i++) largest = Math.Max(largest, Math.Abs(values[i]));
-        float scale = largest / 127, inverse = scale != 0 ? 1 / scale : 0;
+        float largest = CodeBits.Largest(values), scale = largest / 127, inverse = scale != 0 ? 1 / scale : 0;
         CodeBits.PutHalf(block, scale);
-        for (int i = 0; i < 32; i++)
+        // Halves away from zero. The largest float below 0.5 keeps 0.49999997 from becoming 1.
+        var sign = Vector256.Create(-0f);
+        var half = Vector256.Create(0.49999997f);
+        for (int i = 0; i < 32; i += 16)
         {
-            float code = values[i] * inverse;
-            // Halves away from zero. The largest float below 0.5 keeps 0.49999997 from becoming 1.
-            ((sbyte*)block)[2 + i] = (sbyte)(code + MathF.CopySign(0.49999997f, code));
+            var (low, high) = (Vector256.Load(values + i) * inverse, Vector256.Load(values + i + 8) * inverse);
+            var codes = Vector256.Narrow(Vector256.ConvertToInt32(low + (low & sign | half)),
+                Vector256.ConvertToInt32(high + (high & sign | half)));
+            Vector128.Narrow(codes.GetLower(), codes.GetUpper()).Store((sbyte*)block + 2 + i);
         }
     }
 }
@@ -186,13 +192,15 @@ unsafe struct IQ4_NLLayout : IBlockLayout
     public static bool HasMins => false;
     public static int Codes => 16;
 
-    public static Vector128<sbyte> Table => Vector128.Create(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113);
+    public static Vector128<sbyte> Table =>
+        Vector128.Create(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<sbyte> Values(Vector128<byte> codes) => Vector128.Shuffle(Table, codes.AsSByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Read<TSink>(byte* block, ref TSink sink) where TSink : struct, ICodeSink => Q4_0Layout.Read(block, ref sink);
+    public static void Read<TSink>(byte* block, ref TSink sink) where TSink : struct, ICodeSink =>
+        Q4_0Layout.Read(block, ref sink);
 
     public static void Encode(float* values, byte* block)
     {
@@ -204,7 +212,8 @@ unsafe struct IQ4_NLLayout : IBlockLayout
     }
 }
 
-/// <summary>The exponent of the scale, then 4-bit floats as <see cref="Q4_0Layout"/> has its codes (OCP Microscaling Formats, MXFP4).</summary>
+/// <summary>The exponent of the scale, then 4-bit floats as <see cref="Q4_0Layout"/> has its codes (OCP Microscaling Formats,
+/// MXFP4).</summary>
 /// <remarks>The table holds twice the values of E2M1, which are whole, and the scale is half of what the exponent says.</remarks>
 unsafe struct MXFP4Layout : IBlockLayout
 {
@@ -228,25 +237,29 @@ unsafe struct MXFP4Layout : IBlockLayout
 
     public static void Encode(float* values, byte* block)
     {
-        float largest = 0;
-        for (int i = 0; i < 32; i++) largest = Math.Max(largest, Math.Abs(values[i]));
+        float largest = CodeBits.Largest(values);
         *block = largest > 0 ? (byte)Math.Clamp((int)MathF.Floor(MathF.Log2(largest)) - 2 + 127, 0, 254) : (byte)0;
         float scale = HalfScale(*block);
         byte* codes = stackalloc byte[32];
         var table = Table;
-        for (int i = 0; i < 32; i++)
+        for (int i = 0; i < 32; i += 8)
         {
-            float least = float.PositiveInfinity;
+            var value = Vector256.Load(values + i);
+            var (least, nearest) = (Vector256.Create(float.PositiveInfinity), Vector256<float>.Zero);
             for (int code = 0; code < 16; code++)
             {
-                float error = Math.Abs(table[code] * scale - values[i]);
-                if (error < least) (least, codes[i]) = (error, (byte)code);
+                var error = Vector256.Abs(Vector256.Create(table[code] * scale) - value);
+                var isNearer = Vector256.LessThan(error, least);
+                least = Vector256.ConditionalSelect(isNearer, error, least);
+                nearest = Vector256.ConditionalSelect(isNearer, Vector256.Create((float)code), nearest);
             }
+            CodeBits.PutEight(codes + i, nearest, 15);
         }
         CodeBits.PutNibbles(block + 1, codes);
     }
 
     /// <summary>2^(exponent - 128); the two least are subnormal.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static float HalfScale(byte exponent) => BitConverter.UInt32BitsToSingle(exponent < 2 ? 0x00200000u << exponent : (uint)(exponent - 1) << 23);
+    static float HalfScale(byte exponent) =>
+        BitConverter.UInt32BitsToSingle(exponent < 2 ? 0x00200000u << exponent : (uint)(exponent - 1) << 23);
 }

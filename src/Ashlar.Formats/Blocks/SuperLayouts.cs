@@ -45,7 +45,8 @@ unsafe struct Q2_KLayout : IBlockLayout
         byte* codes = stackalloc byte[256];
         for (int j = 0; j < 16; j++)
         {
-            int s = mostScale > 0 ? (int)MathF.Round(15 / mostScale * scales[j]) : 0, m = mostMin > 0 ? (int)MathF.Round(15 / mostMin * mins[j]) : 0;
+            int s = mostScale > 0 ? (int)MathF.Round(15 / mostScale * scales[j]) : 0,
+                m = mostMin > 0 ? (int)MathF.Round(15 / mostMin * mins[j]) : 0;
             block[j] = (byte)(s | m << 4);
             SuperBlock.Round(values + 16 * j, codes + 16 * j, 16, scale * s, min * m, 3);
         }
@@ -68,7 +69,8 @@ unsafe struct Q3_KLayout : IBlockLayout
     {
         float scale = CodeBits.Half(block + 108);
         uint* packed = (uint*)(block + 96);
-        uint* six = stackalloc uint[4];   // the 16 scales, 6 bits in a byte each: four low bits in order, two high ones woven in packed[2]
+        // the 16 scales, 6 bits in a byte each: four low bits in order, two high ones woven in packed[2]
+        uint* six = stackalloc uint[4];
         six[0] = packed[0] & 0x0f0f0f0f | (packed[2] & 0x03030303) << 4;
         six[1] = packed[1] & 0x0f0f0f0f | (packed[2] >> 2 & 0x03030303) << 4;
         six[2] = packed[0] >> 4 & 0x0f0f0f0f | (packed[2] >> 4 & 0x03030303) << 4;
@@ -84,7 +86,8 @@ unsafe struct Q3_KLayout : IBlockLayout
                 var mask = Vector128.Create(bit);
                 var four = Vector128.Create((byte)4);
                 sink.Put(CodeBits.Two(low, shift) | Vector128.Equals(thirdLow & mask, mask) & four, scale * (scales[0] - 32), 0);
-                sink.Put(CodeBits.Two(high, shift) | Vector128.Equals(thirdHigh & mask, mask) & four, scale * (scales[1] - 32), 0);
+                sink.Put(CodeBits.Two(high, shift) | Vector128.Equals(thirdHigh & mask, mask) & four, scale * (scales[1] - 32),
+                    0);
             }
         }
     }
@@ -198,7 +201,8 @@ unsafe struct Q5_KLayout : IBlockLayout
         SuperBlock.EncodeSixBits(values, block, codes, 31, -0.5f, 15);
         new Span<byte>(block + 16, 32).Clear();
         for (int i = 0; i < 256; i++) block[16 + i % 32] |= (byte)(codes[i] >> 4 << i / 32);
-        for (int i = 0; i < 128; i++) block[48 + i] = (byte)(codes[i / 32 * 64 + i % 32] & 0xf | (codes[i / 32 * 64 + 32 + i % 32] & 0xf) << 4);
+        for (int i = 0; i < 128; i++) block[48
+            + i] = (byte)(codes[i / 32 * 64 + i % 32] & 0xf | (codes[i / 32 * 64 + 32 + i % 32] & 0xf) << 4);
     }
 }
 
@@ -220,7 +224,8 @@ unsafe struct Q6_KLayout : IBlockLayout
         byte* upper = block + 128;
         for (byte* lower = block; lower < block + 128; lower += 64, upper += 32, scales += 8)
         {
-            var (a, b, c, d) = (Vector128.Load(lower), Vector128.Load(lower + 16), Vector128.Load(lower + 32), Vector128.Load(lower + 48));
+            var (a, b, c, d) = (Vector128.Load(lower), Vector128.Load(lower + 16), Vector128.Load(lower + 32),
+                Vector128.Load(lower + 48));
             var (e, f) = (Vector128.Load(upper), Vector128.Load(upper + 16));
             sink.Put(CodeBits.Low(a) | Upper(e, 0), scale * scales[0], 0);
             sink.Put(CodeBits.Low(b) | Upper(f, 0), scale * scales[1], 0);
@@ -360,7 +365,8 @@ static unsafe class SuperBlock
     public static (ulong Scales, ulong Mins) SixBits(byte* at)
     {
         uint a = *(uint*)at, b = *(uint*)(at + 4), c = *(uint*)(at + 8);
-        uint lastScales = c & 0x0f0f0f0f | (a >> 6 & 0x03030303) << 4, lastMins = c >> 4 & 0x0f0f0f0f | (b >> 6 & 0x03030303) << 4;
+        uint lastScales = c & 0x0f0f0f0f | (a >> 6 & 0x03030303) << 4,
+            lastMins = c >> 4 & 0x0f0f0f0f | (b >> 6 & 0x03030303) << 4;
         return (a & 0x3f3f3f3f | (ulong)lastScales << 32, b & 0x3f3f3f3f | (ulong)lastMins << 32);
     }
 
@@ -399,7 +405,8 @@ static unsafe class SuperBlock
     /// <summary>The nearest codes from 0 to <paramref name="most"/>; 0 where the scale is 0.</summary>
     public static void Round(float* x, byte* codes, int n, float scale, float min, int most)
     {
-        for (int i = 0; i < n; i++) codes[i] = scale == 0 ? (byte)0 : (byte)Math.Clamp(MathF.Round((x[i] + min) / scale), 0, most);
+        for (int i = 0; i < n; i++) codes[i] = scale == 0 ? (byte)0
+            : (byte)Math.Clamp(MathF.Round((x[i] + min) / scale), 0, most);
     }
 
     /// <summary>The nearest of 16 codes around <paramref name="middle"/>, which is what a scale of 0 gives.</summary>
@@ -413,6 +420,7 @@ static unsafe class SuperBlock
     public static void PutTwo(byte* at, byte* codes)
     {
         for (int half = 0; half < 2; half++, codes += 128)
-            for (int i = 0; i < 32; i++) at[32 * half + i] = (byte)(codes[i] | codes[i + 32] << 2 | codes[i + 64] << 4 | codes[i + 96] << 6);
+            for (int i = 0; i < 32; i++) at[32 * half
+                + i] = (byte)(codes[i] | codes[i + 32] << 2 | codes[i + 64] << 4 | codes[i + 96] << 6);
     }
 }

@@ -13,6 +13,9 @@ static unsafe class TableSearch
     /// <summary>Halfway between a value of the table and the next.</summary>
     static readonly float[] borders = [.. Enumerable.Range(0, 15).Select(code => (values[code] + values[code + 1]) / 2)];
 
+    /// <summary>From a value of the table to the next.</summary>
+    static readonly float[] steps = [.. Enumerable.Range(0, 15).Select(code => values[code + 1] - values[code])];
+
     /// <summary>The scale with the least squared error, where large values count more: each by its square.</summary>
     public static float Scale(float* x)
     {
@@ -33,12 +36,12 @@ static unsafe class TableSearch
     /// <summary>The code of the table whose value is nearest to each value times <paramref name="inverse"/>.</summary>
     public static void Nearest(float* x, float inverse, byte* codes)
     {
-        for (int i = 0; i < 32; i++)
+        for (int i = 0; i < 32; i += 8)
         {
-            int code = 0;
-            float value = x[i] * inverse;
-            foreach (float border in borders) code += value >= border ? 1 : 0;
-            codes[i] = (byte)code;
+            var value = Vector256.Load(x + i) * inverse;
+            var code = Vector256<int>.Zero;
+            foreach (float border in borders) code -= Vector256.GreaterThanOrEqual(value, Vector256.Create(border)).AsInt32();
+            CodeBits.PutEight(codes + i, Vector256.ConvertToSingle(code), 15);
         }
     }
 
@@ -52,7 +55,7 @@ static unsafe class TableSearch
             var scaled = value * inverse;
             var nearest = Vector256.Create(values[0]);
             for (int code = 0; code < 15; code++)
-                nearest = Vector256.ConditionalSelect(Vector256.GreaterThanOrEqual(scaled, Vector256.Create(borders[code])), Vector256.Create(values[code + 1]), nearest);
+                nearest += Vector256.GreaterThanOrEqual(scaled, Vector256.Create(borders[code])) & Vector256.Create(steps[code]);
             var weight = value * value;
             product += weight * nearest * value;
             square += weight * nearest * nearest;

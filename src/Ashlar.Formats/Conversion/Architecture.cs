@@ -47,11 +47,13 @@ sealed record ConfigRule(string Folder, string Gguf, ConfigKind Kind = ConfigKin
 /// <param name="Config">Every setting that is a single value.</param>
 /// <param name="Prefixes">What may stand before the names of a folder.</param>
 /// <param name="Unused">Names of weights that are published and not used, by how they begin or end.</param>
-sealed record Architecture(string Gguf, string[] Classes, string ModelType, string Activation, TensorRule[] Tensors, ConfigRule[] Config, string[]? Prefixes = null, string[]? Unused = null)
+sealed record Architecture(string Gguf, string[] Classes, string ModelType, string Activation, TensorRule[] Tensors,
+    ConfigRule[] Config, string[]? Prefixes = null, string[]? Unused = null)
 {
     static readonly TensorRule[] frame =
     [
-        new("model.embed_tokens.weight", "token_embd.weight"), new("model.norm.weight", "output_norm.weight"), new("lm_head.weight", "output.weight"),
+        new("model.embed_tokens.weight", "token_embd.weight"), new("model.norm.weight", "output_norm.weight"),
+            new("lm_head.weight", "output.weight"),
         new("model.layers.{l}.input_layernorm.weight", "blk.{l}.attn_norm.weight"),
     ];
 
@@ -59,17 +61,22 @@ sealed record Architecture(string Gguf, string[] Classes, string ModelType, stri
         [.. ((string[])["gate", "up", "down"]).SelectMany(part => Both($"mlp.{part}_proj", $"ffn_{part}"))];
 
     static readonly TensorRule[] fusedFeedForward =
-        [new("model.layers.{l}.mlp.gate_up_proj.weight", "blk.{l}.ffn_up.weight"), new("model.layers.{l}.mlp.down_proj.weight", "blk.{l}.ffn_down.weight")];
+        [new("model.layers.{l}.mlp.gate_up_proj.weight", "blk.{l}.ffn_up.weight"),
+            new("model.layers.{l}.mlp.down_proj.weight", "blk.{l}.ffn_down.weight")];
 
-    static readonly TensorRule[] secondNorm = [new("model.layers.{l}.post_attention_layernorm.weight", "blk.{l}.ffn_norm.weight")];
+    static readonly TensorRule[] secondNorm = [new("model.layers.{l}.post_attention_layernorm.weight",
+        "blk.{l}.ffn_norm.weight")];
 
     static readonly TensorRule[] headNorms =
-        [.. ((string[])["q", "k"]).Select(part => new TensorRule($"model.layers.{{l}}.self_attn.{part}_norm.weight", $"blk.{{l}}.attn_{part}_norm.weight"))];
+        [.. ((string[])["q", "k"]).Select(part =>
+            new TensorRule($"model.layers.{{l}}.self_attn.{part}_norm.weight", $"blk.{{l}}.attn_{part}_norm.weight"))];
 
     static readonly TensorRule[] experts =
     [
         new("model.layers.{l}.mlp.gate.weight", "blk.{l}.ffn_gate_inp.weight"),
-        .. ((string[])["gate", "up", "down"]).Select(part => new TensorRule($"model.layers.{{l}}.mlp.experts.{{e}}.{part}_proj.weight", $"blk.{{l}}.ffn_{part}_exps.weight")),
+        .. ((string[])["gate", "up", "down"])
+            .Select(part => new TensorRule($"model.layers.{{l}}.mlp.experts.{{e}}.{part}_proj.weight",
+            $"blk.{{l}}.ffn_{part}_exps.weight")),
     ];
 
     static readonly TensorRule[] fourNorms =
@@ -81,9 +88,11 @@ sealed record Architecture(string Gguf, string[] Classes, string ModelType, stri
 
     static readonly ConfigRule[] sizes =
     [
-        new("max_position_embeddings", "context_length"), new("hidden_size", "embedding_length"), new("num_hidden_layers", "block_count"),
+        new("max_position_embeddings", "context_length"), new("hidden_size", "embedding_length"),
+            new("num_hidden_layers", "block_count"),
         new("intermediate_size", "feed_forward_length"), new("num_attention_heads", "attention.head_count"),
-        new("num_key_value_heads", "attention.head_count_kv"), new("rms_norm_eps", "attention.layer_norm_rms_epsilon", ConfigKind.Float),
+        new("num_key_value_heads", "attention.head_count_kv"),
+            new("rms_norm_eps", "attention.layer_norm_rms_epsilon", ConfigKind.Float),
         new("rope_theta", "rope.freq_base", ConfigKind.Float), new("vocab_size", "vocab_size"),
     ];
 
@@ -93,12 +102,14 @@ sealed record Architecture(string Gguf, string[] Classes, string ModelType, stri
 
     static readonly ConfigRule[] expertSizes =
     [
-        new("num_experts", "expert_count"), new("num_experts_per_tok", "expert_used_count"), new("moe_intermediate_size", "expert_feed_forward_length"),
+        new("num_experts", "expert_count"), new("num_experts_per_tok", "expert_used_count"),
+            new("moe_intermediate_size", "expert_feed_forward_length"),
     ];
 
     static readonly ConfigRule[] softCaps =
     [
-        new("attn_logit_softcapping", "attn_logit_softcapping", ConfigKind.Float), new("final_logit_softcapping", "final_logit_softcapping", ConfigKind.Float),
+        new("attn_logit_softcapping", "attn_logit_softcapping", ConfigKind.Float),
+            new("final_logit_softcapping", "final_logit_softcapping", ConfigKind.Float),
     ];
 
     static readonly TensorRule[] llama = [.. frame, .. secondNorm, .. Attention(isRotated: true), .. feedForward];
@@ -112,25 +123,34 @@ sealed record Architecture(string Gguf, string[] Classes, string ModelType, stri
             [
                 .. llama, new("model.layers.{l}.block_sparse_moe.gate.weight", "blk.{l}.ffn_gate_inp.weight"),
                 .. (((string, string)[])[("w1", "gate"), ("w2", "down"), ("w3", "up")])
-                    .Select(part => new TensorRule($"model.layers.{{l}}.block_sparse_moe.experts.{{e}}.{part.Item1}.weight", $"blk.{{l}}.ffn_{part.Item2}_exps.weight")),
+                    .Select(part => new TensorRule($"model.layers.{{l}}.block_sparse_moe.experts.{{e}}.{part.Item1}.weight",
+                        $"blk.{{l}}.ffn_{part.Item2}_exps.weight")),
             ],
-            [.. sizes, .. headWidth, .. window, new("num_local_experts", "expert_count"), new("num_experts_per_tok", "expert_used_count")]),
+            [.. sizes, .. headWidth, .. window, new("num_local_experts", "expert_count"),
+                new("num_experts_per_tok", "expert_used_count")]),
         new("smollm3", ["SmolLM3ForCausalLM"], "smollm3", "silu", llama, [.. sizes, .. headWidth, .. window]),
-        new("qwen2", ["Qwen2ForCausalLM"], "qwen2", "silu", [.. frame, .. secondNorm, .. Attention(), .. feedForward], [.. sizes, .. headWidth]),
+        new("qwen2", ["Qwen2ForCausalLM"], "qwen2", "silu", [.. frame, .. secondNorm, .. Attention(), .. feedForward],
+            [.. sizes, .. headWidth]),
         new("qwen2moe", ["Qwen2MoeForCausalLM"], "qwen2_moe", "silu",
             [
                 .. frame, .. secondNorm, .. Attention(), .. feedForward, .. experts,
-                .. ((string[])["gate", "up", "down"]).Select(part => new TensorRule($"model.layers.{{l}}.mlp.shared_expert.{part}_proj.weight", $"blk.{{l}}.ffn_{part}_shexp.weight")),
+                .. ((string[])["gate", "up", "down"])
+                    .Select(part => new TensorRule($"model.layers.{{l}}.mlp.shared_expert.{part}_proj.weight",
+                    $"blk.{{l}}.ffn_{part}_shexp.weight")),
                 new("model.layers.{l}.mlp.shared_expert_gate.weight", "blk.{l}.ffn_gate_inp_shexp.weight", TensorChange.Squeezed),
             ],
-            [.. sizes, .. headWidth, .. expertSizes, new("shared_expert_intermediate_size", "expert_shared_feed_forward_length"), new("norm_topk_prob", "expert_weights_norm", ConfigKind.Bool)]),
-        new("qwen3", ["Qwen3ForCausalLM"], "qwen3", "silu", [.. frame, .. secondNorm, .. Attention(), .. headNorms, .. feedForward], [.. sizes, .. headWidth]),
+            [.. sizes, .. headWidth, .. expertSizes, new("shared_expert_intermediate_size", "expert_shared_feed_forward_length"),
+                new("norm_topk_prob", "expert_weights_norm", ConfigKind.Bool)]),
+        new("qwen3", ["Qwen3ForCausalLM"], "qwen3", "silu",
+            [.. frame, .. secondNorm, .. Attention(), .. headNorms, .. feedForward], [.. sizes, .. headWidth]),
         new("qwen3moe", ["Qwen3MoeForCausalLM"], "qwen3_moe", "silu",
             [.. frame, .. secondNorm, .. Attention(), .. headNorms, .. feedForward, .. experts],
             [.. sizes, .. headWidth, .. expertSizes, new("norm_topk_prob", "expert_weights_norm", ConfigKind.Bool)]),
-        new("gemma2", ["Gemma2ForCausalLM"], "gemma2", "gelu_pytorch_tanh", PlusOne([.. frame, .. fourNorms, .. Attention(), .. feedForward]),
+        new("gemma2", ["Gemma2ForCausalLM"], "gemma2", "gelu_pytorch_tanh",
+            PlusOne([.. frame, .. fourNorms, .. Attention(), .. feedForward]),
             [.. sizes, .. headWidth, .. window, .. softCaps]),
-        new("gemma3", ["Gemma3ForCausalLM"], "gemma3_text", "gelu_pytorch_tanh", PlusOne([.. frame, .. fourNorms, .. Attention(), .. headNorms, .. feedForward]),
+        new("gemma3", ["Gemma3ForCausalLM"], "gemma3_text", "gelu_pytorch_tanh",
+            PlusOne([.. frame, .. fourNorms, .. Attention(), .. headNorms, .. feedForward]),
             [.. sizes, .. headWidth, .. window, .. softCaps]),
         new("phi3", ["Phi3ForCausalLM"], "phi3", "silu",
             [
@@ -147,44 +167,59 @@ sealed record Architecture(string Gguf, string[] Classes, string ModelType, stri
             [.. sizes, .. headWidth]),
         new("gpt-oss", ["GptOssForCausalLM"], "gpt_oss", "silu",
             [
-                .. frame, new("model.layers.{l}.post_attention_layernorm.weight", "blk.{l}.post_attention_norm.weight"), .. Attention(),
+                .. frame, new("model.layers.{l}.post_attention_layernorm.weight", "blk.{l}.post_attention_norm.weight"),
+                    .. Attention(),
                 new("model.layers.{l}.self_attn.sinks", "blk.{l}.attn_sinks.weight"), .. Both("mlp.router", "ffn_gate_inp"),
-                new("model.layers.{l}.mlp.experts.gate_up_proj_blocks", "blk.{l}.ffn_gate_exps.weight", TensorChange.GateAndUpBlocks),
+                new("model.layers.{l}.mlp.experts.gate_up_proj_blocks", "blk.{l}.ffn_gate_exps.weight",
+                    TensorChange.GateAndUpBlocks),
                 new("model.layers.{l}.mlp.experts.gate_up_proj_bias", "blk.{l}.ffn_gate_exps.bias", TensorChange.GateAndUpBiases),
                 new("model.layers.{l}.mlp.experts.down_proj_blocks", "blk.{l}.ffn_down_exps.weight", TensorChange.DownBlocks),
                 new("model.layers.{l}.mlp.experts.down_proj_bias", "blk.{l}.ffn_down_exps.bias"),
             ],
             [
-                .. sizes, .. headWidth, .. window, new("num_local_experts", "expert_count"), new("num_experts_per_tok", "expert_used_count"),
+                .. sizes, .. headWidth, .. window, new("num_local_experts", "expert_count"),
+                    new("num_experts_per_tok", "expert_used_count"),
             ]),
         new("deepseek2", ["DeepseekV2ForCausalLM"], "deepseek_v2", "silu", DeepSeek(), DeepSeekConfig()),
         new("deepseek2", ["DeepseekV3ForCausalLM"], "deepseek_v3", "silu", DeepSeek(), DeepSeekConfig()),
         new("gpt2", ["GPT2LMHeadModel"], "gpt2", "gelu_new",
             [
-                new("wte.weight", "token_embd.weight"), new("wpe.weight", "position_embd.weight"), new("lm_head.weight", "output.weight"),
-                .. WeightAndBias("ln_f", "output_norm"), .. WeightAndBias("h.{l}.ln_1", "blk.{l}.attn_norm"), .. WeightAndBias("h.{l}.ln_2", "blk.{l}.ffn_norm"),
-                .. WeightAndBias("h.{l}.attn.c_attn", "blk.{l}.attn_qkv", TensorChange.Transposed), .. WeightAndBias("h.{l}.attn.c_proj", "blk.{l}.attn_output", TensorChange.Transposed),
-                .. WeightAndBias("h.{l}.mlp.c_fc", "blk.{l}.ffn_up", TensorChange.Transposed), .. WeightAndBias("h.{l}.mlp.c_proj", "blk.{l}.ffn_down", TensorChange.Transposed),
+                new("wte.weight", "token_embd.weight"), new("wpe.weight", "position_embd.weight"),
+                    new("lm_head.weight", "output.weight"),
+                .. WeightAndBias("ln_f", "output_norm"), .. WeightAndBias("h.{l}.ln_1", "blk.{l}.attn_norm"),
+                    .. WeightAndBias("h.{l}.ln_2", "blk.{l}.ffn_norm"),
+                .. WeightAndBias("h.{l}.attn.c_attn", "blk.{l}.attn_qkv", TensorChange.Transposed),
+                    .. WeightAndBias("h.{l}.attn.c_proj", "blk.{l}.attn_output", TensorChange.Transposed),
+                .. WeightAndBias("h.{l}.mlp.c_fc", "blk.{l}.ffn_up", TensorChange.Transposed),
+                    .. WeightAndBias("h.{l}.mlp.c_proj", "blk.{l}.ffn_down", TensorChange.Transposed),
             ],
             [
-                new("n_positions", "context_length"), new("n_embd", "embedding_length"), new("n_layer", "block_count"), new("n_inner", "feed_forward_length"),
-                new("n_head", "attention.head_count"), new("layer_norm_epsilon", "attention.layer_norm_epsilon", ConfigKind.Float), new("vocab_size", "vocab_size"),
+                new("n_positions", "context_length"), new("n_embd", "embedding_length"), new("n_layer", "block_count"),
+                    new("n_inner", "feed_forward_length"),
+                new("n_head", "attention.head_count"),
+                    new("layer_norm_epsilon", "attention.layer_norm_epsilon", ConfigKind.Float), new("vocab_size", "vocab_size"),
             ],
             Prefixes: ["transformer."], Unused: [".attn.bias", ".attn.masked_bias"]),
         new("bert", ["BertModel"], "bert", "gelu",
             [
-                new("embeddings.word_embeddings.weight", "token_embd.weight"), new("embeddings.position_embeddings.weight", "position_embd.weight"),
-                new("embeddings.token_type_embeddings.weight", "token_types.weight"), .. WeightAndBias("embeddings.LayerNorm", "token_embd_norm"),
-                .. ((string[])["query", "key", "value"]).SelectMany(part => WeightAndBias($"encoder.layer.{{l}}.attention.self.{part}", $"blk.{{l}}.attn_{part[0]}")),
+                new("embeddings.word_embeddings.weight", "token_embd.weight"),
+                    new("embeddings.position_embeddings.weight", "position_embd.weight"),
+                new("embeddings.token_type_embeddings.weight", "token_types.weight"),
+                    .. WeightAndBias("embeddings.LayerNorm", "token_embd_norm"),
+                .. ((string[])["query", "key", "value"])
+                    .SelectMany(part => WeightAndBias($"encoder.layer.{{l}}.attention.self.{part}", $"blk.{{l}}.attn_{part[0]}")),
                 .. WeightAndBias("encoder.layer.{l}.attention.output.dense", "blk.{l}.attn_output"),
                 .. WeightAndBias("encoder.layer.{l}.attention.output.LayerNorm", "blk.{l}.attn_output_norm"),
-                .. WeightAndBias("encoder.layer.{l}.intermediate.dense", "blk.{l}.ffn_up"), .. WeightAndBias("encoder.layer.{l}.output.dense", "blk.{l}.ffn_down"),
+                .. WeightAndBias("encoder.layer.{l}.intermediate.dense", "blk.{l}.ffn_up"),
+                    .. WeightAndBias("encoder.layer.{l}.output.dense", "blk.{l}.ffn_down"),
                 .. WeightAndBias("encoder.layer.{l}.output.LayerNorm", "blk.{l}.layer_output_norm"),
             ],
             [
-                new("max_position_embeddings", "context_length"), new("hidden_size", "embedding_length"), new("num_hidden_layers", "block_count"),
+                new("max_position_embeddings", "context_length"), new("hidden_size", "embedding_length"),
+                    new("num_hidden_layers", "block_count"),
                 new("intermediate_size", "feed_forward_length"), new("num_attention_heads", "attention.head_count"),
-                new("layer_norm_eps", "attention.layer_norm_epsilon", ConfigKind.Float), new("vocab_size", "vocab_size"), new("type_vocab_size", "token_type_count"),
+                new("layer_norm_eps", "attention.layer_norm_epsilon", ConfigKind.Float), new("vocab_size", "vocab_size"),
+                    new("type_vocab_size", "token_type_count"),
             ],
             Prefixes: ["bert."], Unused: ["pooler.", ".position_ids"]),
     ];
@@ -194,9 +229,12 @@ sealed record Architecture(string Gguf, string[] Classes, string ModelType, stri
         .. frame, .. secondNorm, .. feedForward, .. experts,
         .. (((string, string)[])
         [
-            ("self_attn.q_proj", "attn_q"), ("self_attn.q_a_proj", "attn_q_a"), ("self_attn.q_a_layernorm", "attn_q_a_norm"), ("self_attn.q_b_proj", "attn_q_b"),
-            ("self_attn.kv_a_proj_with_mqa", "attn_kv_a_mqa"), ("self_attn.kv_a_layernorm", "attn_kv_a_norm"), ("self_attn.o_proj", "attn_output"),
-            ("mlp.shared_experts.gate_proj", "ffn_gate_shexp"), ("mlp.shared_experts.up_proj", "ffn_up_shexp"), ("mlp.shared_experts.down_proj", "ffn_down_shexp"),
+            ("self_attn.q_proj", "attn_q"), ("self_attn.q_a_proj", "attn_q_a"), ("self_attn.q_a_layernorm", "attn_q_a_norm"),
+                ("self_attn.q_b_proj", "attn_q_b"),
+            ("self_attn.kv_a_proj_with_mqa", "attn_kv_a_mqa"), ("self_attn.kv_a_layernorm", "attn_kv_a_norm"),
+                ("self_attn.o_proj", "attn_output"),
+            ("mlp.shared_experts.gate_proj", "ffn_gate_shexp"), ("mlp.shared_experts.up_proj", "ffn_up_shexp"),
+                ("mlp.shared_experts.down_proj", "ffn_down_shexp"),
         ]).SelectMany(part => Both(part.Item1, part.Item2)),
         new("model.layers.{l}.mlp.gate.e_score_correction_bias", "blk.{l}.exp_probs_b.bias"),
         new("model.layers.{l}.self_attn.kv_b_proj.weight", "blk.{l}.attn_k_b.weight", TensorChange.LatentKeysAndValues),
@@ -205,9 +243,12 @@ sealed record Architecture(string Gguf, string[] Classes, string ModelType, stri
     static ConfigRule[] DeepSeekConfig() =>
     [
         .. sizes.Where(rule => rule.Folder != "num_key_value_heads"), new("first_k_dense_replace", "leading_dense_block_count"),
-        new("q_lora_rank", "attention.q_lora_rank"), new("kv_lora_rank", "attention.kv_lora_rank"), new("moe_intermediate_size", "expert_feed_forward_length"),
-        new("n_routed_experts", "expert_count"), new("num_experts_per_tok", "expert_used_count"), new("n_shared_experts", "expert_shared_count"),
-        new("routed_scaling_factor", "expert_weights_scale", ConfigKind.Float), new("norm_topk_prob", "expert_weights_norm", ConfigKind.Bool),
+        new("q_lora_rank", "attention.q_lora_rank"), new("kv_lora_rank", "attention.kv_lora_rank"),
+            new("moe_intermediate_size", "expert_feed_forward_length"),
+        new("n_routed_experts", "expert_count"), new("num_experts_per_tok", "expert_used_count"),
+            new("n_shared_experts", "expert_shared_count"),
+        new("routed_scaling_factor", "expert_weights_scale", ConfigKind.Float),
+            new("norm_topk_prob", "expert_weights_norm", ConfigKind.Bool),
         new("qk_rope_head_dim", "rope.dimension_count"), new("v_head_dim", "attention.value_length_mla"),
         new("n_group", "expert_group_count"), new("topk_group", "expert_group_used_count"),
     ];
@@ -220,11 +261,13 @@ sealed record Architecture(string Gguf, string[] Classes, string ModelType, stri
     ];
 
     static TensorRule[] Both(string folder, string gguf, TensorChange change = TensorChange.None) =>
-        [.. ((string[])["weight", "bias"]).Select(part => new TensorRule($"model.layers.{{l}}.{folder}.{part}", $"blk.{{l}}.{gguf}.{part}", change))];
+        [.. ((string[])["weight", "bias"])
+            .Select(part => new TensorRule($"model.layers.{{l}}.{folder}.{part}", $"blk.{{l}}.{gguf}.{part}", change))];
 
     static TensorRule[] WeightAndBias(string folder, string gguf, TensorChange ofWeight = TensorChange.None) =>
         [new(folder + ".weight", gguf + ".weight", ofWeight), new(folder + ".bias", gguf + ".bias")];
 
     static TensorRule[] PlusOne(TensorRule[] rules) =>
-        [.. rules.Select(rule => rule.Gguf.EndsWith("norm.weight", StringComparison.Ordinal) ? rule with { Change = TensorChange.PlusOne } : rule)];
+        [.. rules.Select(rule => rule.Gguf.EndsWith("norm.weight", StringComparison.Ordinal)
+            ? rule with { Change = TensorChange.PlusOne } : rule)];
 }

@@ -9,20 +9,25 @@ namespace Ashlar.Formats;
 /// <param name="Bytes">How many bytes they take.</param>
 /// <param name="Files">The files of weights.</param>
 /// <param name="Notes">What the user should know: what was left out and why.</param>
-public sealed record ConversionResult(string Architecture, int Tensors, long Bytes, IReadOnlyList<string> Files, IReadOnlyList<string> Notes);
+public sealed record ConversionResult(string Architecture, int Tensors, long Bytes, IReadOnlyList<string> Files,
+    IReadOnlyList<string> Notes);
 
-/// <summary>Models from folders of safetensors files to GGUF and back, by the names and in the order of rows that llama.cpp has.</summary>
-/// <remarks>docs/guides/model-files.md lists the families. A tensor, setting or architecture without a place in the other format is an error.</remarks>
+/// <summary>Models from folders of safetensors files to GGUF and back, by the names and in the order of rows that llama.cpp
+/// has.</summary>
+/// <remarks>docs/guides/model-files.md lists the families. A tensor, setting or architecture without a place in the other format
+/// is an error.</remarks>
 public static class ModelConversion
 {
     /// <summary>Converts a model, weight after weight, in bounded memory.</summary>
     /// <param name="from">A GGUF file, or a folder of safetensors files with its config.json.</param>
     /// <param name="to">A name that ends in .gguf, or a folder.</param>
-    /// <param name="type">The type of the matrices: F32, F16 or BF16; null keeps what they are, and takes BF16 for blocks that safetensors lacks.</param>
+    /// <param name="type">The type of the matrices: F32, F16 or BF16; null keeps what they are, and takes BF16 for blocks that
+    /// safetensors lacks.</param>
     /// <param name="partBytes">The most bytes of weights in a file; null writes one file.</param>
     /// <param name="progress">Told of the share done, from 0 to 1.</param>
     /// <param name="cancellation">Stops between weights.</param>
-    /// <exception cref="ModelFileException">A file cannot be read or written, or the model cannot be said in the other format.</exception>
+    /// <exception cref="ModelFileException">A file cannot be read or written, or the model cannot be said in the other
+    /// format.</exception>
     public static ConversionResult Convert(
         string from, string to, WeightType? type, long? partBytes, IProgress<double>? progress, CancellationToken cancellation)
     {
@@ -33,8 +38,10 @@ public static class ModelConversion
         {
             (SafetensorsFolder folder, true) => FolderToGguf.Convert(folder, to, type, partBytes, progress, cancellation),
             (Gguf gguf, false) => GgufToFolder.Convert(gguf, to, type, partBytes, progress, cancellation),
-            (_, true) => throw new ModelFileException("ASH0462", $"{from} is a GGUF file already.", "to change its types: ashlar quantize."),
-            _ => throw new ModelFileException("ASH0462", $"{from} is a folder of safetensors files already.", "name a file that ends in .gguf to convert it."),
+            (_, true) => throw new ModelFileException("ASH0462", $"{from} is a GGUF file already.",
+                "to change its types: ashlar quantize."),
+            _ => throw new ModelFileException("ASH0462", $"{from} is a folder of safetensors files already.",
+                "name a file that ends in .gguf to convert it."),
         };
     }
 
@@ -44,10 +51,12 @@ public static class ModelConversion
         RegexOptions.CultureInvariant);
 
     internal static string Fill(string template, long layer, long expert = 0) => new StringBuilder(template)
-        .Replace("{l}", layer.ToString(System.Globalization.CultureInfo.InvariantCulture)).Replace("{e}", expert.ToString(System.Globalization.CultureInfo.InvariantCulture)).ToString();
+        .Replace("{l}", layer.ToString(System.Globalization.CultureInfo.InvariantCulture))
+            .Replace("{e}", expert.ToString(System.Globalization.CultureInfo.InvariantCulture)).ToString();
 
     /// <summary>The same weights, which tell how far they are.</summary>
-    internal static IEnumerable<NamedWeight> Counted(IReadOnlyList<NamedWeight> weights, IProgress<double>? progress, CancellationToken cancellation)
+    internal static IEnumerable<NamedWeight> Counted(IReadOnlyList<NamedWeight> weights, IProgress<double>? progress,
+        CancellationToken cancellation)
     {
         long all = Math.Max(1, weights.Sum(weight => weight.Bytes)), done = 0;
         return weights.Select(weight => weight with
@@ -61,7 +70,8 @@ public static class ModelConversion
         });
     }
 
-    /// <summary>Of a row of queries or keys in GGUF's order, the row in the other: pairs lie side by side there, and half a head apart here.</summary>
+    /// <summary>Of a row of queries or keys in GGUF's order, the row in the other: pairs lie side by side there, and half a head
+    /// apart here.</summary>
     internal static long RotaryRow(long row, long headWidth)
     {
         long head = row / headWidth, inHead = row % headWidth;

@@ -18,7 +18,8 @@ static class ModelJson
             long length = new FileInfo(path).Length;
             if (length > Longest) throw Invalid(path, $"has {length:N0} bytes; such a file has at most {Longest:N0}");
             using var document = JsonDocument.Parse(File.ReadAllBytes(path));
-            return document.RootElement.ValueKind == JsonValueKind.Object ? document.RootElement.Clone() : throw Invalid(path, "is no object");
+            return document.RootElement.ValueKind == JsonValueKind.Object ? document.RootElement.Clone()
+                : throw Invalid(path, "is no object");
         }
         catch (JsonException error)
         {
@@ -37,7 +38,8 @@ static class ModelJson
         try
         {
             using var document = JsonDocument.Parse(text);
-            return document.RootElement.ValueKind == JsonValueKind.Object ? document.RootElement.Clone() : throw Invalid(where, "is no object");
+            return document.RootElement.ValueKind == JsonValueKind.Object ? document.RootElement.Clone()
+                : throw Invalid(where, "is no object");
         }
         catch (JsonException error)
         {
@@ -55,10 +57,13 @@ static class ModelJson
     }
 
     public static string? Text(this JsonElement element, string name) =>
-        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value)
+            && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 
     public static JsonElement? Member(this JsonElement element, string name) =>
-        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value)
+            && value.ValueKind != JsonValueKind.Null ? value : null;
 
-    static ModelFileException Invalid(string path, string problem) => new("ASH0461", $"{path} {problem}.", "download the file again.");
+    static ModelFileException Invalid(string path, string problem) =>
+        new("ASH0461", $"{path} {problem}.", "download the file again.");
 }

@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using System.Text.RegularExpressions;
 
 namespace Ashlar.Formats;
@@ -11,7 +12,8 @@ namespace Ashlar.Formats;
 /// <param name="RootMeanSquare">The root of the mean squared difference.</param>
 /// <param name="Greatest">The greatest difference.</param>
 /// <param name="Relative">The root mean square of the differences over that of the values; 0 where all values are zero.</param>
-public sealed record QuantizationError(string Name, WeightType From, WeightType To, long Elements, long Bytes, double RootMeanSquare, double Greatest, double Relative)
+public sealed record QuantizationError(string Name, WeightType From, WeightType To, long Elements, long Bytes,
+    double RootMeanSquare, double Greatest, double Relative)
 {
     /// <summary>The ratio of signal to noise in decibels; infinite where nothing changed.</summary>
     public double Decibels => Relative == 0 ? double.PositiveInfinity : -20 * Math.Log10(Relative);
@@ -19,7 +21,8 @@ public sealed record QuantizationError(string Name, WeightType From, WeightType 
 
 /// <summary>Which weights become which type, and how: a model in fewer bits.</summary>
 /// <param name="To">The type of the matrices.</param>
-/// <param name="Keep">Types of weights by a pattern of their names, with * and ?; the first that fits wins over all other rules.</param>
+/// <param name="Keep">Types of weights by a pattern of their names, with * and ?; the first that fits wins over all other
+/// rules.</param>
 public sealed record Quantization(WeightType To, IReadOnlyList<(string Pattern, WeightType Type)> Keep)
 {
     /// <summary>Rows are worked on in pieces of about so many elements: 4 MiB of float32.</summary>
@@ -33,18 +36,21 @@ public sealed record Quantization(WeightType To, IReadOnlyList<(string Pattern, 
 
     /// <summary>The names of <see cref="Parse"/>.</summary>
     public static IReadOnlyList<string> Names { get; } =
-        [.. BlockCodec.Types.Where(type => type != WeightType.Q8_K && BlockCodec.Of(type).CanEncode).Select(type => type.Name), .. names.Keys];
+        [.. BlockCodec.Types.Where(type => type != WeightType.Q8_K && BlockCodec.Of(type).CanEncode).Select(type => type.Name),
+            .. names.Keys];
 
     /// <summary>The type of a name: one that can be encoded, or <c>int8</c> (q8_0) and <c>int4</c> (q4_0).</summary>
     /// <exception cref="ModelFileException">There is no such type, or nothing encodes it.</exception>
     public static WeightType Parse(string name) =>
         names.TryGetValue(name, out var plain) ? plain
         : Names.Contains(name, StringComparer.OrdinalIgnoreCase) ? WeightTypes.Parse(name)!.Value
-        : throw new ModelFileException("ASH0466", $"'{name}' is no type to quantise to. There are: {string.Join(", ", Names)}.", "choose one of these types.");
+        : throw new ModelFileException("ASH0466", $"'{name}' is no type to quantise to. There are: {string.Join(", ", Names)}.",
+            "choose one of these types.");
 
     /// <summary>The type that a weight gets.</summary>
     /// <remarks>
-    /// As llama.cpp does: norms, biases, routers of experts and other small weights stay float32; embeddings and the output matrix get at least
+    /// As llama.cpp does: norms, biases, routers of experts and other small weights stay float32; embeddings and the output
+    /// matrix get at least
     /// 6 bits, because every token passes them; rows that are no whole number of blocks get the nearest type of smaller blocks.
     /// </remarks>
     public WeightType TypeOf(WeightEntry entry)
@@ -53,7 +59,8 @@ public sealed record Quantization(WeightType To, IReadOnlyList<(string Pattern, 
         foreach (var (pattern, type) in Keep)
             if (Fits(pattern, entry.Name)) return type;
         if (!BlockCodec.TryOf(entry.Type, out _) || IsInteger(entry.Type)) return entry.Type;
-        if (entry.Extents.Count < 2 || IsSmall(entry.Name)) return entry.Type == WeightType.F64 ? WeightType.F32 : IsFloat(entry.Type) ? WeightType.F32 : entry.Type;
+        if (entry.Extents.Count < 2 || IsSmall(entry.Name)) return entry.Type == WeightType.F64 ? WeightType.F32
+            : IsFloat(entry.Type) ? WeightType.F32 : entry.Type;
         var wanted = To;
         if (IsEmbeddingOrOutput(entry.Name) && To.IsBlock && To.BitsPerElement < 6.5)
             wanted = WeightType.Q6_K;
@@ -61,13 +68,15 @@ public sealed record Quantization(WeightType To, IReadOnlyList<(string Pattern, 
         return wanted;
     }
 
-    /// <summary>Every weight of a model in its new type, encoded when it is written: nothing of it is held before or after.</summary>
+    /// <summary>Every weight of a model in its new type, encoded when it is written: nothing of it is held before or
+    /// after.</summary>
     /// <param name="file">Stays open until all are written.</param>
     /// <param name="report">Told of each weight that was changed, in order.</param>
     /// <param name="progress">Told of the bytes of the old weights that are done.</param>
     /// <param name="cancellation">Stops between pieces.</param>
     public IEnumerable<NamedWeight> Apply(
-        WeightFile file, Action<QuantizationError>? report = null, IProgress<long>? progress = null, CancellationToken cancellation = default)
+        WeightFile file, Action<QuantizationError>? report = null, IProgress<long>? progress = null,
+            CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(file);
         long done = 0;
@@ -97,7 +106,8 @@ public sealed record Quantization(WeightType To, IReadOnlyList<(string Pattern, 
         }
     }
 
-    static QuantizationError Convert(WeightFile file, WeightEntry entry, WeightType type, Stream stream, Action<long> progress, CancellationToken cancellation)
+    static QuantizationError Convert(WeightFile file, WeightEntry entry, WeightType type, Stream stream, Action<long> progress,
+        CancellationToken cancellation)
     {
         var (from, to) = (BlockCodec.Of(entry.Type), BlockCodec.Of(type));
         int unit = Math.Max(from.Elements, to.Elements);
@@ -134,7 +144,8 @@ public sealed record Quantization(WeightType To, IReadOnlyList<(string Pattern, 
             {
                 if (!sum.Finite)
                     throw new ModelFileException("ASH0466",
-                        $"'{entry.Name}' of {file.Path} holds values that are not finite.", "take the model from elsewhere; these weights cannot be used.");
+                        $"'{entry.Name}' of {file.Path} holds values that are not finite.",
+                            "take the model from elsewhere; these weights cannot be used.");
                 square += sum.Square;
                 signal += sum.Signal;
                 greatest = Math.Max(greatest, sum.Greatest);
@@ -148,15 +159,33 @@ public sealed record Quantization(WeightType To, IReadOnlyList<(string Pattern, 
 
     static bool AreFinite(ReadOnlySpan<float> values)
     {
-        foreach (float value in values)
-            if (!float.IsFinite(value)) return false;
+        var exponent = Vector256.Create(0x7f800000);
+        int i = 0;
+        for (; i + 8 <= values.Length; i += 8)
+            if (Vector256.EqualsAny(Vector256.Create(values[i..]).AsInt32() & exponent, exponent)) return false;
+        for (; i < values.Length; i++)
+            if (!float.IsFinite(values[i])) return false;
         return true;
     }
 
     static (double Square, double Signal, double Greatest, bool Finite) Differences(ReadOnlySpan<float> x, ReadOnlySpan<float> y)
     {
-        double square = 0, signal = 0, greatest = 0;
-        for (int i = 0; i < x.Length; i++)
+        Vector256<double> squares = default, signals = default;
+        Vector256<float> most = default;
+        int i = 0;
+        for (; i + 8 <= x.Length; i += 8)
+        {
+            var value = Vector256.Create(x[i..]);
+            var difference = value - Vector256.Create(y[i..]);
+            most = Vector256.Max(most, Vector256.Abs(difference));
+            var (low, high) = Vector256.Widen(difference);
+            squares += low * low + high * high;
+            (low, high) = Vector256.Widen(value);
+            signals += low * low + high * high;
+        }
+        double square = Vector256.Sum(squares), signal = Vector256.Sum(signals), greatest = 0;
+        for (int lane = 0; lane < 8; lane++) greatest = Math.Max(greatest, most[lane]);
+        for (; i < x.Length; i++)
         {
             double difference = x[i] - (double)y[i];
             square += difference * difference;
@@ -175,7 +204,8 @@ public sealed record Quantization(WeightType To, IReadOnlyList<(string Pattern, 
     static bool IsInteger(WeightType type) => type is >= WeightType.Bool and <= WeightType.I64;
 
     internal static bool IsSmall(string name) =>
-        name.EndsWith(".bias", StringComparison.Ordinal) || name.Contains("norm", StringComparison.Ordinal) || name.Contains("ffn_gate_inp", StringComparison.Ordinal)
+        name.EndsWith(".bias", StringComparison.Ordinal) || name.Contains("norm", StringComparison.Ordinal)
+            || name.Contains("ffn_gate_inp", StringComparison.Ordinal)
         || name.StartsWith("rope_", StringComparison.Ordinal) || name is "position_embd.weight" or "token_types.weight";
 
     static bool IsEmbeddingOrOutput(string name) => name is "token_embd.weight" or "output.weight";

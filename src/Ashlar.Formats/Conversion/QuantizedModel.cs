@@ -25,7 +25,8 @@ public static class QuantizedModel
     };
 
     /// <summary>Quantises a model, weight after weight, in bounded memory.</summary>
-    /// <remarks>A folder of safetensors files becomes a GGUF file beside the new one first, which is removed at the end.</remarks>
+    /// <remarks>A folder of safetensors files becomes a GGUF file beside the new one first, which is removed at the
+    /// end.</remarks>
     /// <param name="from">A GGUF file, or the folder of a model.</param>
     /// <param name="to">The GGUF file to write; one of that name is replaced.</param>
     /// <param name="plan">Which weights become what.</param>
@@ -36,7 +37,8 @@ public static class QuantizedModel
     /// <exception cref="ModelFileException">
     /// A file cannot be read or written, the model cannot be converted, or weights are not finite.
     /// </exception>
-    public static (long Before, long After) Write(string from, string to, Quantization plan, Action<QuantizationError>? report = null,
+    public static (long Before, long After) Write(string from, string to, Quantization plan,
+        Action<QuantizationError>? report = null,
         IProgress<double>? progress = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(plan);
@@ -56,7 +58,8 @@ public static class QuantizedModel
     }
 
     static (long Before, long After) Write(
-        Gguf file, string to, Quantization plan, Action<QuantizationError>? report, IProgress<double>? progress, CancellationToken cancellation)
+        Gguf file, string to, Quantization plan, Action<QuantizationError>? report, IProgress<double>? progress,
+            CancellationToken cancellation)
     {
         var metadata = file.Metadata.Clone();
         foreach (string key in (string[])["split.no", "split.count", "split.tensors.count"]) metadata.Remove(key);

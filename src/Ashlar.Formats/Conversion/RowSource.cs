@@ -15,7 +15,8 @@ static class RowSource
     /// <param name="extents">The new extents.</param>
     /// <param name="place">Of each row, counted over all outer axes.</param>
     /// <param name="plus">What is added to every element.</param>
-    public static NamedWeight Gather(WeightFile file, string name, WeightType type, ValueList<long> extents, Func<long, Place> place, float plus = 0)
+    public static NamedWeight Gather(WeightFile file, string name, WeightType type, ValueList<long> extents, Func<long,
+        Place> place, float plus = 0)
     {
         float[]? values = null;
         return Make(name, type, extents, (row, into) =>
@@ -49,7 +50,8 @@ static class RowSource
     }
 
     /// <summary>A weight whose rows are filled in one by one.</summary>
-    public static NamedWeight Make(string name, WeightType type, ValueList<long> extents, RowWriter fill) => new(name, type, extents, stream =>
+    public static NamedWeight Make(string name, WeightType type, ValueList<long> extents, RowWriter fill) =>
+        new(name, type, extents, stream =>
     {
         long width = extents.Count == 0 ? 1 : extents[^1], rows = 1;
         for (int axis = 0; axis < extents.Count - 1; axis++) rows *= extents[axis];

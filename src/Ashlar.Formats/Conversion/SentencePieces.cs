@@ -3,7 +3,8 @@ using System.Text;
 
 namespace Ashlar.Formats;
 
-/// <summary>The pieces of a tokenizer.model: a protocol buffer whose field 1 is a piece, with text, score and kind in fields 1 to 3.</summary>
+/// <summary>The pieces of a tokenizer.model: a protocol buffer whose field 1 is a piece, with text, score and kind in fields 1 to
+/// 3.</summary>
 static class SentencePieces
 {
     const int Piece = 1 << 3 | 2, Text = 1 << 3 | 2, Score = 2 << 3 | 5, Kind = 3 << 3 | 0;
@@ -42,9 +43,12 @@ static class SentencePieces
     {
         var texts = metadata.Texts("tokenizer.ggml.tokens");
         float[] scores = metadata.Floats("tokenizer.ggml.scores");
-        long[] kinds = metadata.TryInts("tokenizer.ggml.token_type", out var given) ? given : [.. Enumerable.Repeat(1L, texts.Count)];
+        long[] kinds = metadata.TryInts("tokenizer.ggml.token_type", out var given) ? given
+            : [.. Enumerable.Repeat(1L, texts.Count)];
         if (scores.Length != texts.Count || kinds.Length != texts.Count)
-            throw new ModelFileException("ASH0465", $"the file has {texts.Count:N0} tokens, {scores.Length:N0} scores and {kinds.Length:N0} kinds.", "download the file again.");
+            throw new ModelFileException("ASH0465",
+                $"the file has {texts.Count:N0} tokens, {scores.Length:N0} scores and {kinds.Length:N0} kinds.",
+                "download the file again.");
         var all = new MemoryStream();
         for (int id = 0; id < texts.Count; id++)
         {
@@ -101,5 +105,6 @@ static class SentencePieces
         throw Damaged();
     }
 
-    static ModelFileException Damaged() => new("ASH0465", "tokenizer.model is no SentencePiece model, or is cut short.", "download the file again.");
+    static ModelFileException Damaged() =>
+        new("ASH0465", "tokenizer.model is no SentencePiece model, or is cut short.", "download the file again.");
 }

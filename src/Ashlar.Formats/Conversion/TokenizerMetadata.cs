@@ -13,19 +13,24 @@ static class TokenizerMetadata
     const string JsonKey = "tokenizer.huggingface.json";
 
     static readonly (string Folder, string Gguf)[] roles =
-        [("bos", "bos"), ("eos", "eos"), ("unk", "unknown"), ("pad", "padding"), ("sep", "seperator"), ("cls", "cls"), ("mask", "mask")];   // the misspelling is the format's
+        // the misspelling is the format's
+        [("bos", "bos"), ("eos", "eos"), ("unk", "unknown"), ("pad", "padding"), ("sep", "seperator"), ("cls", "cls"),
+            ("mask", "mask")];
 
     // How words are split, by what the regular expression of a tokenizer.json has that others lack, and what llama.cpp calls it.
     static readonly (string Part, string Name)[] splitters =
     [
-        (@"\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}", "gpt-4o"), (@"\p{N}{1,3}|", "llama-bpe"), (@"\p{L}+|\p{N}|", "qwen2"), ("一-龥぀-ゟ゠-ヿ", "deepseek-v3"), ("一-龥ࠀ-一가-퟿", "deepseek-llm"),
+        (@"\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}", "gpt-4o"), (@"\p{N}{1,3}|", "llama-bpe"), (@"\p{L}+|\p{N}|", "qwen2"),
+            ("一-龥぀-ゟ゠-ヿ", "deepseek-v3"), ("一-龥ࠀ-一가-퟿", "deepseek-llm"),
     ];
 
-    public static void Add(GgufMetadata metadata, string folder, ModelConfig config, Architecture architecture, List<string> notes)
+    public static void Add(GgufMetadata metadata, string folder, ModelConfig config, Architecture architecture,
+        List<string> notes)
     {
         var settings = ModelJson.Read(folder, "tokenizer_config.json");
         var json = ModelJson.Read(folder, "tokenizer.json");
-        byte[]? pieces = File.Exists(Path.Combine(folder, "tokenizer.model")) ? File.ReadAllBytes(Path.Combine(folder, "tokenizer.model")) : null;
+        byte[]? pieces = File.Exists(Path.Combine(folder, "tokenizer.model"))
+            ? File.ReadAllBytes(Path.Combine(folder, "tokenizer.model")) : null;
         if (json is null && pieces is null)
         {
             notes.Add("the folder has no tokenizer.json and no tokenizer.model, so the file has no tokenizer");
@@ -35,9 +40,12 @@ static class TokenizerMetadata
         string kind = model?.Text("type") ?? "";
         bool isByByte = model?.Member("byte_fallback") is { ValueKind: JsonValueKind.True };
         if (pieces is not null && (json is null || isByByte)) AddPieces(metadata, pieces, json, config);
-        else if (kind == "BPE" || kind.Length == 0 && model?.Member("merges") is not null) AddBpe(metadata, json!.Value, config, architecture, isByByte);
+        else if (kind == "BPE" || kind.Length == 0 && model?.Member("merges") is not null) AddBpe(metadata, json!.Value, config,
+            architecture, isByByte);
         else if (kind == "WordPiece") AddWordPiece(metadata, json!.Value, config);
-        else throw new ModelFileException("ASH0465", $"{folder}: a tokenizer of the kind {kind} has no place in {architecture.Gguf} files.", "convert the model with the program of its makers.");
+        else throw new ModelFileException("ASH0465",
+            $"{folder}: a tokenizer of the kind {kind} has no place in {architecture.Gguf} files.",
+            "convert the model with the program of its makers.");
         if (json is { } whole) metadata.SetText(JsonKey, whole.GetRawText());
         AddSpecial(metadata, folder, settings, json, config);
     }
@@ -47,20 +55,24 @@ static class TokenizerMetadata
         var ids = new Dictionary<string, long>(StringComparer.Ordinal);
         if (json?.Member("added_tokens") is { ValueKind: JsonValueKind.Array } added)
             foreach (var token in added.EnumerateArray())
-                if (token.Text("content") is { } content && token.Member("id")?.TryGetInt64(out long id) == true) ids[content] = id;
+                if (token.Text("content") is { } content
+                    && token.Member("id")?.TryGetInt64(out long id) == true) ids[content] = id;
         foreach (var (role, key) in roles)
         {
             var named = settings?.Member($"{role}_token");
             string? text = named is { ValueKind: JsonValueKind.Object } ? named.Value.Text("content") : named?.ToString();
             var given = config[$"{role}_token_id"];
             if (given is { ValueKind: JsonValueKind.Array } several && several.GetArrayLength() > 0) given = several[0];
-            if (text is not null && ids.TryGetValue(text, out long id) || given is { ValueKind: JsonValueKind.Number } && given.Value.TryGetInt64(out id) && id >= 0)
+            if (text is not null && ids.TryGetValue(text, out long id) || given is { ValueKind: JsonValueKind.Number }
+                && given.Value.TryGetInt64(out id) && id >= 0)
                 metadata.SetInt($"tokenizer.ggml.{key}_token_id", id);
         }
         foreach (string end in (string[])["bos", "eos"])
             if (settings?.Member($"add_{end}_token") is { ValueKind: JsonValueKind.True or JsonValueKind.False } adds)
                 metadata.SetBool($"tokenizer.ggml.add_{end}_token", adds.ValueKind == JsonValueKind.True);
-        if ((ModelJson.ReadText(folder, "chat_template.jinja") ?? settings?.Text("chat_template")) is { } template) metadata.SetText("tokenizer.chat_template", template);
+        if ((ModelJson.ReadText(folder,
+            "chat_template.jinja") ?? settings?.Text("chat_template")) is { } template) metadata.SetText(
+            "tokenizer.chat_template", template);
     }
 
     static void AddPieces(GgufMetadata metadata, byte[] pieces, JsonElement? json, ModelConfig config)
@@ -78,16 +90,20 @@ static class TokenizerMetadata
         var model = json.Member("model")!.Value;
         var (texts, types) = Vocabulary(json, config);
         string[] merges = model.Member("merges") is { ValueKind: JsonValueKind.Array } list
-            ? [.. list.EnumerateArray().Select(merge => merge.ValueKind == JsonValueKind.Array ? $"{merge[0].GetString()} {merge[1].GetString()}" : merge.GetString()!)] : [];
+            ? [.. list.EnumerateArray().Select(merge =>
+                merge.ValueKind == JsonValueKind.Array ? $"{merge[0].GetString()} {merge[1].GetString()}" : merge.GetString()!)]
+                : [];
         if (isByByte)
         {
             // llama.cpp merges by scores: the earlier a token's merge, the higher its score.
             var scores = new float[texts.Count].ToList();
-            var ids = texts.Select((text, id) => (text, id)).DistinctBy(pair => pair.text).ToDictionary(pair => pair.text, pair => pair.id, StringComparer.Ordinal);
+            var ids = texts.Select((text, id) => (text, id)).DistinctBy(pair => pair.text)
+                .ToDictionary(pair => pair.text, pair => pair.id, StringComparer.Ordinal);
             for (int i = merges.Length - 1; i >= 0; i--)
                 if (ids.TryGetValue(merges[i].Remove(merges[i].IndexOf(' ', 1), 1), out int id)) scores[id] = -i;
             for (int id = 0; id < texts.Count; id++)
-                if (texts[id].Length == 6 && texts[id].StartsWith("<0x", StringComparison.Ordinal) && texts[id][^1] == '>') types[id] = Byte;
+                if (texts[id].Length == 6 && texts[id].StartsWith("<0x", StringComparison.Ordinal)
+                    && texts[id][^1] == '>') types[id] = Byte;
             if (model.Text("unk_token") is { } unknown && ids.TryGetValue(unknown, out int unknownId)) types[unknownId] = Unknown;
             metadata.SetText("tokenizer.ggml.model", "llama");
             metadata.SetText("tokenizer.ggml.pre", "default");
@@ -105,7 +121,8 @@ static class TokenizerMetadata
     {
         var (texts, types) = Vocabulary(json, config);
         for (int id = 0; id < texts.Count; id++)
-            if (types[id] == Normal) texts[id] = texts[id].StartsWith("##", StringComparison.Ordinal) ? texts[id][2..] : "▁" + texts[id];
+            if (types[id] == Normal) texts[id] = texts[id].StartsWith("##", StringComparison.Ordinal) ? texts[id][2..]
+                : "▁" + texts[id];
         metadata.SetText("tokenizer.ggml.model", "bert");
         metadata.SetText("tokenizer.ggml.pre", "default");
         Set(metadata, texts, types);
@@ -125,9 +142,12 @@ static class TokenizerMetadata
         if (json.Member("model")?.Member("vocab") is { ValueKind: JsonValueKind.Object } vocabulary)
             foreach (var token in vocabulary.EnumerateObject())
                 if (!token.Value.TryGetInt32(out int id) || id < 0 || !byId.TryAdd(id, token.Name))
-                    throw new ModelFileException("ASH0465", $"tokenizer.json gives the token '{token.Name}' the number {token.Value.GetRawText()}, which is taken or none.", "download the folder again.");
-        long size = Math.Max(config.Number("vocab_size") is { } rows ? (long)rows : 0, byId.Count == 0 ? 0 : byId.Keys.Last() + 1L);
-        if (size > 1 << 24) throw new ModelFileException("ASH0465", $"the vocabulary would have {size:N0} tokens.", "check config.json and tokenizer.json.");
+                    throw new ModelFileException("ASH0465",
+                        $"tokenizer.json gives the token '{token.Name}' the number {token.Value.GetRawText()}, which is taken or none.", "download the folder again.");
+        long size = Math.Max(config.Number("vocab_size") is { } rows ? (long)rows : 0,
+            byId.Count == 0 ? 0 : byId.Keys.Last() + 1L);
+        if (size > 1 << 24) throw new ModelFileException("ASH0465", $"the vocabulary would have {size:N0} tokens.",
+            "check config.json and tokenizer.json.");
         var texts = Enumerable.Range(0, (int)size).Select(id => byId.GetValueOrDefault(id, $"[PAD{id}]")).ToList();
         var types = Enumerable.Range(0, (int)size).Select(id => byId.ContainsKey(id) ? Normal : Unused).ToList();
         SetAdded(json, config, texts, null, types);
@@ -150,7 +170,8 @@ static class TokenizerMetadata
         if (json?.Member("added_tokens") is not { ValueKind: JsonValueKind.Array } added) return;
         foreach (var token in added.EnumerateArray())
         {
-            if (token.Text("content") is not { } content || token.Member("id")?.TryGetInt32(out int id) != true || id < 0 || id >= 1 << 24) continue;
+            if (token.Text("content") is not { } content || token.Member("id")?.TryGetInt32(out int id) != true || id < 0
+                || id >= 1 << 24) continue;
             Grow(id + 1L);
             bool isNew = types[id] == Unused || texts[id] != content;
             texts[id] = content;
@@ -166,16 +187,19 @@ static class TokenizerMetadata
         string text = step is { } given ? Patterns(given) : "";
         if (architecture.Gguf == "glm4") return "glm4";
         foreach (var (part, name) in splitters)
-            if (text.Contains(part, StringComparison.Ordinal)) return name == "llama-bpe" && json.Member("model")?.Member("ignore_merges") is not { ValueKind: JsonValueKind.True } ? "dbrx" : name;
+            if (text.Contains(part, StringComparison.Ordinal)) return name == "llama-bpe" && json.Member("model")?.Member(
+                "ignore_merges") is not { ValueKind: JsonValueKind.True } ? "dbrx" : name;
         if (text.Contains("Digits", StringComparison.Ordinal)) return "smollm";
         if (text.Contains("ByteLevel+regex", StringComparison.Ordinal)) return "gpt-2";
-        throw new ModelFileException("ASH0465", $"tokenizer.json splits words in a way that has no name in GGUF files: {text}", "convert the model with the program of its makers.");
+        throw new ModelFileException("ASH0465", $"tokenizer.json splits words in a way that has no name in GGUF files: {text}",
+            "convert the model with the program of its makers.");
     }
 
     /// <summary>The kinds and patterns of a pre-tokenizer, one after the other.</summary>
     static string Patterns(JsonElement step) => step.Text("type") switch
     {
-        "Sequence" => string.Join(' ', step.Member("pretokenizers") is { ValueKind: JsonValueKind.Array } list ? list.EnumerateArray().Select(Patterns) : []),
+        "Sequence" => string.Join(' ', step.Member("pretokenizers") is { ValueKind: JsonValueKind.Array } list
+            ? list.EnumerateArray().Select(Patterns) : []),
         "Split" => $"Split({step.Member("pattern")?.Text("Regex") ?? step.Member("pattern")?.Text("String")})",
         "ByteLevel" => step.Member("use_regex") is { ValueKind: JsonValueKind.False } ? "ByteLevel" : "ByteLevel+regex",
         var kind => kind ?? "",
@@ -184,9 +208,12 @@ static class TokenizerMetadata
     /// <summary>Writes what a file says about its tokenizer beside the weights.</summary>
     public static void Restore(GgufMetadata metadata, string folder, List<string> notes)
     {
-        string? Token(string key) => metadata.TryInt($"tokenizer.ggml.{key}_token_id", out long id) && metadata.TryTexts("tokenizer.ggml.tokens", out var tokens) && id < tokens.Count ? tokens[(int)id] : null;
-        if (metadata.TryText(JsonKey, out var json)) AtomicFile.Write(Path.Combine(folder, "tokenizer.json"), Encoding.UTF8.GetBytes(json));
-        else if (metadata.TryText("tokenizer.ggml.model", out var kind) && kind == "llama" && metadata.Has("tokenizer.ggml.scores"))
+        string? Token(string key) => metadata.TryInt($"tokenizer.ggml.{key}_token_id", out long id)
+            && metadata.TryTexts("tokenizer.ggml.tokens", out var tokens) && id < tokens.Count ? tokens[(int)id] : null;
+        if (metadata.TryText(JsonKey, out var json)) AtomicFile.Write(Path.Combine(folder, "tokenizer.json"),
+            Encoding.UTF8.GetBytes(json));
+        else if (metadata.TryText("tokenizer.ggml.model", out var kind)
+            && kind == "llama" && metadata.Has("tokenizer.ggml.scores"))
             AtomicFile.Write(Path.Combine(folder, "tokenizer.model"), SentencePieces.Write(metadata));
         else if (metadata.Has("tokenizer.ggml.tokens"))
             notes.Add($"the tokenizer ({kind}) was not restored: the file does not have its tokenizer.json");
@@ -195,12 +222,14 @@ static class TokenizerMetadata
         {
             writer.WriteStartObject();
             foreach (string end in (string[])["bos", "eos"])
-                if (metadata.TryBool($"tokenizer.ggml.add_{end}_token", out bool adds)) writer.WriteBoolean($"add_{end}_token", adds);
+                if (metadata.TryBool($"tokenizer.ggml.add_{end}_token", out bool adds)) writer.WriteBoolean($"add_{end}_token",
+                    adds);
             foreach (var (role, key) in roles)
                 if (Token(key) is { } token) writer.WriteString($"{role}_token", token);
             if (metadata.TryText("tokenizer.chat_template", out var template)) writer.WriteString("chat_template", template);
             writer.WriteEndObject();
         }
-        if (metadata.Has("tokenizer.ggml.model")) AtomicFile.Write(Path.Combine(folder, "tokenizer_config.json"), text.WrittenSpan.ToArray());
+        if (metadata.Has("tokenizer.ggml.model")) AtomicFile.Write(Path.Combine(folder, "tokenizer_config.json"),
+            text.WrittenSpan.ToArray());
     }
 }

@@ -47,7 +47,8 @@ public sealed class Gguf : WeightFile
     /// <summary>Opens a file, or all files of a split model, and checks every header.</summary>
     /// <param name="path">The file; of a split model any of its parts.</param>
     /// <exception cref="ModelFileException">
-    /// A file cannot be read, is of another format or byte order, is cut short, or its header contradicts itself; a part is missing.
+    /// A file cannot be read, is of another format or byte order, is cut short, or its header contradicts itself; a part is
+    /// missing.
     /// </exception>
     public static new Gguf Open(string path)
     {
@@ -99,14 +100,16 @@ public sealed class Gguf : WeightFile
             {
                 if (!File.Exists(partPath))
                     throw new ModelFileException("ASH0456",
-                        $"{partPath} is missing: the model has {count:N0} parts.", "download the missing part beside the others.");
+                        $"{partPath} is missing: the model has {count:N0} parts.",
+                            "download the missing part beside the others.");
                 files.Add(parts[part] = Map(partPath));
                 headers[part] = GgufHeader.Read(parts[part], part);
             }
             if (!headers[part].Metadata.TryInt("split.no", out long number) || number != part
                 || !headers[part].Metadata.TryInt("split.count", out long parted) || parted != count)
                 throw new ModelFileException("ASH0456",
-                    $"{partPath} does not say that it is part {part + 1} of {count}.", "give the parts the names that they were downloaded under.");
+                    $"{partPath} does not say that it is part {part + 1} of {count}.",
+                        "give the parts the names that they were downloaded under.");
         }
         WeightEntry[] entries = [.. headers.SelectMany(header => header.Entries)];
         var seen = new Dictionary<string, int>(StringComparer.Ordinal);

@@ -33,7 +33,8 @@ sealed class GgufCursor(MappedFile file)
         if (length > (ulong)Remaining) throw CutShort(what, length);
         if (length == 0 || length > (ulong)longest)
             throw new ModelFileException("ASH0453",
-                $"{file.Path}: {what} has {length:N0} bytes, but a name has 1 to {longest:N0}.", "write or download the file again.");
+                $"{file.Path}: {what} has {length:N0} bytes, but a name has 1 to {longest:N0}.",
+                    "write or download the file again.");
         var text = Take((int)length, what);
         if (!Utf8.IsValid(text))
             throw new ModelFileException("ASH0453", $"{file.Path}: {what} is not UTF-8.", "write or download the file again.");

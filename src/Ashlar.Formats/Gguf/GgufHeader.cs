@@ -2,7 +2,8 @@ using System.Buffers.Binary;
 
 namespace Ashlar.Formats;
 
-/// <summary>What stands before the weights of a GGUF file. Read with every claim checked against the length of the file.</summary>
+/// <summary>What stands before the weights of a GGUF file. Read with every claim checked against the length of the
+/// file.</summary>
 sealed record GgufHeader(GgufMetadata Metadata, WeightEntry[] Entries, int Alignment)
 {
     const int MostAxes = 8, LongestName = 65535;
@@ -11,14 +12,16 @@ sealed record GgufHeader(GgufMetadata Metadata, WeightEntry[] Entries, int Align
     const int LeastTensorBytes = 8 + 4 + 4 + 8;
 
     /// <summary>The same with its entries in another part of a model.</summary>
-    public GgufHeader InPart(int part) => part == 0 ? this : this with { Entries = [.. Entries.Select(entry => entry with { Part = part })] };
+    public GgufHeader InPart(int part) =>
+        part == 0 ? this : this with { Entries = [.. Entries.Select(entry => entry with { Part = part })] };
 
     public static GgufHeader Read(MappedFile file, int part)
     {
         var cursor = new GgufCursor(file);
         string path = file.Path;
         if (file.Bytes < 4 || cursor.U32("the magic number") != Gguf.Magic)
-            throw Foreign(path, "does not begin with GGUF", "name a .gguf file; a download may have brought a web page or a pointer in its place.");
+            throw Foreign(path, "does not begin with GGUF",
+                "name a .gguf file; a download may have brought a web page or a pointer in its place.");
         uint version = cursor.U32("the version");
         if ((version & 0xffff) == 0 && BinaryPrimitives.ReverseEndianness(version) is > 0 and < 0x10000)
             throw Foreign(path, "is in big-endian byte order, which Ashlar does not read",
@@ -49,7 +52,8 @@ sealed record GgufHeader(GgufMetadata Metadata, WeightEntry[] Entries, int Align
         long alignment = metadata.Int("general.alignment");
         if (alignment is < 1 or > 1 << 20 || !long.IsPow2(alignment))
             throw new ModelFileException("ASH0453",
-                $"{path}: general.alignment is {alignment:N0}, but should be a power of two up to {1 << 20:N0}.", "write or download the file again.");
+                $"{path}: general.alignment is {alignment:N0}, but should be a power of two up to {1 << 20:N0}.",
+                    "write or download the file again.");
         return (int)alignment;
     }
 

@@ -37,7 +37,8 @@ public sealed partial class GgufMetadata
         if (depth > DeepestList) throw Invalid(cursor, $"'{key}' has lists within lists, more than {DeepestList} deep");
         var type = ReadType(cursor, key);
         ulong count = cursor.U64($"the length of '{key}'");
-        cursor.ThrowUnlessFit(count, type switch { GgufValueType.Text => 8, GgufValueType.List => 12, _ => SizeOf(type) }, $"items of '{key}'");
+        cursor.ThrowUnlessFit(count, type switch { GgufValueType.Text => 8, GgufValueType.List => 12, _ => SizeOf(type) },
+            $"items of '{key}'");
         if (type == GgufValueType.Text)
         {
             string what = $"an item of '{key}'";
@@ -52,7 +53,8 @@ public sealed partial class GgufMetadata
     {
         long start = cursor.Position;
         cursor.Skip((long)count * SizeOf(type), $"'{key}'");
-        if (type == GgufValueType.Bool && cursor.Since(start, $"'{key}'").Span.IndexOfAnyExcept((byte)0, (byte)1) is >= 0 and var at)
+        if (type == GgufValueType.Bool && cursor.Since(start, $"'{key}'")
+            .Span.IndexOfAnyExcept((byte)0, (byte)1) is >= 0 and var at)
             throw Invalid(cursor, $"'{key}' is a bool of {cursor.Since(start, key).Span[at]}, but should be 0 or 1");
     }
 

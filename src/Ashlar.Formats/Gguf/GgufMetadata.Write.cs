@@ -15,17 +15,20 @@ public sealed partial class GgufMetadata
 
     /// <summary>Sets a whole number.</summary>
     /// <exception cref="ModelFileException">The type cannot hold it.</exception>
-    public void SetInt(string key, long value, GgufValueType type = GgufValueType.U32) => Set(key, type, writer => Put(writer, key, type, value));
+    public void SetInt(string key, long value, GgufValueType type = GgufValueType.U32) =>
+        Set(key, type, writer => Put(writer, key, type, value));
 
     /// <summary>Sets a number, as float32.</summary>
     public void SetFloat(string key, double value) =>
         Set(key, GgufValueType.F32, writer => BinaryPrimitives.WriteSingleLittleEndian(Take(writer, 4), (float)value));
 
     /// <summary>Sets a bool.</summary>
-    public void SetBool(string key, bool value) => Set(key, GgufValueType.Bool, writer => Take(writer, 1)[0] = value ? (byte)1 : (byte)0);
+    public void SetBool(string key, bool value) =>
+        Set(key, GgufValueType.Bool, writer => Take(writer, 1)[0] = value ? (byte)1 : (byte)0);
 
     /// <summary>Sets a list of texts.</summary>
-    public void SetTexts(string key, IReadOnlyCollection<string> values) => SetList(key, GgufValueType.Text, values, (writer, value) => Put(writer, value));
+    public void SetTexts(string key, IReadOnlyCollection<string> values) =>
+        SetList(key, GgufValueType.Text, values, (writer, value) => Put(writer, value));
 
     /// <summary>Sets a list of texts by their bytes, which need not be UTF-8.</summary>
     public void SetTexts(string key, IReadOnlyCollection<ReadOnlyMemory<byte>> values) =>
@@ -38,7 +41,8 @@ public sealed partial class GgufMetadata
 
     /// <summary>Sets a list of numbers, as float32.</summary>
     public void SetFloats(string key, IReadOnlyCollection<float> values) =>
-        SetList(key, GgufValueType.F32, values, (writer, value) => BinaryPrimitives.WriteSingleLittleEndian(Take(writer, 4), value));
+        SetList(key, GgufValueType.F32, values, (writer, value) =>
+            BinaryPrimitives.WriteSingleLittleEndian(Take(writer, 4), value));
 
     /// <summary>Sets a list of bools.</summary>
     public void SetBools(string key, IReadOnlyCollection<bool> values) =>
@@ -98,7 +102,8 @@ public sealed partial class GgufMetadata
             _ => (long.MinValue, long.MaxValue),
         };
         if (value < least || value > most)
-            throw new ModelFileException("ASH0460", $"'{key}' is {value:N0}, which {type} cannot hold.", "check the configuration of the model.");
+            throw new ModelFileException("ASH0460", $"'{key}' is {value:N0}, which {type} cannot hold.",
+                "check the configuration of the model.");
         var bytes = Take(writer, SizeOf(type));
         for (int i = 0; i < bytes.Length; i++) bytes[i] = (byte)(value >> 8 * i);
     }

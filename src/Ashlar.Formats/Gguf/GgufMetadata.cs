@@ -97,7 +97,8 @@ public sealed partial class GgufMetadata
     public long Int(string key)
     {
         var field = this[key];
-        return IsInteger(field.Type) ? ToInt(key, field.Type, field.Value.Span) : throw OfAnotherType(key, field, "a whole number");
+        return IsInteger(field.Type) ? ToInt(key, field.Type, field.Value.Span)
+            : throw OfAnotherType(key, field, "a whole number");
     }
 
     /// <summary>A number; whole numbers are taken too.</summary>
@@ -105,7 +106,8 @@ public sealed partial class GgufMetadata
     public double Float(string key)
     {
         var field = this[key];
-        return IsInteger(field.Type) || IsFloat(field.Type) ? ToFloat(key, field.Type, field.Value.Span) : throw OfAnotherType(key, field, "a number");
+        return IsInteger(field.Type) || IsFloat(field.Type) ? ToFloat(key, field.Type, field.Value.Span)
+            : throw OfAnotherType(key, field, "a number");
     }
 
     /// <summary>True or false.</summary>
@@ -116,7 +118,8 @@ public sealed partial class GgufMetadata
         return field.Type == GgufValueType.Bool ? field.Value.Span[0] != 0 : throw OfAnotherType(key, field, "a bool");
     }
 
-    /// <summary>A list of texts, each made when it is asked for. Keep the list: making it walks over all its bytes once.</summary>
+    /// <summary>A list of texts, each made when it is asked for. Keep the list: making it walks over all its bytes
+    /// once.</summary>
     /// <exception cref="ModelFileException">There is no list of texts of this name.</exception>
     public GgufTexts Texts(string key)
     {
@@ -140,7 +143,8 @@ public sealed partial class GgufMetadata
     /// <exception cref="ModelFileException">There are no numbers of this name.</exception>
     public float[] Floats(string key)
     {
-        if (fields.TryGetValue(key, out var single) && (IsInteger(single.Type) || IsFloat(single.Type))) return [(float)Float(key)];
+        if (fields.TryGetValue(key, out var single)
+            && (IsInteger(single.Type) || IsFloat(single.Type))) return [(float)Float(key)];
         var field = List(key, type => IsInteger(type) || IsFloat(type), "a list of numbers", out var type, out int count);
         float[] numbers = new float[count];
         int size = SizeOf(type);
@@ -210,7 +214,8 @@ public sealed partial class GgufMetadata
                 _ => Ints(key).Take(Most).Select(value => value.ToString(CultureInfo.InvariantCulture)),
             };
             string items = string.Join(", ", shown);
-            return count <= Most && items.Length > 0 ? $"[{items}]" : $"[{items}{(items.Length > 0 ? ", ..." : "")}] ({count:N0})";
+            return count <= Most && items.Length > 0
+                ? $"[{items}]" : $"[{items}{(items.Length > 0 ? ", ..." : "")}] ({count:N0})";
         }
         if (field.Type == GgufValueType.Text)
         {
@@ -218,13 +223,16 @@ public sealed partial class GgufMetadata
             return text.Length <= Letters ? text : $"{text[..Letters]}...";
         }
         return field.Type == GgufValueType.Bool ? (Bool(key) ? "true" : "false")
-            : field.Type == GgufValueType.U64 ? BinaryPrimitives.ReadUInt64LittleEndian(field.Value.Span).ToString(CultureInfo.InvariantCulture)
+            : field.Type == GgufValueType.U64 ? BinaryPrimitives.ReadUInt64LittleEndian(field.Value.Span)
+                .ToString(CultureInfo.InvariantCulture)
             : field.Type == GgufValueType.F32 ? ((float)Float(key)).ToString(CultureInfo.InvariantCulture)
-            : IsFloat(field.Type) ? Float(key).ToString(CultureInfo.InvariantCulture) : Int(key).ToString(CultureInfo.InvariantCulture);
+            : IsFloat(field.Type) ? Float(key).ToString(CultureInfo.InvariantCulture) : Int(key)
+                .ToString(CultureInfo.InvariantCulture);
     }
 
     Field this[string key] => fields.TryGetValue(key, out var field) ? field : throw new ModelFileException("ASH0458",
-        $"{Path} does not say '{key}'.{SimilarNames.Text(key, fields.Keys)}", "check that the file is whole and of the model that it is read for.");
+        $"{Path} does not say '{key}'.{SimilarNames.Text(key, fields.Keys)}",
+            "check that the file is whole and of the model that it is read for.");
 
     bool Try<T>(string key, Func<string, T> read, [MaybeNullWhen(false)] out T value)
     {
@@ -268,7 +276,8 @@ public sealed partial class GgufMetadata
     ModelFileException OfAnotherType(string key, Field field, string wanted)
     {
         string found = field.Type != GgufValueType.List ? field.Type.ToString() : $"a list of {Items(field.Value.Span).Type}";
-        return new("ASH0458", $"{Path}: '{key}' is {found}, but was read as {wanted}.", "check that the file is of the model that it is read for.");
+        return new("ASH0458", $"{Path}: '{key}' is {found}, but was read as {wanted}.",
+            "check that the file is of the model that it is read for.");
     }
 
     static bool IsInteger(GgufValueType type) => type is <= GgufValueType.I32 or GgufValueType.U64 or GgufValueType.I64;

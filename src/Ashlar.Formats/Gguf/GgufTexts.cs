@@ -37,7 +37,8 @@ public sealed class GgufTexts : IReadOnlyList<string>
         {
             var text = this.Utf8(index).Span;
             return System.Text.Unicode.Utf8.IsValid(text) ? Encoding.UTF8.GetString(text)
-                : throw new ModelFileException("ASH0453", $"{path}: text {index} of '{key}' is not UTF-8.", "write or download the file again.");
+                : throw new ModelFileException("ASH0453", $"{path}: text {index} of '{key}' is not UTF-8.",
+                    "write or download the file again.");
         }
     }
 

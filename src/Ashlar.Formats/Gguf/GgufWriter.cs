@@ -18,7 +18,9 @@ static class GgufWriter
             return;
         }
         if (parts.Length > ushort.MaxValue)
-            throw new ModelFileException("ASH0460", $"the model would have {parts.Length:N0} parts, but the format has {ushort.MaxValue:N0}.", "make the parts larger.");
+            throw new ModelFileException("ASH0460",
+                $"the model would have {parts.Length:N0} parts, but the format has {ushort.MaxValue:N0}.",
+                "make the parts larger.");
         string stem = path.EndsWith(".gguf", StringComparison.Ordinal) ? path[..^".gguf".Length] : path;
         for (int part = 0; part < parts.Length; part++)
         {
@@ -28,7 +30,8 @@ static class GgufWriter
             own.SetInt("split.count", parts.Length, GgufValueType.U16);
             own.SetInt("split.tensors.count", parts.Sum(other => other.Length), GgufValueType.I32);
             var weightsOfPart = parts[part];
-            AtomicFile.Write(new SplitName(stem, part + 1, parts.Length, ".gguf").ToString(), stream => WritePart(stream, own, weightsOfPart));
+            AtomicFile.Write(new SplitName(stem, part + 1, parts.Length, ".gguf").ToString(), stream =>
+                WritePart(stream, own, weightsOfPart));
         }
     }
 
@@ -37,13 +40,17 @@ static class GgufWriter
         var seen = new HashSet<string>(StringComparer.Ordinal);
         foreach (var weight in parts.SelectMany(part => part))
         {
-            if (!seen.Add(weight.Name)) throw Invalid($"two weights are called '{weight.Name}'.", "give every weight a name of its own.");
+            if (!seen.Add(weight.Name)) throw Invalid($"two weights are called '{weight.Name}'.",
+                "give every weight a name of its own.");
             if (weight.Type.GgufNumber is null)
-                throw Invalid($"'{weight.Name}' is {weight.Type.Name}, which GGUF files do not have.", "convert it to another type.");
+                throw Invalid($"'{weight.Name}' is {weight.Type.Name}, which GGUF files do not have.",
+                    "convert it to another type.");
             if (weight.Extents.Count > MostAxes)
-                throw Invalid($"{weight} has {weight.Extents.Count} axes, but readers take {MostAxes}.", "merge axes before it is written.");
+                throw Invalid($"{weight} has {weight.Extents.Count} axes, but readers take {MostAxes}.",
+                    "merge axes before it is written.");
             if (weight.RowElements % weight.Type.BlockElements != 0)
-                throw Invalid($"{weight} has rows that are no whole number of blocks of {weight.Type.BlockElements}.", "choose another type for it.");
+                throw Invalid($"{weight} has rows that are no whole number of blocks of {weight.Type.BlockElements}.",
+                    "choose another type for it.");
         }
     }
 

@@ -53,8 +53,10 @@ public sealed class Safetensors : IDisposable
 
     /// <summary>The array of a name.</summary>
     /// <exception cref="ModelFileException">There is none; the error names those that are called alike.</exception>
-    public ArrayEntry this[string name] => byName.TryGetValue(name, out var entry) ? entry : throw new ModelFileException("ASH0417",
-        $"{Path} has no array '{name}'.{SimilarNames.Text(name, byName.Keys)}", "check that the file is of the model that it is read for.");
+    public ArrayEntry this[string name] =>
+        byName.TryGetValue(name, out var entry) ? entry : throw new ModelFileException("ASH0417",
+        $"{Path} has no array '{name}'.{SimilarNames.Text(name, byName.Keys)}",
+            "check that the file is of the model that it is read for.");
 
     /// <summary>The array of a name, where there is one.</summary>
     public bool TryGet(string name, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out ArrayEntry? entry) =>
@@ -140,14 +142,16 @@ public sealed class Safetensors : IDisposable
     public static void Write(Stream stream, IEnumerable<NamedArray> arrays, IReadOnlyDictionary<string, string>? metadata = null)
     {
         ArgumentNullException.ThrowIfNull(stream);
-        Write(stream, [.. arrays.Select(array => new NamedWeight(array.Name, SafetensorsTypes.Of(array.DType), [.. array.Shape.Values], array.Write))], metadata);
+        Write(stream, [.. arrays.Select(array =>
+            new NamedWeight(array.Name, SafetensorsTypes.Of(array.DType), [.. array.Shape.Values], array.Write))], metadata);
     }
 
     /// <summary>Writes a file of weights of any type that the format has.</summary>
     internal static void Write(Stream stream, IReadOnlyList<NamedWeight> weights, IReadOnlyDictionary<string, string>? metadata)
     {
         NamedWeight[] ordered =
-            [.. weights.OrderBy(weight => weight.Bytes % Alignment == 0 ? 0 : 1).ThenByDescending(weight => weight.Type.BlockBytes)];
+            [.. weights.OrderBy(weight => weight.Bytes % Alignment == 0 ? 0 : 1)
+                .ThenByDescending(weight => weight.Type.BlockBytes)];
         stream.Write(SafetensorsHeader.Write(ordered, metadata));
         var counted = new CountingStream(stream);
         foreach (var weight in ordered)

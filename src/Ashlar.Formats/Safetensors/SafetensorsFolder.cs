@@ -14,7 +14,8 @@ public sealed class SafetensorsFolder : WeightFile
 
     const long LongestIndex = 256 << 20;
 
-    SafetensorsFolder(string path, string folder, MappedFile[] parts, WeightEntry[] entries, IReadOnlyDictionary<string, string> metadata)
+    SafetensorsFolder(string path, string folder, MappedFile[] parts, WeightEntry[] entries, IReadOnlyDictionary<string,
+        string> metadata)
         : base(path, parts, entries) => (Folder, Metadata) = (folder, metadata);
 
     /// <summary>The folder of the files, where config.json and the tokenizer lie too.</summary>
@@ -39,7 +40,8 @@ public sealed class SafetensorsFolder : WeightFile
         if (!Directory.Exists(path))
         {
             string parent = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path)) ?? path;
-            return path.EndsWith(".index.json", StringComparison.Ordinal) ? OpenIndexed(path, parent, path) : OpenFiles(path, parent, [path], null);
+            return path.EndsWith(".index.json", StringComparison.Ordinal) ? OpenIndexed(path, parent, path)
+                : OpenFiles(path, parent, [path], null);
         }
         string single = System.IO.Path.Combine(path, SingleName), index = System.IO.Path.Combine(path, IndexName);
         if (File.Exists(single)) return OpenFiles(path, path, [single], null);
@@ -58,23 +60,28 @@ public sealed class SafetensorsFolder : WeightFile
     /// <param name="weights">Their names differ, and their types are those of the format.</param>
     /// <param name="partBytes">The most bytes of weights in a file; null writes one file.</param>
     /// <exception cref="ModelFileException">
-    /// A file cannot be written, or the weights cannot be in one; the folder has files of weights that would be left beside the new ones.
+    /// A file cannot be written, or the weights cannot be in one; the folder has files of weights that would be left beside the
+    /// new ones.
     /// </exception>
     public static void Write(string folder, IEnumerable<NamedWeight> weights, long? partBytes = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         ArgumentNullException.ThrowIfNull(weights);
         var parts = NamedWeight.Split(weights, partBytes);
-        if (parts.SelectMany(part => part).GroupBy(weight => weight.Name, StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1) is { } twice)
-            throw new ModelFileException("ASH0419", $"two arrays are called '{twice.Key}'.", "give every array a name of its own.");
+        if (parts.SelectMany(part => part).GroupBy(weight => weight.Name, StringComparer.Ordinal)
+            .FirstOrDefault(group => group.Count() > 1) is { } twice)
+            throw new ModelFileException("ASH0419", $"two arrays are called '{twice.Key}'.",
+                "give every array a name of its own.");
         string stem = System.IO.Path.Combine(folder, "model");
         string[] paths = [.. parts.Select((_, i) => parts.Length == 1 ? System.IO.Path.Combine(folder, SingleName)
             : new SplitName(stem, i + 1, parts.Length, ".safetensors").ToString())];
         string index = System.IO.Path.Combine(folder, IndexName);
         string[] kept = parts.Length > 1 ? [.. paths, index] : paths;
-        if (Directory.Exists(folder) && Directory.EnumerateFiles(folder, "*.safetensors*").Except(kept).FirstOrDefault() is { } other)
+        if (Directory.Exists(folder) && Directory.EnumerateFiles(folder, "*.safetensors*").Except(kept)
+            .FirstOrDefault() is { } other)
             throw new ModelFileException("ASH0460",
-                $"{folder} has weights already that would not be replaced: {System.IO.Path.GetFileName(other)}.", "name another folder, or remove them.");
+                $"{folder} has weights already that would not be replaced: {System.IO.Path.GetFileName(other)}.",
+                    "name another folder, or remove them.");
         var about = new Dictionary<string, string> { ["format"] = "pt" };   // what readers in Python insist on
         foreach (var (part, path) in parts.Zip(paths)) AtomicFile.Write(path, stream => Safetensors.Write(stream, part, about));
         if (parts.Length > 1) AtomicFile.Write(index, IndexOf(parts, paths));
@@ -90,7 +97,8 @@ public sealed class SafetensorsFolder : WeightFile
             json.WriteNumber("total_size", parts.Sum(part => part.Sum(weight => weight.Bytes)));
             json.WriteEndObject();
             json.WriteStartObject("weight_map");
-            foreach (var (name, path) in parts.Zip(paths, (part, path) => part.Select(weight => (weight.Name, path))).SelectMany(pair => pair).OrderBy(pair => pair.Name, StringComparer.Ordinal))
+            foreach (var (name, path) in parts.Zip(paths, (part, path) => part.Select(weight => (weight.Name, path)))
+                .SelectMany(pair => pair).OrderBy(pair => pair.Name, StringComparer.Ordinal))
                 json.WriteString(name, System.IO.Path.GetFileName(path));
             json.WriteEndObject();
             json.WriteEndObject();
@@ -110,7 +118,8 @@ public sealed class SafetensorsFolder : WeightFile
         return OpenFiles(path, folder, [.. names.Select(name => System.IO.Path.Combine(folder, name))], (index, places));
     }
 
-    static SafetensorsFolder OpenFiles(string path, string folder, string[] files, (string Path, Dictionary<string, string> Places)? index)
+    static SafetensorsFolder OpenFiles(string path, string folder, string[] files,
+        (string Path, Dictionary<string, string> Places)? index)
     {
         var parts = new List<MappedFile>();
         try
@@ -150,7 +159,8 @@ public sealed class SafetensorsFolder : WeightFile
             bool isThere = seen.TryGetValue(name, out int part);
             if (!isThere || NameOf(part) != file)
                 throw new ModelFileException("ASH0456",
-                    $"{index.Value.Path} says that '{name}' is in {file}, but " + (isThere ? $"it is in {NameOf(part)}." : "that file has no such weight."),
+                    $"{index.Value.Path} says that '{name}' is in {file}, but " + (isThere
+                        ? $"it is in {NameOf(part)}." : "that file has no such weight."),
                     "download the index and the files again; they seem to be of two models.");
         }
     }
@@ -173,13 +183,15 @@ public sealed class SafetensorsFolder : WeightFile
         try
         {
             using var document = JsonDocument.Parse(text);
-            if (document.RootElement.ValueKind != JsonValueKind.Object || !document.RootElement.TryGetProperty("weight_map", out var map)
+            if (document.RootElement.ValueKind != JsonValueKind.Object
+                || !document.RootElement.TryGetProperty("weight_map", out var map)
                 || map.ValueKind != JsonValueKind.Object)
                 throw Invalid(path, "has no weight_map that is an object");
             var places = new Dictionary<string, string>(StringComparer.Ordinal);
             foreach (var property in map.EnumerateObject())
             {
-                if (property.Value.ValueKind != JsonValueKind.String || property.Value.GetString() is not { } file || !IsPlainName(file))
+                if (property.Value.ValueKind != JsonValueKind.String || property.Value.GetString() is not { } file
+                    || !IsPlainName(file))
                     throw Invalid(path, $"gives {property.Value.GetRawText()} as the file of '{property.Name}', but should give a name in the same folder");
                 if (!places.TryAdd(property.Name, file)) throw Invalid(path, $"names '{property.Name}' twice");
             }

@@ -16,7 +16,8 @@ static class SafetensorsHeader
     /// <param name="file">The mapped file.</param>
     /// <param name="part">Which file of a model it is.</param>
     /// <param name="tensorTypesOnly">True refuses element types that no tensor has.</param>
-    public static (WeightEntry[] Entries, IReadOnlyDictionary<string, string> Metadata) Read(MappedFile file, int part, bool tensorTypesOnly)
+    public static (WeightEntry[] Entries, IReadOnlyDictionary<string, string> Metadata) Read(MappedFile file, int part,
+        bool tensorTypesOnly)
     {
         string path = file.Path;
         if (file.Bytes < 8)
@@ -170,7 +171,8 @@ static class SafetensorsHeader
             if (metadata is { Count: > 0 })
             {
                 json.WriteStartObject(MetadataName);
-                foreach (var (name, value) in metadata.OrderBy(pair => pair.Key, StringComparer.Ordinal)) json.WriteString(name, value);
+                foreach (var (name, value) in metadata.OrderBy(pair => pair.Key, StringComparer.Ordinal)) json.WriteString(name,
+                    value);
                 json.WriteEndObject();
             }
             var names = new HashSet<string>(StringComparer.Ordinal) { MetadataName };
