@@ -23,10 +23,15 @@ sealed class KernelCache(Isa isa, int threads, bool usesTiles = true)
         return [.. keys.Select(key => kernels[key])];
     }
 
-    CpuKernel Compile(BuiltKernel kernel) => WeightKernel.Takes(kernel.Program) ? new WeightKernel(kernel.Program, isa, usesTiles)
-        : kernel.Form is null ? new VecKernel(kernel.Program, isa) : new ContractionKernel(kernel, isa, usesTiles);
+    CpuKernel Compile(BuiltKernel kernel) => kernel switch
+    {
+        { Library: { } library } => Libraries.Kernel(library, isa, usesTiles),
+        _ when WeightKernel.Takes(kernel.Program) => new WeightKernel(kernel.Program, isa, usesTiles),
+        { Form: null } => new VecKernel(kernel.Program, isa),
+        _ => new ContractionKernel(kernel, isa, usesTiles),
+    };
 
     // A contraction is also what it may round its operands to.
-    static string KeyOf(BuiltKernel kernel) =>
-        kernel.Form is { } form ? $"{TileText.Key(kernel.Program)}\n{form.LeftType.Name} {form.RightType.Name}" : TileText.Key(kernel.Program);
+    static string KeyOf(BuiltKernel kernel) => kernel.Library is { } library ? library.Text
+        : kernel.Form is { } form ? $"{TileText.Key(kernel.Program)}\n{form.LeftType.Name} {form.RightType.Name}" : TileText.Key(kernel.Program);
 }

@@ -8,7 +8,9 @@ namespace Ashlar.Compiler.Kernels;
 /// <param name="Inputs">The stored node of each buffer that is read, in the order of the program's buffers.</param>
 /// <param name="Outputs">The root of each buffer that is written; these buffers come after the inputs.</param>
 /// <param name="Form">Of a contraction: the same before blocking, for targets with a matrix engine.</param>
-public sealed record BuiltKernel(TileProgram Program, ValueList<Node> Inputs, ValueList<Node> Outputs, ContractionForm? Form = null);
+/// <param name="Library">Of a kernel whose inside is the backend's: which; the program has no body then.</param>
+public sealed record BuiltKernel(TileProgram Program, ValueList<Node> Inputs, ValueList<Node> Outputs, ContractionForm? Form = null,
+    BackendKernel? Library = null);
 
 /// <summary>What building one tile program needs: its buffers, made when first read, and its loop variables.</summary>
 sealed class KernelScope

@@ -25,6 +25,7 @@ sealed class SingleKernelBuilder
     {
         if (kernel.Anchor is { Attributes: KernelAttributes { Kernel: TileKernel written } } call)
             return new(written.Program, call.Inputs.ToValueList(), kernel.Roots.ToValueList());
+        if (kernel.Anchor is { Attributes: KernelAttributes { Kernel: BackendKernel library } } known) return Library(kernel, known, library);
         var builder = new SingleKernelBuilder(kernel.Anchor!, isForeign);
         return kernel.Anchor!.Op switch
         {
@@ -57,6 +58,14 @@ sealed class SingleKernelBuilder
         var target = new TileBuffer("out0", node.DType, node.Shape, written: true);
         var statement = new Whole(node.Op, target, operands.ToValueList(), node.Get<WeightAttributes>());
         return new(new(node.Meaning.Name, [.. buffers, target], [statement]), inputs.ToValueList(), [node]);
+    }
+
+    // Its inside is the backend's: the program only says what it reads and writes.
+    static BuiltKernel Library(Kernel kernel, Node call, BackendKernel library)
+    {
+        var inputs = library.Inputs.Select((type, i) => new TileBuffer($"in{i}", type.DType, type.Shape, written: false));
+        var outputs = library.Outputs.Select((type, i) => new TileBuffer($"out{i}", type.DType, type.Shape, written: true));
+        return new(new(library.Name, [.. inputs, .. outputs], []), call.Inputs.ToValueList(), kernel.Roots.ToValueList(), Library: library);
     }
 
     BuiltKernel Reduce()

@@ -15,6 +15,8 @@ static class InPlace
     public static bool IsSafe(BuiltKernel kernel, TileBuffer input, TileBuffer output)
     {
         if (input.DType.Bytes != output.DType.Bytes || input.Shape.Elements != output.Shape.Elements) return false;
+        if (kernel.Library is { } library)
+            return library.MayOverwrite(kernel.Program.Buffers.IndexOf(input), kernel.Program.Buffers.IndexOf(output) - kernel.Inputs.Count);
         return kernel.Form is { } form ? IsSafe(form, input, output) : IsSafe(kernel.Program.Body, input, output);
     }
 

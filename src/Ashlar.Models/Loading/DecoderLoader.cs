@@ -1,0 +1,128 @@
+using System.Globalization;
+using Ashlar.Formats;
+
+namespace Ashlar.Models;
+
+/// <summary>Makes a decoder of a config and the weights of a file.</summary>
+public class DecoderLoader
+{
+    /// <summary>Prepares to load.</summary>
+    /// <param name="config">What the model is.</param>
+    /// <param name="names">What its weights are called.</param>
+    /// <param name="reader">The file.</param>
+    public DecoderLoader(DecoderConfig config, DecoderNames names, WeightReader reader)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(names);
+        ArgumentNullException.ThrowIfNull(reader);
+        (Config, Names, Reader) = (config.Checked(), names, reader);
+    }
+
+    /// <summary>What the model is.</summary>
+    protected DecoderConfig Config { get; }
+
+    /// <summary>What its weights are called.</summary>
+    protected DecoderNames Names { get; }
+
+    /// <summary>The file.</summary>
+    protected WeightReader Reader { get; }
+
+    /// <summary>Reads and packs all weights. The decoder keeps the file open.</summary>
+    /// <exception cref="ModelException">A weight is missing, left over, of other extents, or not finite.</exception>
+    public Decoder Load()
+    {
+        int width = Config.Width, vocabulary = Config.Vocabulary;
+        var embedding = Reader.Entry($"{Names.Embedding}.weight", vocabulary, width);
+        if (embedding.RowElements % BlockCodec.Of(embedding.Type).Elements != 0)
+            throw new ModelException("ASH0342", $"rows of {embedding} are no whole number of blocks.", "check the file.");
+        float[]? positions = Config.LearnedPositions ? Reader.Numbers($"{Names.Positions}.weight", Config.Context, width) : null;
+        DecoderLayer[] layers = [.. Enumerable.Range(0, Config.Layers.Count).Select(Layer)];
+        var norm = Norm(Names.FinalNorm);
+        var head = Config.TiedEmbeddings
+            ? Reader.Projection(width, [($"{Names.Embedding}.weight", vocabulary)])
+            : Reader.Projection(width, [($"{Names.Head}.weight", vocabulary)]);
+        if (Config.TiedEmbeddings) Reader.Skip(name => name == $"{Names.Head}.weight");   // some files hold it twice
+        Reader.ThrowIfUnused();
+        return new(Config, Reader.File, embedding, positions, layers, norm, head);
+    }
+
+    /// <summary>A layer.</summary>
+    protected virtual DecoderLayer Layer(int layer)
+    {
+        string path = Names.PathOf(layer);
+        return new(Norm(path + Names.AttentionNorm), Attention(path, layer), Config.PostNorms ? Norm(path + Names.AttentionPostNorm) : null,
+            Norm(path + Names.FeedForwardNorm), Config.HasExperts(layer) ? Experts(path) : FeedForward(path),
+            Config.PostNorms ? Norm(path + Names.FeedForwardPostNorm) : null, Config.ResidualScale);
+    }
+
+    /// <summary>A norm over the width, or over that of a head.</summary>
+    protected Norm Norm(string name, int? width = null)
+    {
+        long count = width ?? Config.Width;
+        return new(Reader.DensePlus(Config.Norm == NormKind.RmsPlusOne ? 1 : 0, $"{name}.weight", count),
+            Config.Norm == NormKind.Layer ? Reader.Dense($"{name}.bias", count) : null, Config.NormEpsilon);
+    }
+
+    /// <summary>The attention of a layer.</summary>
+    protected virtual IAttention Attention(string path, int layer)
+    {
+        long queries = (long)Config.Heads * Config.HeadWidth, keys = (long)Config.KvHeads * Config.HeadWidth;
+        var qkv = Config.FusedQkv ? Linear(Config.Width, Config.QkvBias, (path + Names.Qkv, queries + 2 * keys))
+            : Linear(Config.Width, Config.QkvBias, (path + Names.Query, queries), (path + Names.Key, keys), (path + Names.Value, keys));
+        return new GroupedAttention(Config, Config.Layers[layer], qkv, Linear(queries, Config.OutputBias, (path + Names.Output, Config.Width)),
+            Config.HeadNorms ? Norm(path + Names.QueryNorm, Config.HeadWidth) : null, Config.HeadNorms ? Norm(path + Names.KeyNorm, Config.HeadWidth) : null,
+            Config.Sinks ? Reader.Dense(path + Names.Sinks, Config.Heads) : null);
+    }
+
+    /// <summary>The feed-forward layer of a layer.</summary>
+    protected virtual IFeedForward FeedForward(string path) => FeedForward(path, Config.FeedForward, Names.Gate, Names.Up, Names.Down);
+
+    /// <summary>A feed-forward layer of these names.</summary>
+    protected IFeedForward FeedForward(string path, int inner, string gate, string up, string down)
+    {
+        var first = !Config.Gated ? Linear(Config.Width, Config.FeedForwardBias, (path + up, inner))
+            : Config.FusedGateUp ? Linear(Config.Width, Config.FeedForwardBias, (path + Names.GateUp, 2L * inner))
+            : Linear(Config.Width, Config.FeedForwardBias, (path + gate, inner), (path + up, inner));
+        return new FeedForward(Config.Activation, first, Linear(inner, Config.FeedForwardBias, (path + down, Config.Width)), Config.Gated);
+    }
+
+    /// <summary>The experts of a layer.</summary>
+    protected virtual IFeedForward Experts(string path)
+    {
+        var experts = Config.Experts!;
+        var shared = experts.SharedWidth == 0 ? null : FeedForward(path, experts.SharedWidth, Names.SharedGate, Names.SharedUp, Names.SharedDown);
+        var sharedGate = experts.SharedGate ? SharedWeight(path) : null;
+        return new ExpertFeedForward(experts, Config.Activation, Linear(Config.Width, experts.RouterBias, (path + Names.Router, experts.Count)),
+            ExpertLinear(path, Config.Width, experts.Width, Names.ExpertGate, Names.ExpertUp), ExpertLinear(path, experts.Width, Config.Width, Names.ExpertDown),
+            experts.ChoiceBias ? Reader.Dense(path + Names.ChoiceBias, experts.Count) : null, shared, sharedGate);
+    }
+
+    // GGUF files keep the one row as a vector.
+    Projection SharedWeight(string path)
+    {
+        string name = $"{path}{Names.SharedWeight}.weight";
+        bool isVector = Reader.File.TryGet(name, out var entry) && entry.Extents.Count == 1;
+        return isVector ? new([], Reader.Dense(name, Config.Width).Reshape(1, Config.Width), null) : Linear(Config.Width, false, (path + Names.SharedWeight, 1));
+    }
+
+    /// <summary>The linear layers of all experts; those of several names lie above each other.</summary>
+    protected ExpertProjection ExpertLinear(string path, int inputs, int outputs, params string[] names)
+    {
+        int count = Config.Experts!.Count;
+        var bias = Config.Experts.Bias ? Tensor.Concat([.. names.Select(name => ExpertBias(path + name, outputs))], 1) : null;
+        if (!Names.ExpertsAreStacked)
+            return Reader.Experts(inputs, [.. Enumerable.Range(0, count).Select(expert => (IReadOnlyList<(string, long)>)
+                [.. names.Select(name => ($"{path}{string.Format(CultureInfo.InvariantCulture, name, expert)}.weight", (long)outputs))])], bias);
+        WeightEntry[] stacked = [.. names.Select(name => Reader.Entry($"{path}{name}.weight", count, outputs, inputs))];
+        return Reader.Experts([.. Enumerable.Range(0, count).Select(expert => stacked.Select(entry => WeightReader.Slice(entry, expert)).ToArray())], inputs, bias);
+    }
+
+    Tensor ExpertBias(string name, int outputs) => Names.ExpertsAreStacked
+        ? Reader.Dense($"{name}.bias", Config.Experts!.Count, outputs)
+        : Tensor.From<float>([.. Enumerable.Range(0, Config.Experts!.Count).SelectMany(expert => Reader.Numbers($"{string.Format(CultureInfo.InvariantCulture, name, expert)}.bias", outputs))],
+            [Config.Experts.Count, outputs]);
+
+    /// <summary>A linear layer of matrices that lie above each other.</summary>
+    protected Projection Linear(long inputs, bool bias, params (string Name, long Outputs)[] parts) =>
+        Reader.Projection(inputs, [.. parts.Select(part => ($"{part.Name}.weight", part.Outputs))], bias ? [.. parts.Select(part => $"{part.Name}.bias")] : []);
+}

@@ -1,0 +1,90 @@
+using Ashlar.Formats;
+
+namespace Ashlar.Models;
+
+/// <summary>A family of models: how its files say what it is, and what its weights are called.</summary>
+public abstract class ModelFamily
+{
+    /// <summary>Every family that Ashlar runs.</summary>
+    public static IReadOnlyList<ModelFamily> All { get; } =
+    [
+        new Llama.LlamaFamily(), new Mistral.MistralFamily(), new Mistral.MixtralFamily(),
+        new Qwen.Qwen2Family(), new Qwen.Qwen2MoeFamily(), new Qwen.Qwen3Family(), new Qwen.Qwen3MoeFamily(),
+    ];
+
+    /// <summary>The <c>model_type</c>s of config.json.</summary>
+    public abstract IReadOnlyList<string> ModelTypes { get; }
+
+    /// <summary>The <c>general.architecture</c>s of GGUF files.</summary>
+    public abstract IReadOnlyList<string> Architectures { get; }
+
+    /// <summary>Reads a config.json.</summary>
+    /// <exception cref="ModelException">A key is missing, of another kind, or says what Ashlar cannot compute.</exception>
+    public abstract DecoderConfig Read(JsonKeys keys);
+
+    /// <summary>Reads the metadata of a GGUF file.</summary>
+    /// <exception cref="ModelException">A key is missing, of another kind, or says what Ashlar cannot compute.</exception>
+    public abstract DecoderConfig Read(GgufKeys keys, Gguf file);
+
+    /// <summary>What the weights are called.</summary>
+    /// <param name="isGguf">In a GGUF file; else in a Hugging Face checkpoint.</param>
+    public virtual DecoderNames Names(bool isGguf) => isGguf ? DecoderNames.Gguf : DecoderNames.HuggingFace;
+
+    /// <summary>What loads a model of this family.</summary>
+    public virtual DecoderLoader Loader(DecoderConfig config, bool isGguf, WeightReader reader) => new(config, Names(isGguf), reader);
+
+    /// <summary>Opens a model: a safetensors folder with its config.json, or a GGUF file.</summary>
+    /// <param name="path">A folder or a file.</param>
+    /// <param name="options">How weights are kept.</param>
+    /// <exception cref="ModelFileException">A file is missing or damaged.</exception>
+    /// <exception cref="ModelException">The model is of a kind that Ashlar does not know, or its weights are not those of its config.</exception>
+    public static Decoder Load(string path, LoadOptions? options = null)
+    {
+        var file = WeightFile.Open(path);
+        try
+        {
+            var (family, config, isGguf) = Describe(path, file);
+            return family.Loader(config, isGguf, new(file, options)).Load();
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>What the files of a model say it is, without reading weights.</summary>
+    public static (ModelFamily Family, DecoderConfig Config, bool IsGguf) Describe(string path, WeightFile file)
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        if (file is Gguf gguf)
+        {
+            var metadata = new GgufKeys(gguf);
+            var known = All.FirstOrDefault(family => family.Architectures.Contains(metadata.Family))
+                ?? throw Unknown(path, "general.architecture", metadata.Family, All.SelectMany(family => family.Architectures));
+            var read = known.Read(metadata, gguf);
+            metadata.ThrowIfUnread();
+            return (known, read, true);
+        }
+        var keys = JsonKeys.Read(Directory.Exists(path) ? path : Path.Combine(Path.GetDirectoryName(Path.GetFullPath(path))!, "config.json"));
+        var found = All.FirstOrDefault(family => family.ModelTypes.Contains(keys.Family))
+            ?? throw Unknown(path, "model_type", keys.Family, All.SelectMany(family => family.ModelTypes));
+        keys.Ignore(Bookkeeping);
+        var config = found.Read(keys);
+        keys.ThrowIfUnread();
+        return (found, config, false);
+    }
+
+    // What these keys of a config.json say changes nothing that is computed: training, other programs, and special tokens, which the tokenizer knows.
+    static ReadOnlySpan<string> Bookkeeping => new[]
+    {
+        "architectures", "torch_dtype", "dtype", "transformers_version", "use_cache", "initializer_range", "attention_dropout", "pretraining_tp",
+        "bos_token_id", "eos_token_id", "pad_token_id", "unk_token_id", "_name_or_path", "auto_map", "hidden_dropout", "resid_pdrop", "embd_pdrop", "attn_pdrop",
+        "output_router_logits", "router_aux_loss_coef", "aux_loss_alpha", "seq_aux", "task_specific_params", "gradient_checkpointing", "output_attentions",
+        "output_hidden_states", "is_encoder_decoder", "_attn_implementation", "attn_implementation", "cache_implementation", "tokenizer_class", "transformers.js_config",
+    };
+
+    static ModelException Unknown(string path, string key, string value, IEnumerable<string> known) => new("ASH0351",
+        $"{path} is a model of {key} '{value}', which Ashlar does not know. It knows {string.Join(", ", known.Order(StringComparer.Ordinal))}.",
+        "take a model of one of these, or update Ashlar.");
+}

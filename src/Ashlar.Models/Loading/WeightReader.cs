@@ -1,0 +1,240 @@
+using System.Runtime.InteropServices;
+using Ashlar.Formats;
+
+namespace Ashlar.Models;
+
+/// <summary>How the weights of a model are kept.</summary>
+/// <param name="Encoding">What matrices of floats become; null keeps the type of the file, float32 too.</param>
+/// <param name="Progress">Told which share of the bytes is read, from 0 to 1.</param>
+/// <param name="Cancellation">Stops loading.</param>
+public sealed record LoadOptions(WeightEncoding? Encoding = null, IProgress<double>? Progress = null, CancellationToken Cancellation = default);
+
+/// <summary>Takes weights out of a file by name: matrices packed for products, vectors as float32. Knows what was not taken.</summary>
+/// <remarks>Pages of the file are given back as soon as a matrix is packed, so a model is never held twice.</remarks>
+public sealed class WeightReader
+{
+    readonly HashSet<string> taken = new(StringComparer.Ordinal);
+    readonly LoadOptions options;
+    readonly long total;
+    long done;
+
+    /// <summary>Reads from an open file.</summary>
+    public WeightReader(WeightFile file, LoadOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        File = file;
+        this.options = options ?? new();
+        total = Math.Max(1, file.Entries.Sum(entry => entry.Bytes));
+    }
+
+    /// <summary>The file.</summary>
+    public WeightFile File { get; }
+
+    /// <summary>True where the file has a weight of this name.</summary>
+    public bool Has(string name) => File.TryGet(name, out _);
+
+    /// <summary>A weight that others read: marks it as taken.</summary>
+    /// <exception cref="ModelException">It is not there, or has other extents.</exception>
+    public WeightEntry Entry(string name, params ReadOnlySpan<long> extents)
+    {
+        if (!File.TryGet(name, out var entry))
+        {
+            string near = string.Join(", ", File.Entries.Select(other => other.Name).OrderBy(other => Distance(name, other)).Take(3).Select(other => $"'{other}'"));
+            throw new ModelException("ASH0341", $"{File.Path} has no weight '{name}' of [{string.Join(", ", extents.ToArray())}]. The nearest names are {near}.",
+                "check that the file is whole, and that its config is that of the weights.");
+        }
+        taken.Add(name);
+        if (!Same(entry.Extents, extents))
+            throw new ModelException("ASH0342", $"the weight '{name}' should be [{string.Join(", ", extents.ToArray())}], but {File.Path} holds {entry}.",
+                "check the config against the weights.");
+        return entry;
+    }
+
+    /// <summary>A weight as float32, [extents].</summary>
+    public Tensor Dense(string name, params ReadOnlySpan<long> extents) => DensePlus(0, name, extents);
+
+    /// <summary>A weight plus a number, as float32, [extents].</summary>
+    public Tensor DensePlus(float plus, string name, params ReadOnlySpan<long> extents)
+    {
+        float[] numbers = Numbers(name, extents);
+        if (plus != 0)
+            for (int i = 0; i < numbers.Length; i++) numbers[i] += plus;
+        return Tensor.From<float>(numbers, Shape.Of(extents.ToArray().Select(extent => (Extent)extent)));
+    }
+
+    /// <summary>The numbers of a weight.</summary>
+    /// <exception cref="ModelException">ASH0352: one of them is not finite; or the weight is missing or of other extents.</exception>
+    public float[] Numbers(string name, params ReadOnlySpan<long> extents)
+    {
+        var entry = Entry(name, extents);
+        float[] numbers = new float[entry.Elements];
+        BlockCodec.Of(entry.Type).Decode(File.Bytes(entry).Span, numbers);
+        foreach (float number in numbers)
+            if (!float.IsFinite(number))
+                throw new ModelException("ASH0352", $"the weight '{name}' of {File.Path} holds {number}.", "the file is damaged, or its training went wrong; take another one.");
+        Report(entry);
+        return numbers;
+    }
+
+    /// <summary>A linear layer of matrices [outputs, inputs] that lie above each other, packed as one.</summary>
+    /// <param name="inputs">Numbers that come in.</param>
+    /// <param name="parts">Name and outputs of each matrix.</param>
+    /// <param name="bias">Names of the biases, one per matrix; empty for none.</param>
+    public Projection Projection(long inputs, IReadOnlyList<(string Name, long Outputs)> parts, params IReadOnlyList<string> bias)
+    {
+        ArgumentNullException.ThrowIfNull(parts);
+        ArgumentNullException.ThrowIfNull(bias);
+        var entries = parts.Select(part => Entry(part.Name, part.Outputs, inputs)).ToArray();
+        Tensor? added = bias.Count == 0 ? null
+            : Tensor.From<float>([.. bias.SelectMany((name, i) => Numbers(name, parts[i].Outputs))]);
+        var encodings = entries.Select(EncodingOf).ToArray();
+        if (encodings.All(encoding => encoding is null))
+        {
+            float[] all = new float[entries.Sum(entry => entry.Elements)];
+            int at = 0;
+            foreach (var part in parts)
+            {
+                float[] numbers = Numbers(part.Name, part.Outputs, inputs);
+                numbers.CopyTo(all, at);
+                at += numbers.Length;
+            }
+            return new([], Tensor.From<float>(all, [parts.Sum(part => part.Outputs), inputs]), added);
+        }
+        var packed = new List<PackedWeight>();
+        for (int first = 0; first < entries.Length;)
+        {
+            int end = first + 1;
+            while (end < entries.Length && encodings[end] == encodings[first]) end++;
+            packed.Add(Pack(encodings[first] ?? WeightEncoding.BF16, [[.. entries[first..end]]]));
+            first = end;
+        }
+        return new([.. packed], null, added);
+    }
+
+    /// <summary>The linear layers of experts.</summary>
+    /// <param name="inputs">Numbers that come in.</param>
+    /// <param name="experts">Of each expert, name and outputs of the matrices that lie above each other.</param>
+    /// <param name="bias">float32[experts, outputs]; null for none.</param>
+    public ExpertProjection Experts(long inputs, IReadOnlyList<IReadOnlyList<(string Name, long Outputs)>> experts, Tensor? bias = null)
+    {
+        ArgumentNullException.ThrowIfNull(experts);
+        WeightEntry[][] entries = [.. experts.Select(parts => parts.Select(part => Entry(part.Name, part.Outputs, inputs)).ToArray())];
+        return Experts(entries, inputs, bias);
+    }
+
+    internal ExpertProjection Experts(WeightEntry[][] entries, long inputs, Tensor? bias)
+    {
+        long outputs = entries[0].Sum(entry => entry.Elements / inputs);
+        if (EncodingOf(entries[0][0]) is { } encoding) return new(Pack(encoding, entries), null, bias);
+        float[] all = [.. entries.SelectMany(parts => parts.SelectMany(Decoded))];
+        return new(null, Tensor.From<float>(all, [entries.Length, outputs, inputs]), bias);
+    }
+
+    /// <summary>Matrices of all experts that the file keeps as one weight [experts, outputs, inputs]: that of one of them.</summary>
+    public static WeightEntry Slice(WeightEntry stacked, int expert)
+    {
+        ArgumentNullException.ThrowIfNull(stacked);
+        long bytes = stacked.Bytes / stacked.Extents[0];
+        return stacked with { Extents = stacked.Extents.Skip(1).ToValueList(), Offset = stacked.Offset + expert * bytes, Bytes = bytes };
+    }
+
+    /// <summary>Weights that are known and not needed.</summary>
+    public void Skip(Func<string, bool> isSkipped)
+    {
+        ArgumentNullException.ThrowIfNull(isSkipped);
+        foreach (var entry in File.Entries)
+            if (isSkipped(entry.Name)) taken.Add(entry.Name);
+    }
+
+    /// <summary>Fails where the file has weights that nothing took: it is of another model.</summary>
+    /// <exception cref="ModelException">ASH0343: it has.</exception>
+    public void ThrowIfUnused()
+    {
+        string[] unused = [.. File.Entries.Select(entry => entry.Name).Where(name => !taken.Contains(name))];
+        if (unused.Length == 0) return;
+        throw new ModelException("ASH0343",
+            $"{File.Path} holds {string.Join(", ", unused.Take(3).Select(name => $"'{name}'"))}{(unused.Length > 3 ? $" and {unused.Length - 3} more" : "")}, which the model does not use.",
+            "check that the config is that of the weights; the model may need a newer version of Ashlar.");
+    }
+
+    /// <summary>How a matrix is packed; null keeps float32.</summary>
+    WeightEncoding? EncodingOf(WeightEntry entry) => entry.Type switch
+    {
+        WeightType.F32 or WeightType.F64 => options.Encoding,
+        WeightType.BF16 => options.Encoding ?? WeightEncoding.BF16,
+        WeightType.F16 => options.Encoding ?? WeightEncoding.F16,
+        WeightType.F8E4M3 or WeightType.F8E5M2 => options.Encoding ?? WeightEncoding.BF16,
+        _ => BlockPacking.EncodingOf(BlockCodec.Of(entry.Type)),
+    };
+
+    PackedWeight Pack(WeightEncoding encoding, WeightEntry[][] experts)
+    {
+        var progress = options.Progress is null ? null : new RowProgress(this, experts);
+        var packed = PackedWeight.PackExperts(encoding, [.. experts.Select(parts => (IReadOnlyList<WeightSource>)[.. parts.Select(Source)])], progress, options.Cancellation);
+        foreach (var entry in experts.SelectMany(parts => parts))
+        {
+            File.Release(entry);
+            Report(entry);
+        }
+        return packed;
+    }
+
+    WeightSource Source(WeightEntry entry)
+    {
+        long columns = entry.RowElements, rows = entry.Elements / columns;
+        if (entry.Type.IsBlock) return BlockPacking.Source(File, entry);
+        if (entry.Type.DType is { } dtype and (DType.Float32 or DType.Float16 or DType.BFloat16) && entry.Bytes <= int.MaxValue)
+            return WeightSource.Of(File.Bytes(entry), dtype, rows, columns);
+        return WeightSource.Of(MemoryMarshal.AsBytes<float>(Decoded(entry)).ToArray(), DType.Float32, rows, columns);
+    }
+
+    float[] Decoded(WeightEntry entry)
+    {
+        float[] numbers = new float[entry.Elements];
+        BlockCodec.Of(entry.Type).Decode(File.Bytes(entry).Span, numbers);
+        Report(entry);
+        return numbers;
+    }
+
+    void Report(WeightEntry entry)
+    {
+        done += entry.Bytes;
+        options.Progress?.Report(Math.Min(1, (double)done / total));
+        options.Cancellation.ThrowIfCancellationRequested();
+    }
+
+    static bool Same(ValueList<long> extents, ReadOnlySpan<long> wanted)
+    {
+        // GGUF drops leading extents of 1.
+        if (extents.Count != wanted.Length) return false;
+        for (int i = 0; i < wanted.Length; i++)
+            if (extents[i] != wanted[i]) return false;
+        return true;
+    }
+
+    static int Distance(string a, string b)
+    {
+        int[] row = [.. Enumerable.Range(0, b.Length + 1)];
+        for (int i = 0; i < a.Length; i++)
+        {
+            int corner = row[0];
+            row[0] = i + 1;
+            for (int j = 0; j < b.Length; j++)
+            {
+                int changed = corner + (a[i] == b[j] ? 0 : 1);
+                corner = row[j + 1];
+                row[j + 1] = Math.Min(Math.Min(row[j], corner) + 1, changed);
+            }
+        }
+        return row[^1];
+    }
+
+    // Rows of a matrix that is being packed, as a share of the file.
+    sealed class RowProgress(WeightReader owner, WeightEntry[][] experts) : IProgress<long>
+    {
+        readonly long rows = experts.Sum(parts => parts.Sum(entry => entry.Elements / entry.RowElements));
+        readonly long bytes = experts.Sum(parts => parts.Sum(entry => entry.Bytes));
+
+        public void Report(long value) => owner.options.Progress!.Report(Math.Min(1, (owner.done + (double)bytes * value / rows) / owner.total));
+    }
+}

@@ -1,0 +1,194 @@
+using Ashlar.Models;
+
+namespace Ashlar.Serving;
+
+/// <summary>Tokens of one text that a step reads.</summary>
+/// <param name="Text">The text; its cache holds what came before.</param>
+/// <param name="Tokens">What comes now, at least one.</param>
+public readonly record struct TextTokens(TextState Text, ReadOnlyMemory<int> Tokens);
+
+/// <summary>Gets logits; they are gone when it returns.</summary>
+/// <param name="logits">[vocabulary], or [texts, vocabulary].</param>
+public delegate void LogitsReader(ReadOnlySpan<float> logits);
+
+/// <summary>Runs a model over texts: reads tokens into a paged cache and gives logits of what comes next.</summary>
+/// <remarks>
+/// One compiled program serves all steps of a kind: one token of one text, one token of several, and prompts. A step reads tokens
+/// of several texts at once; long prompts are cut into chunks. Thread-safe: steps run one after the other.
+/// </remarks>
+public sealed class Engine : IDisposable
+{
+    readonly Decoder model;
+    readonly State[] cache;
+    readonly PagePool pool;
+    readonly int mostPages;
+    readonly Func<Tensor, Tensor, Tensor, Tensor, Tensor> step;
+    readonly StepInputs inputs;
+    readonly Lock gate = new();
+
+    /// <summary>An engine with an empty cache.</summary>
+    /// <param name="model">Stays the caller's to dispose.</param>
+    /// <param name="options">Cache and chunks.</param>
+    /// <exception cref="ModelException">ASH0354: an option cannot be.</exception>
+    public Engine(Decoder model, EngineOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        this.model = model;
+        Options = options ?? new();
+        int context = Options.Context ?? Math.Min(model.Config.Context, 4096);
+        if (context < 1 || Options.MostTexts < 1 || Options.Chunk < 1)
+            throw new ModelException("ASH0354", $"an engine of {context} tokens, {Options.MostTexts} texts and chunks of {Options.Chunk} cannot be.", "every number must be at least 1.");
+        int pages = (context + PageLayout.Tokens - 1) / PageLayout.Tokens + Options.MostTexts - 1;   // each text's last page is partly empty
+        Context = context;
+        mostPages = (Math.Min(context, model.Config.Context) + PageLayout.Tokens - 1) / PageLayout.Tokens;
+        cache = model.NewCache(pages, Options.CacheType);
+        pool = new(pages);
+        Symbol tokens = new("T", 1, Math.Max(Options.Chunk, Options.MostTexts)), texts = new("S", 1, Options.MostTexts), wanted = new("W", 1, Math.Max(Options.Chunk, Options.MostTexts));
+        step = Compiled.Step((Tensor features, Tensor placed, Tensor tables, Tensor rows) => model.Forward(features, placed, tables, rows, cache, Options.CacheType),
+            [tokens, model.FeatureWidth], [2, tokens], [texts, mostPages], [wanted]);
+        inputs = new(Math.Max(Options.Chunk, Options.MostTexts), model.FeatureWidth, Options.MostTexts, mostPages);
+    }
+
+    /// <summary>Cache and chunks.</summary>
+    public EngineOptions Options { get; }
+
+    /// <summary>The model.</summary>
+    public Decoder Model => model;
+
+    /// <summary>Tokens that all texts together may have.</summary>
+    public int Context { get; }
+
+    /// <summary>Tokens that one text may have: the model's context, or less where the cache is smaller.</summary>
+    public int MostTokens => Math.Min(Context, model.Config.Context);
+
+    /// <summary>Bytes of the cache.</summary>
+    public long CacheBytes => cache.Sum(layer => layer.Shape.Elements.Value);
+
+    /// <summary>A new, empty text.</summary>
+    /// <param name="length">How many tokens it is expected to have at last; null takes <see cref="MostTokens"/>.</param>
+    public TextState NewText(int? length = null) => new(this, length ?? MostTokens);
+
+    /// <summary>Reads tokens of one text.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="tokens">What comes now, at least one.</param>
+    /// <param name="use">Gets the logits of what follows the last token, [vocabulary]; null for none.</param>
+    /// <param name="progress">Told how many tokens are read.</param>
+    /// <param name="cancellation">Looked at between chunks; the text then holds the chunks before.</param>
+    /// <exception cref="ModelException">The text does not fit (ASH0347), or a token is not of the vocabulary (ASH0353).</exception>
+    public void Read(TextState text, ReadOnlySpan<int> tokens, LogitsReader? use, IProgress<int>? progress = null,
+        CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        ObjectDisposedException.ThrowIf(text.IsDisposed, text);
+        if (tokens.IsEmpty) throw new ModelException("ASH0355", "there are no tokens to read.", "give a prompt of at least one token.");
+        Check(tokens);
+        if (text.Count + tokens.Length > MostTokens)
+            throw new ModelException("ASH0347", $"the text would have {text.Count + tokens.Length} tokens, but the maximum context length is {MostTokens} tokens.",
+                MostTokens < model.Config.Context ? "give the engine a larger context: --context." : "shorten the prompt.");
+        lock (gate)
+            for (int first = 0; first < tokens.Length; first += Options.Chunk)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                var chunk = tokens.Slice(first, Math.Min(Options.Chunk, tokens.Length - first));
+                bool isLast = first + chunk.Length == tokens.Length;
+                Grow(text, chunk.Length);
+                inputs.Begin(chunk.Length, 1, 1);
+                model.Features(chunk, text.Count, text.Length, inputs.Features);
+                inputs.Place(0, chunk.Length, 0, text.Count, text.Pages);
+                inputs.Wanted[0] = chunk.Length - 1;
+                var logits = step(inputs.FeatureTensor, inputs.TokenTensor, inputs.TableTensor, inputs.WantedTensor);
+                text.Append(chunk);
+                progress?.Report(first + chunk.Length);
+                if (isLast && use is not null) Show(logits, use);
+            }
+    }
+
+    /// <summary>Logits of every token of a text's next tokens: for scoring. At most a chunk at once.</summary>
+    /// <returns>[tokens, vocabulary]</returns>
+    public float[] ReadAll(TextState text, ReadOnlySpan<int> tokens)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        Check(tokens);
+        if (tokens.IsEmpty || tokens.Length > Options.Chunk || text.Count + tokens.Length > MostTokens)
+            throw new ModelException("ASH0347", $"{tokens.Length} tokens after {text.Count} cannot be scored at once: chunks have {Options.Chunk}, and the maximum context length is {MostTokens} tokens.",
+                "score fewer at once.");
+        lock (gate)
+        {
+            Grow(text, tokens.Length);
+            inputs.Begin(tokens.Length, 1, tokens.Length);
+            model.Features(tokens, text.Count, text.Length, inputs.Features);
+            inputs.Place(0, tokens.Length, 0, text.Count, text.Pages);
+            for (int i = 0; i < tokens.Length; i++) inputs.Wanted[i] = i;
+            var logits = step(inputs.FeatureTensor, inputs.TokenTensor, inputs.TableTensor, inputs.WantedTensor);
+            text.Append(tokens);
+            return logits.ToArray<float>();
+        }
+    }
+
+    /// <summary>Reads one token of each of several texts.</summary>
+    /// <param name="texts">At most <see cref="EngineOptions.MostTexts"/>, each once.</param>
+    /// <param name="tokens">One per text.</param>
+    /// <param name="use">Gets the logits, [texts, vocabulary].</param>
+    /// <exception cref="ModelException">A text does not fit (ASH0347), or a token is not of the vocabulary (ASH0353).</exception>
+    public void ReadEach(ReadOnlySpan<TextState> texts, ReadOnlySpan<int> tokens, LogitsReader use)
+    {
+        ArgumentNullException.ThrowIfNull(use);
+        if (texts.Length == 0 || texts.Length != tokens.Length || texts.Length > Options.MostTexts)
+            throw new ModelException("ASH0354", $"{texts.Length} texts with {tokens.Length} tokens were given to an engine of {Options.MostTexts} texts.", "give one token per text.");
+        Check(tokens);
+        lock (gate)
+        {
+            inputs.Begin(texts.Length, texts.Length, texts.Length);
+            for (int i = 0; i < texts.Length; i++)
+            {
+                if (texts[i].Count + 1 > MostTokens)
+                    throw new ModelException("ASH0347", $"a text would have {texts[i].Count + 1} tokens, but the maximum context length is {MostTokens} tokens.", "end the text, or begin it anew with less.");
+                Grow(texts[i], 1);
+                model.Features(tokens.Slice(i, 1), texts[i].Count, texts[i].Length, inputs.Features.Slice(i * model.FeatureWidth, model.FeatureWidth));
+                inputs.Place(i, 1, i, texts[i].Count, texts[i].Pages);
+                inputs.Wanted[i] = i;
+            }
+            var logits = step(inputs.FeatureTensor, inputs.TokenTensor, inputs.TableTensor, inputs.WantedTensor);
+            for (int i = 0; i < texts.Length; i++) texts[i].Append(tokens.Slice(i, 1));
+            Show(logits, use);
+        }
+    }
+
+    /// <summary>What was compiled: kernels and memory of each program.</summary>
+    public string Describe() => Compiled.Describe(step);
+
+    /// <summary>Gives the memory of inputs back. The cache goes with the engine.</summary>
+    public void Dispose() => inputs.Dispose();
+
+    internal void Shrink(TextState text)
+    {
+        lock (gate)
+        {
+            int needed = (text.Count + PageLayout.Tokens - 1) / PageLayout.Tokens;
+            for (int i = text.Pages.Count - 1; i >= needed; i--) pool.Return(text.Pages[i]);
+            text.Pages.RemoveRange(needed, text.Pages.Count - needed);
+        }
+    }
+
+    void Grow(TextState text, int added)
+    {
+        int needed = (text.Count + added + PageLayout.Tokens - 1) / PageLayout.Tokens;
+        if (needed - text.Pages.Count > pool.Free)
+            throw new ModelException("ASH0347", $"the cache of {Context} tokens is full: a text of {text.Count + added} tokens needs {needed - text.Pages.Count} more pages, {pool.Free} are free.",
+                "end other texts, or give the engine a larger context: --context.");
+        while (text.Pages.Count < needed && pool.TryTake(out int page)) text.Pages.Add(page);
+    }
+
+    static void Show(Tensor logits, LogitsReader use) => logits.Read((ReadOnlySpan<float> scores) =>
+    {
+        use(scores);
+        return true;
+    });
+
+    void Check(ReadOnlySpan<int> tokens)
+    {
+        foreach (int token in tokens)
+            if ((uint)token >= (uint)model.Config.Vocabulary)
+                throw new ModelException("ASH0353", $"token {token} is not of the vocabulary of {model.Config.Vocabulary} tokens.", "pass ids that the model's own tokenizer gave.");
+    }
+}
