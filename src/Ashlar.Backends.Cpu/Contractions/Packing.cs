@@ -129,52 +129,60 @@ static unsafe class Packing
         static Vector128<int> Upper(Vector128<int> a, Vector128<int> b) => Vector128.Create(a.GetUpper(), b.GetUpper());
     }
 
-    // 16 x 16 elements in registers: pairs, quads, then 128-bit lanes twice.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Transpose16(byte* from, long fromStride, int rows, long inner, byte* to, long toStride)
     {
         long k = 0;
-        for (; k + 16 <= inner; k += 16, to += 16 * toStride)
-        {
-            byte* p = from + 4 * k;
-            var zero = Vector512<float>.Zero;
-            var r0 = Vector512.Load((float*)p);
-            var r1 = rows > 1 ? Vector512.Load((float*)(p += fromStride)) : zero;
-            var r2 = rows > 2 ? Vector512.Load((float*)(p += fromStride)) : zero;
-            var r3 = rows > 3 ? Vector512.Load((float*)(p += fromStride)) : zero;
-            var r4 = rows > 4 ? Vector512.Load((float*)(p += fromStride)) : zero;
-            var r5 = rows > 5 ? Vector512.Load((float*)(p += fromStride)) : zero;
-            var r6 = rows > 6 ? Vector512.Load((float*)(p += fromStride)) : zero;
-            var r7 = rows > 7 ? Vector512.Load((float*)(p += fromStride)) : zero;
-            var r8 = rows > 8 ? Vector512.Load((float*)(p += fromStride)) : zero;
-            var r9 = rows > 9 ? Vector512.Load((float*)(p += fromStride)) : zero;
-            var r10 = rows > 10 ? Vector512.Load((float*)(p += fromStride)) : zero;
-            var r11 = rows > 11 ? Vector512.Load((float*)(p += fromStride)) : zero;
-            var r12 = rows > 12 ? Vector512.Load((float*)(p += fromStride)) : zero;
-            var r13 = rows > 13 ? Vector512.Load((float*)(p += fromStride)) : zero;
-            var r14 = rows > 14 ? Vector512.Load((float*)(p += fromStride)) : zero;
-            var r15 = rows > 15 ? Vector512.Load((float*)(p += fromStride)) : zero;
-
-            (r0, r1) = Pairs(r0, r1); (r2, r3) = Pairs(r2, r3); (r4, r5) = Pairs(r4, r5); (r6, r7) = Pairs(r6, r7);
-            (r8, r9) = Pairs(r8, r9); (r10, r11) = Pairs(r10, r11); (r12, r13) = Pairs(r12, r13); (r14, r15) = Pairs(r14, r15);
-
-            (r0, r2) = Quads(r0, r2); (r1, r3) = Quads(r1, r3); (r4, r6) = Quads(r4, r6); (r5, r7) = Quads(r5, r7);
-            (r8, r10) = Quads(r8, r10); (r9, r11) = Quads(r9, r11); (r12, r14) = Quads(r12, r14); (r13, r15) = Quads(r13, r15);
-
-            // Registers r0, r2, r1, r3 hold inner indices 0, 1, 2, 3 of each lane of four, for rows 0 to 3; likewise the others.
-            (r0, r4) = Lanes(r0, r4); (r2, r6) = Lanes(r2, r6); (r1, r5) = Lanes(r1, r5); (r3, r7) = Lanes(r3, r7);
-            (r8, r12) = Lanes(r8, r12); (r10, r14) = Lanes(r10, r14); (r9, r13) = Lanes(r9, r13); (r11, r15) = Lanes(r11, r15);
-
-            (r0, r8) = Lanes(r0, r8); (r2, r10) = Lanes(r2, r10); (r1, r9) = Lanes(r1, r9); (r3, r11) = Lanes(r3, r11);
-            (r4, r12) = Lanes(r4, r12); (r6, r14) = Lanes(r6, r14); (r5, r13) = Lanes(r5, r13); (r7, r15) = Lanes(r7, r15);
-
-            byte* t = to;
-            r0.Store((float*)t); r2.Store((float*)(t += toStride)); r1.Store((float*)(t += toStride)); r3.Store((float*)(t += toStride));
-            r4.Store((float*)(t += toStride)); r6.Store((float*)(t += toStride)); r5.Store((float*)(t += toStride)); r7.Store((float*)(t += toStride));
-            r8.Store((float*)(t += toStride)); r10.Store((float*)(t += toStride)); r9.Store((float*)(t += toStride)); r11.Store((float*)(t += toStride));
-            r12.Store((float*)(t += toStride)); r14.Store((float*)(t += toStride)); r13.Store((float*)(t += toStride)); r15.Store((float*)(t += toStride));
-        }
+        for (; k + 16 <= inner; k += 16, to += 16 * toStride) Block16(from + 4 * k, fromStride, rows, to, toStride);
         Scalar<int>(from + 4 * k, fromStride, 4, rows, inner - k, to, toStride);
+    }
+
+    /// <summary>16 x 16 groups of four bytes: row i becomes column i. AVX-512. May work in place, for it reads all before it writes.</summary>
+    /// <param name="from">The first row.</param>
+    /// <param name="fromStride">Bytes from one row to the next.</param>
+    /// <param name="rows">How many there are, 1 to 16; the others count as zeros.</param>
+    /// <param name="to">Where the first column goes.</param>
+    /// <param name="toStride">Bytes from one column to the next.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Block16(byte* from, long fromStride, int rows, byte* to, long toStride)
+    {
+        // In registers: pairs, quads, then 128-bit lanes twice.
+        byte* p = from;
+        var zero = Vector512<float>.Zero;
+        var r0 = Vector512.Load((float*)p);
+        var r1 = rows > 1 ? Vector512.Load((float*)(p += fromStride)) : zero;
+        var r2 = rows > 2 ? Vector512.Load((float*)(p += fromStride)) : zero;
+        var r3 = rows > 3 ? Vector512.Load((float*)(p += fromStride)) : zero;
+        var r4 = rows > 4 ? Vector512.Load((float*)(p += fromStride)) : zero;
+        var r5 = rows > 5 ? Vector512.Load((float*)(p += fromStride)) : zero;
+        var r6 = rows > 6 ? Vector512.Load((float*)(p += fromStride)) : zero;
+        var r7 = rows > 7 ? Vector512.Load((float*)(p += fromStride)) : zero;
+        var r8 = rows > 8 ? Vector512.Load((float*)(p += fromStride)) : zero;
+        var r9 = rows > 9 ? Vector512.Load((float*)(p += fromStride)) : zero;
+        var r10 = rows > 10 ? Vector512.Load((float*)(p += fromStride)) : zero;
+        var r11 = rows > 11 ? Vector512.Load((float*)(p += fromStride)) : zero;
+        var r12 = rows > 12 ? Vector512.Load((float*)(p += fromStride)) : zero;
+        var r13 = rows > 13 ? Vector512.Load((float*)(p += fromStride)) : zero;
+        var r14 = rows > 14 ? Vector512.Load((float*)(p += fromStride)) : zero;
+        var r15 = rows > 15 ? Vector512.Load((float*)(p += fromStride)) : zero;
+
+        (r0, r1) = Pairs(r0, r1); (r2, r3) = Pairs(r2, r3); (r4, r5) = Pairs(r4, r5); (r6, r7) = Pairs(r6, r7);
+        (r8, r9) = Pairs(r8, r9); (r10, r11) = Pairs(r10, r11); (r12, r13) = Pairs(r12, r13); (r14, r15) = Pairs(r14, r15);
+
+        (r0, r2) = Quads(r0, r2); (r1, r3) = Quads(r1, r3); (r4, r6) = Quads(r4, r6); (r5, r7) = Quads(r5, r7);
+        (r8, r10) = Quads(r8, r10); (r9, r11) = Quads(r9, r11); (r12, r14) = Quads(r12, r14); (r13, r15) = Quads(r13, r15);
+
+        // Registers r0, r2, r1, r3 hold inner indices 0, 1, 2, 3 of each lane of four, for rows 0 to 3; likewise the others.
+        (r0, r4) = Lanes(r0, r4); (r2, r6) = Lanes(r2, r6); (r1, r5) = Lanes(r1, r5); (r3, r7) = Lanes(r3, r7);
+        (r8, r12) = Lanes(r8, r12); (r10, r14) = Lanes(r10, r14); (r9, r13) = Lanes(r9, r13); (r11, r15) = Lanes(r11, r15);
+
+        (r0, r8) = Lanes(r0, r8); (r2, r10) = Lanes(r2, r10); (r1, r9) = Lanes(r1, r9); (r3, r11) = Lanes(r3, r11);
+        (r4, r12) = Lanes(r4, r12); (r6, r14) = Lanes(r6, r14); (r5, r13) = Lanes(r5, r13); (r7, r15) = Lanes(r7, r15);
+
+        byte* t = to;
+        r0.Store((float*)t); r2.Store((float*)(t += toStride)); r1.Store((float*)(t += toStride)); r3.Store((float*)(t += toStride));
+        r4.Store((float*)(t += toStride)); r6.Store((float*)(t += toStride)); r5.Store((float*)(t += toStride)); r7.Store((float*)(t += toStride));
+        r8.Store((float*)(t += toStride)); r10.Store((float*)(t += toStride)); r9.Store((float*)(t += toStride)); r11.Store((float*)(t += toStride));
+        r12.Store((float*)(t += toStride)); r14.Store((float*)(t += toStride)); r13.Store((float*)(t += toStride)); r15.Store((float*)(t += toStride));
 
         static (Vector512<float>, Vector512<float>) Pairs(Vector512<float> a, Vector512<float> b) => (Avx512F.UnpackLow(a, b), Avx512F.UnpackHigh(a, b));
         static (Vector512<float>, Vector512<float>) Quads(Vector512<float> a, Vector512<float> b) =>

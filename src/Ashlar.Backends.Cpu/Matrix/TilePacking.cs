@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using Ashlar.Backends.Cpu.Contractions;
 
 namespace Ashlar.Backends.Cpu.Matrix;
 
@@ -314,52 +315,6 @@ static unsafe class TilePacking
         for (long i = 0; i < bytes; i += 64) Vector512<byte>.Zero.StoreAligned(to + i);
     }
 
-    /// <summary>16 x 16 groups of four bytes: row i becomes column i. May work in place, for it reads all before it writes.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Transpose(byte* from, long stride, int rows, byte* to)
-    {
-        var zero = Vector512<float>.Zero;
-        byte* p = from;
-        var r0 = Vector512.Load((float*)p);
-        var r1 = rows > 1 ? Vector512.Load((float*)(p += stride)) : zero;
-        var r2 = rows > 2 ? Vector512.Load((float*)(p += stride)) : zero;
-        var r3 = rows > 3 ? Vector512.Load((float*)(p += stride)) : zero;
-        var r4 = rows > 4 ? Vector512.Load((float*)(p += stride)) : zero;
-        var r5 = rows > 5 ? Vector512.Load((float*)(p += stride)) : zero;
-        var r6 = rows > 6 ? Vector512.Load((float*)(p += stride)) : zero;
-        var r7 = rows > 7 ? Vector512.Load((float*)(p += stride)) : zero;
-        var r8 = rows > 8 ? Vector512.Load((float*)(p += stride)) : zero;
-        var r9 = rows > 9 ? Vector512.Load((float*)(p += stride)) : zero;
-        var r10 = rows > 10 ? Vector512.Load((float*)(p += stride)) : zero;
-        var r11 = rows > 11 ? Vector512.Load((float*)(p += stride)) : zero;
-        var r12 = rows > 12 ? Vector512.Load((float*)(p += stride)) : zero;
-        var r13 = rows > 13 ? Vector512.Load((float*)(p += stride)) : zero;
-        var r14 = rows > 14 ? Vector512.Load((float*)(p += stride)) : zero;
-        var r15 = rows > 15 ? Vector512.Load((float*)(p += stride)) : zero;
-
-        (r0, r1) = Pairs(r0, r1); (r2, r3) = Pairs(r2, r3); (r4, r5) = Pairs(r4, r5); (r6, r7) = Pairs(r6, r7);
-        (r8, r9) = Pairs(r8, r9); (r10, r11) = Pairs(r10, r11); (r12, r13) = Pairs(r12, r13); (r14, r15) = Pairs(r14, r15);
-
-        (r0, r2) = Quads(r0, r2); (r1, r3) = Quads(r1, r3); (r4, r6) = Quads(r4, r6); (r5, r7) = Quads(r5, r7);
-        (r8, r10) = Quads(r8, r10); (r9, r11) = Quads(r9, r11); (r12, r14) = Quads(r12, r14); (r13, r15) = Quads(r13, r15);
-
-        // Registers r0, r2, r1, r3 hold groups 0, 1, 2, 3 of each lane of four, for rows 0 to 3; likewise the others.
-        (r0, r4) = Lanes(r0, r4); (r2, r6) = Lanes(r2, r6); (r1, r5) = Lanes(r1, r5); (r3, r7) = Lanes(r3, r7);
-        (r8, r12) = Lanes(r8, r12); (r10, r14) = Lanes(r10, r14); (r9, r13) = Lanes(r9, r13); (r11, r15) = Lanes(r11, r15);
-
-        (r0, r8) = Lanes(r0, r8); (r2, r10) = Lanes(r2, r10); (r1, r9) = Lanes(r1, r9); (r3, r11) = Lanes(r3, r11);
-        (r4, r12) = Lanes(r4, r12); (r6, r14) = Lanes(r6, r14); (r5, r13) = Lanes(r5, r13); (r7, r15) = Lanes(r7, r15);
-
-        var t = (float*)to;
-        r0.StoreAligned(t); r2.StoreAligned(t + 16); r1.StoreAligned(t + 32); r3.StoreAligned(t + 48);
-        r4.StoreAligned(t + 64); r6.StoreAligned(t + 80); r5.StoreAligned(t + 96); r7.StoreAligned(t + 112);
-        r8.StoreAligned(t + 128); r10.StoreAligned(t + 144); r9.StoreAligned(t + 160); r11.StoreAligned(t + 176);
-        r12.StoreAligned(t + 192); r14.StoreAligned(t + 208); r13.StoreAligned(t + 224); r15.StoreAligned(t + 240);
-
-        static (Vector512<float>, Vector512<float>) Pairs(Vector512<float> a, Vector512<float> b) => (Avx512F.UnpackLow(a, b), Avx512F.UnpackHigh(a, b));
-        static (Vector512<float>, Vector512<float>) Quads(Vector512<float> a, Vector512<float> b) =>
-            (Avx512F.UnpackLow(a.AsDouble(), b.AsDouble()).AsSingle(), Avx512F.UnpackHigh(a.AsDouble(), b.AsDouble()).AsSingle());
-        static (Vector512<float>, Vector512<float>) Lanes(Vector512<float> a, Vector512<float> b) =>
-            (Avx512F.Shuffle4x128(a, b, 0x88), Avx512F.Shuffle4x128(a, b, 0xdd));
-    }
+    /// <summary>16 x 16 groups of four bytes into a tile: row i becomes column i. May work in place.</summary>
+    static void Transpose(byte* from, long stride, int rows, byte* to) => Packing.Block16(from, stride, rows, to, Tiles.RowBytes);
 }
