@@ -71,7 +71,9 @@ public sealed class PagedAttention : BackendKernel
     /// <inheritdoc/>
     public override string Text => string.Create(CultureInfo.InvariantCulture,
         $"library {Name} cache={Layout.DType.Name} scale={Options.Scale:R} window={Options.Window} softcap={Options.Softcap:R} sinks={Options.HasSinks} ")
-        + string.Join(' ', Inputs.Select(input => input.DType.Name + input.Shape));
+        + string.Join(' ', Inputs.Select(input => input.DType.Name + input.Shape))
+        + string.Concat(Inputs.SelectMany(input => input.Shape).SelectMany(extent => extent.Symbols).Distinct().Order()
+            .Select(symbol => $" {symbol.Name}:{symbol.Min}..{symbol.Max}/{symbol.MultipleOf}"));
 
     /// <inheritdoc/>
     public override bool MayOverwrite(int input, int output) => input == 3 && output == 1;
