@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Ashlar.Backends.Cpu.Contractions;
 
 namespace Ashlar.Backends.Cpu.Matrix;
@@ -255,15 +256,39 @@ unsafe ref struct MatrixItem
         arguments.AheadStride = steps * Tiles.RowBytes;
         long rows = Math.Min(MatrixBlocking.Over(lines, panels), TileKernelKey.MostAhead);
         arguments.AheadStep = rows * arguments.AheadStride;
+        // With few row panels the kernel has not the steps for all of it: memory is the limit then, so the rest may as well come first.
+        long bytes = nextSteps * Tiles.StepBytes, covered = rows * panels * arguments.AheadStride;
+        if (covered < bytes) Fetch((byte*)arguments.Ahead + covered, bytes - covered);
         return (int)rows;
+    }
+
+    // From four places in turn, as each page is prefetched by itself.
+    static void Fetch(byte* from, long bytes)
+    {
+        long quarter = (bytes / 4 + 63) / 64 * 64;
+        for (byte* end = from + quarter; from < end; from += 64)
+        {
+            Sse.Prefetch1(from);
+            Sse.Prefetch1(from + quarter);
+            Sse.Prefetch1(from + 2 * quarter);
+            Sse.Prefetch1(from + 3 * quarter);
+        }
     }
 
     void PackRight(long column, long columns, long step0, long steps, byte* to, long panelBytes)
     {
         if (owner.Decoder is { } decoder)
         {
-            for (long end = column + columns; column < end; column += Tiles.PanelSide, to += panelBytes)
-                decoder.Decode(right, call.Columns, call.Inner, column / Tiles.PanelSide, step0, steps, to);
+            var layout = decoder.LayoutOf(call.Columns, call.Inner);
+            for (long panel = column / Tiles.PanelSide, end = MatrixBlocking.Over(column + columns, Tiles.PanelSide); panel < end; panel++, to += panelBytes)
+            {
+                // What is decoded next: along the block, then the next block; with panels that go through all blocks the other way round.
+                bool hasBlock = step0 + steps < blocking.AllSteps, byRows = blocking.Order == MatrixOrder.RowPanels;
+                var (nextPanel, nextStep) = byRows && panel + 1 < end ? (panel + 1, step0)
+                    : hasBlock ? (byRows ? column / Tiles.PanelSide : panel, step0 + steps)
+                    : panel + 1 < layout.Panels && !byRows ? (panel + 1, 0) : (panel, step0);
+                decoder.Decode(layout, right, panel, step0, nextPanel, nextStep, to);
+            }
             return;
         }
         var source = new PanelSource((nint)right, call.Right.DType, call.Right.ColumnStride, call.Right.RowStride);

@@ -31,11 +31,11 @@ struct TileArguments
 /// <param name="RowTiles">Tiles of rows in a panel of the left operand, 1 or 2. The right's panels have two.</param>
 /// <param name="LeftMoves">The left operand's panels come from the second cache, the right one stays in the first; else the other way round.</param>
 /// <param name="Adds">It adds to the sums; else it replaces them.</param>
-/// <param name="Ahead">Rows fetched ahead into the second cache, a line of each per step: 0 to 4.</param>
+/// <param name="Ahead">Rows fetched ahead into the second cache, a line of each per step: 0 to 8.</param>
 /// <param name="ResultLines">Lines of each of 32 rows of the result fetched ahead: 0 to 2.</param>
 readonly record struct TileKernelKey(TileProduct Product, int RowTiles, bool LeftMoves, bool Adds, int Ahead, int ResultLines = 0)
 {
-    public const int MostAhead = 4, MostResultLines = 2;
+    public const int MostAhead = 8, MostResultLines = 2;
 
     public int Index => (((((int)Product * 2 + RowTiles - 1) * 2 + (LeftMoves ? 1 : 0)) * 2 + (Adds ? 1 : 0)) * (MostAhead + 1) + Ahead)
         * (MostResultLines + 1) + ResultLines;
@@ -108,7 +108,7 @@ static unsafe class TileKernels
     public static Assembler Write(in TileKernelKey key)
     {
         AssemblerRegister64 arguments = r11, a = rax, b = rcx, c = rdx, line = r8, counter = r9, stride = r10;
-        AssemblerRegister64 ahead = rbx, aheadStride = r12, aheadTriple = r13, nextSums = r14, result = r15, resultStride = rsi;
+        AssemblerRegister64 ahead = rbx, aheadStride = r12, aheadTriple = r13, nextSums = r14, result = r15, resultStride = rsi, farAhead = rdi;
         var product = key.Product;
         int rowTiles = key.RowTiles, rowsAhead = key.Ahead, resultLines = key.ResultLines;
         bool leftMoves = key.LeftMoves, adds = key.Adds;
@@ -121,6 +121,7 @@ static unsafe class TileKernels
         x.push(nextSums);
         x.push(result);
         x.push(resultStride);
+        x.push(farAhead);
         x.mov(r8d, Tiles.RowBytes);
         x.mov(stride, Field(nameof(TileArguments.CStride)));
         x.mov(aheadStride, Field(nameof(TileArguments.AheadStride)));
@@ -142,6 +143,7 @@ static unsafe class TileKernels
         x.mov(counter, Field(nameof(TileArguments.Steps)));
 
         x.Label(ref step);
+        if (rowsAhead > 4) x.lea(farAhead, __[ahead + aheadStride * 4]);
         Load(tmm6, b, 0, !leftMoves);
         Load(tmm4, a, 0, leftMoves);
         Multiply(tmm0, tmm4, tmm6);
@@ -178,6 +180,7 @@ static unsafe class TileKernels
         x.add(c, Field(nameof(TileArguments.CStep)));
         x.dec(Field(nameof(TileArguments.Count)));
         x.jnz(next);
+        x.pop(farAhead);
         x.pop(resultStride);
         x.pop(result);
         x.pop(nextSums);
@@ -207,16 +210,22 @@ static unsafe class TileKernels
             }
         }
 
-        // A line of a row ahead; between the products, so that they do not fill the line buffers all at once.
+        // Lines of rows ahead; between the products, so that they do not fill the line buffers all at once.
         void Prefetch(int row)
         {
+            Line(row, ahead);
+            Line(row + 4, farAhead);
+        }
+
+        void Line(int row, AssemblerRegister64 first)
+        {
             if (row < rowsAhead)
-                x.prefetcht1(row switch
+                x.prefetcht1((row % 4) switch
                 {
-                    0 => __byte_ptr[ahead],
-                    1 => __byte_ptr[ahead + aheadStride],
-                    2 => __byte_ptr[ahead + aheadStride * 2],
-                    _ => __byte_ptr[ahead + aheadTriple],
+                    0 => __byte_ptr[first],
+                    1 => __byte_ptr[first + aheadStride],
+                    2 => __byte_ptr[first + aheadStride * 2],
+                    _ => __byte_ptr[first + aheadTriple],
                 });
         }
 

@@ -5,7 +5,7 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Ashlar.Backends.Cpu.Weights;
 
-/// <summary>What a row kernel works on: up to eight rows by one panel, over an inner block.</summary>
+/// <summary>What a row kernel works on: a chunk of rows by one panel, over an inner block.</summary>
 [StructLayout(LayoutKind.Sequential)]
 struct RowArguments
 {
@@ -22,12 +22,22 @@ struct RowArguments
 
 /// <summary>Which row kernel.</summary>
 /// <param name="Encoding">How weights are stored.</param>
-/// <param name="Rows">1 to 8.</param>
+/// <param name="Rows">From 1 to <see cref="MostRows"/>.</param>
 /// <param name="Adds">It adds to the results; else it replaces them.</param>
-/// <param name="Fetches">It fetches the panel that comes next.</param>
-readonly record struct RowKernelKey(WeightEncoding Encoding, int Rows, bool Adds, bool Fetches)
+/// <param name="Share">It fetches one part of so many of what comes later: 1, 2 or 4; 0 for nothing.</param>
+readonly record struct RowKernelKey(WeightEncoding Encoding, int Rows, bool Adds, int Share)
 {
-    public const int MostRows = 8;
+    /// <summary>How many values <see cref="Share"/> has, and which: 0, 1, 2, 4.</summary>
+    public const int Shares = 4;
+
+    /// <inheritdoc cref="Shares"/>
+    public static int ShareOf(int index) => index == 0 ? 0 : 1 << (index - 1);
+
+    /// <summary>Bytes of each quarter that a step fetches.</summary>
+    public int StepAhead => Share == 0 ? 0 : new WeightLayout(Encoding, 1, 1).StepBytes / 4 / Share;
+
+    /// <summary>Rows of a chunk: as many as registers hold sums of. Codes are summed twice, in integers within a block and in floats.</summary>
+    public static int MostRows(WeightEncoding encoding) => encoding.IsQuantized ? 6 : 8;
 }
 
 /// <summary>Rows on their way into a kernel: for each step, for each row of a chunk, one record.</summary>
@@ -45,7 +55,7 @@ static class RowRecord
 /// <summary>Assembles and keeps the kernels for few rows: AVX-512 with dot products of bytes.</summary>
 /// <remarks>
 /// Lanes are outputs: a group of inputs of a row is broadcast from memory, so no sum goes across lanes, and a row costs one instruction
-/// per 64 bytes of int8 weights. Weights come from memory once for all rows of a chunk; what a kernel works on was fetched by those before
+/// per 64 bytes of int8 weights. Both tiles of a panel go together: half the broadcasts, and twice as many sums that do not wait for each other. Weights come from memory once for all rows of a chunk; what a kernel works on was fetched by those before
 /// it, and meanwhile it fetches panels that come later.
 /// </remarks>
 static unsafe class RowKernels
@@ -86,7 +96,10 @@ sealed class RowKernelWriter(RowKernelKey key)
     readonly Assembler x = new(64);
     readonly WeightLayout layout = new(key.Encoding, 1, 1);
     readonly AssemblerRegister64 arguments = r11, weights = rax, rows = rcx, counter = rdx, ahead = r8, stride = r9, triple = r10;
-    readonly AssemblerRegisterZMM weight = zmm8, high = zmm9, scale = zmm10, mask = zmm11, table = zmm12;
+    // Of floats; codes have the lower half of the registers for products.
+    readonly AssemblerRegisterZMM weight = zmm8, high = zmm9;
+    readonly AssemblerRegisterZMM[] codes = [zmm12, zmm13], source = [zmm14, zmm15];
+    readonly AssemblerRegisterZMM group = zmm28, table = zmm29, mask = key.Encoding.IsQuantized ? zmm31 : zmm11;
     int fetched;
 
     // Sums of a row: one register per tile; for few rows of floats a second one, so that additions wait less for each other.
@@ -94,7 +107,7 @@ sealed class RowKernelWriter(RowKernelKey key)
 
     AssemblerRegisterZMM Other(int row, int tile) => key.Rows <= 4 ? zmm[2 * row + tile] : Sum(row, tile);
 
-    static AssemblerRegisterZMM Products(int row) => zmm[row];
+    static AssemblerRegisterZMM Products(int row, int tile) => zmm[2 * row + tile];
 
     int RecordBytes => RowRecord.BytesFor(key.Encoding);
 
@@ -118,7 +131,7 @@ sealed class RowKernelWriter(RowKernelKey key)
                 if (!key.Encoding.IsQuantized && key.Rows <= 4) x.vpxord(Other(row, tile), Other(row, tile), Other(row, tile));
             }
         Constants();
-        if (key.Fetches)
+        if (key.Share > 0)
         {
             x.mov(ahead, Field(nameof(RowArguments.Ahead)));
             x.mov(stride, Field(nameof(RowArguments.AheadStride)));
@@ -161,10 +174,10 @@ sealed class RowKernelWriter(RowKernelKey key)
 
     void FloatStep()
     {
-        for (int group = 0; group < WeightLayout.StepSide / 2; group++)
+        for (int pair = 0; pair < WeightLayout.StepSide / 2; pair++)
             for (int tile = 0; tile < 2; tile++)
             {
-                int at = tile * layout.TileBytes + group * 64;
+                int at = tile * layout.TileBytes + pair * 64;
                 if (key.Encoding.Code == WeightCode.BF16)
                 {
                     x.vmovdqa64(high, __zmmword_ptr[weights + at]);
@@ -179,59 +192,82 @@ sealed class RowKernelWriter(RowKernelKey key)
                 Fetch();
                 for (int row = 0; row < key.Rows; row++)
                 {
-                    x.vfmadd231ps(Sum(row, tile), weight, __dword_bcst[rows + row * RecordBytes + group * 8]);
-                    x.vfmadd231ps(Other(row, tile), high, __dword_bcst[rows + row * RecordBytes + group * 8 + 4]);
+                    x.vfmadd231ps(Sum(row, tile), weight, __dword_bcst[rows + row * RecordBytes + pair * 8]);
+                    x.vfmadd231ps(Other(row, tile), high, __dword_bcst[rows + row * RecordBytes + pair * 8 + 4]);
                 }
             }
     }
 
     void CodeStep()
     {
-        for (int tile = 0; tile < 2; tile++)
-            for (int half = 0; half < layout.Scales; half++)
+        int groups = 8 / layout.Scales;                // that share a scale
+        for (int half = 0; half < layout.Scales; half++)
+        {
+            for (int row = 0; row < key.Rows; row++)
+                for (int tile = 0; tile < 2; tile++)
+                    x.vpbroadcastd(Products(row, tile), __dword_ptr[rows + row * RecordBytes + RowRecord.Offsets + 4 * half]);
+            for (int at = half * groups; at < (half + 1) * groups; at++)
             {
-                for (int row = 0; row < key.Rows; row++)
-                    x.vpbroadcastd(Products(row), __dword_ptr[rows + row * RecordBytes + RowRecord.Offsets + 4 * half]);
-                int perHalf = 8 / layout.Scales;
-                for (int group = half * perHalf; group < (half + 1) * perHalf; group++)
+                for (int tile = 0; tile < 2; tile++)
                 {
-                    if (key.Encoding.Code == WeightCode.Int8) x.vmovdqa64(weight, __zmmword_ptr[weights + tile * layout.TileBytes + group * 64]);
-                    else Nibbles(tile, group);
-                    if (key.Encoding.Code == WeightCode.Int8 || group % 2 == 0) Fetch();
-                    for (int row = 0; row < key.Rows; row++)
-                        x.vpdpbusd(Products(row), weight, __dword_bcst[rows + row * RecordBytes + group * 4]);
+                    Codes(tile, at);
+                    if (key.Encoding.Code == WeightCode.Int8 || at % 2 == 0) Fetch();
                 }
-                int scales = 2 * layout.TileBytes + half * 64 + tile * 32;
-                x.vcvtph2ps(scale, __ymmword_ptr[weights + scales]);
-                if (tile == 0) Fetch();
                 for (int row = 0; row < key.Rows; row++)
                 {
-                    x.vcvtdq2ps(Products(row), Products(row));
-                    x.vmulps(Products(row), Products(row), __dword_bcst[rows + row * RecordBytes + RowRecord.Scale]);
-                    x.vfmadd231ps(Sum(row, tile), Products(row), scale);
+                    x.vpbroadcastd(group, __dword_ptr[rows + row * RecordBytes + at * 4]);
+                    for (int tile = 0; tile < 2; tile++) x.vpdpbusd(Products(row, tile), codes[tile], group);
                 }
-                if (!key.Encoding.HasMinimum) continue;
-                x.vcvtph2ps(scale, __ymmword_ptr[weights + scales + layout.Scales * 64]);
-                if (tile == 0) Fetch();
-                for (int row = 0; row < key.Rows; row++)
-                    x.vfnmadd231ps(Sum(row, tile), scale, __dword_bcst[rows + row * RecordBytes + RowRecord.Sums + 4 * half]);
             }
+            Scaled(half);
+        }
     }
 
-    // The low halves of 64 bytes are one group, the high halves the next.
-    void Nibbles(int tile, int group)
+    // Sums of a block of codes, from integers to floats.
+    void Scaled(int half)
     {
-        if (group % 2 == 0) x.vmovdqa64(high, __zmmword_ptr[weights + tile * layout.TileBytes + group / 2 * 64]);
-        else x.vpsrlw(high, high, 4);
-        x.vpandd(weight, high, mask);
-        if (RowKernels.LooksUp(key.Encoding)) x.vpshufb(weight, table, weight);
+        int at = 2 * layout.TileBytes + half * 64;
+        for (int tile = 0; tile < 2; tile++) x.vcvtph2ps(codes[tile], __ymmword_ptr[weights + at + tile * 32]);
+        Fetch();
+        for (int row = 0; row < key.Rows; row++)
+        {
+            x.vbroadcastss(group, __dword_ptr[rows + row * RecordBytes + RowRecord.Scale]);
+            for (int tile = 0; tile < 2; tile++)
+            {
+                var products = Products(row, tile);
+                x.vcvtdq2ps(products, products);
+                x.vmulps(products, products, group);
+                x.vfmadd231ps(Sum(row, tile), products, codes[tile]);
+            }
+        }
+        if (!key.Encoding.HasMinimum) return;
+        for (int tile = 0; tile < 2; tile++) x.vcvtph2ps(codes[tile], __ymmword_ptr[weights + at + layout.Scales * 64 + tile * 32]);
+        Fetch();
+        for (int row = 0; row < key.Rows; row++)
+            for (int tile = 0; tile < 2; tile++)
+                x.vfnmadd231ps(Sum(row, tile), codes[tile], __dword_bcst[rows + row * RecordBytes + RowRecord.Sums + 4 * half]);
+    }
+
+    // Of int4 the low halves of 64 bytes are one group, the high halves the next.
+    void Codes(int tile, int at)
+    {
+        int first = tile * layout.TileBytes;
+        if (key.Encoding.Code == WeightCode.Int8)
+        {
+            x.vmovdqa64(codes[tile], __zmmword_ptr[weights + first + at * 64]);
+            return;
+        }
+        if (at % 2 == 0) x.vmovdqa64(source[tile], __zmmword_ptr[weights + first + at / 2 * 64]);
+        else x.vpsrlw(source[tile], source[tile], 4);
+        x.vpandd(codes[tile], source[tile], mask);
+        if (RowKernels.LooksUp(key.Encoding)) x.vpshufb(codes[tile], table, codes[tile]);
     }
 
     // A line of what comes later, beside each line of this: from four places in turn, which lie in pages of their own, because each
     // page is prefetched by itself and one at a time leaves memory half idle.
     void Fetch()
     {
-        if (!key.Fetches || fetched >= 4 * FetchedLines) return;
+        if (fetched >= 4 * FetchedLines) return;
         int at = fetched / 4 * 64;
         var line = (fetched++ % 4) switch
         {
@@ -244,15 +280,15 @@ sealed class RowKernelWriter(RowKernelKey key)
     }
 
     // Of each quarter in a step.
-    int FetchedLines => (layout.StepBytes / 4 + 63) / 64;
+    int FetchedLines => (key.StepAhead + 63) / 64;
 
     void Advance()
     {
         x.add(weights, layout.StepBytes);
         x.add(rows, key.Rows * RecordBytes);
-        if (!key.Fetches) return;
+        if (key.Share == 0) return;
         while (fetched < 4 * FetchedLines) Fetch();
-        x.add(ahead, layout.StepBytes / 4);
+        x.add(ahead, key.StepAhead);
     }
 
     void Store()

@@ -7,7 +7,7 @@ namespace Ashlar.Backends.Cpu.Weights;
 
 /// <summary>Products of few rows with packed weights by <see cref="RowKernels"/>: as fast as weights come from memory.</summary>
 /// <remarks>
-/// Rows go in chunks of at most eight. Each panel of an inner block is read from memory for the first chunk and found in the nearest
+/// Rows go in chunks (<see cref="RowKernelKey.MostRows"/>). Each panel of an inner block is read from memory for the first chunk and found in the nearest
 /// cache by the others. Workers take runs of panels, which lie one after another.
 /// </remarks>
 sealed unsafe class RowWeightProduct : WeightProduct
@@ -19,7 +19,8 @@ sealed unsafe class RowWeightProduct : WeightProduct
     static readonly byte[] tables = Tables();
 
     readonly WeightEncoding encoding;
-    readonly nint[] kernels = new nint[RowKernelKey.MostRows * 4];
+    readonly nint[] kernels;                           // by rows, what they fetch, whether they add
+    readonly int mostRows;
     readonly Action<int, int> work;
     WeightCall call;
     RowGroups groups;
@@ -41,8 +42,10 @@ sealed unsafe class RowWeightProduct : WeightProduct
     {
         this.encoding = encoding;
         work = Work;
+        mostRows = RowKernelKey.MostRows(encoding);
+        kernels = new nint[mostRows * 8];
         for (int i = 0; i < kernels.Length; i++)
-            kernels[i] = (nint)RowKernels.Get(new(encoding, i / 4 + 1, (i & 1) != 0, (i & 2) != 0)).Entry;
+            kernels[i] = (nint)RowKernels.Get(new(encoding, i / 8 + 1, (i & 1) != 0, RowKernelKey.ShareOf(i / 2 % RowKernelKey.Shares))).Entry;
     }
 
     /// <summary>Where the table of int4 codes lies, four times, each value plus 128.</summary>
@@ -97,10 +100,11 @@ sealed unsafe class RowWeightProduct : WeightProduct
     }
 
     // How many chunks the rows of a group make, and where each begins: evenly, so that none is left with a single row.
-    static int Chunks(int rows) => (rows + RowKernelKey.MostRows - 1) / RowKernelKey.MostRows;
+    int Chunks(int rows) => (rows + mostRows - 1) / mostRows;
 
     static int ChunkStart(int chunk, int chunks, int rows) => (int)((long)chunk * rows / chunks);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     void Prepare(int worker, int workers)
     {
         var layout = call.Weight.Layout;
@@ -177,12 +181,14 @@ sealed unsafe class RowWeightProduct : WeightProduct
         ((float*)(record + RowRecord.Sums))[1] = scale * sumB;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     void Panels(RowGroup group, long first, long last)
     {
         var layout = call.Weight.Layout;
         byte* matrix = (byte*)call.Data + group.Matrix * layout.Bytes;
         long steps = layout.Steps, each = layout.BlockSteps, recordBytes = RowRecord.BytesFor(encoding);
-        int chunks = Chunks(group.Count);
+        // Chunks share the fetching, so that memory is at work while any of them is.
+        int stepBytes = layout.StepBytes, chunks = Chunks(group.Count), share = chunks == 1 ? 1 : chunks < 4 ? 2 : 3, fetching = RowKernelKey.ShareOf(share);
         nint table = TableOf(encoding);
             for (long block = 0; block < steps; block += each)
             {
@@ -192,6 +198,7 @@ sealed unsafe class RowWeightProduct : WeightProduct
                     byte* unit = matrix + layout.Offset(panel, block);
                     var arguments = new RowArguments { Weights = (long)unit, Steps = here, Table = table };
                     Ahead(ref arguments, matrix, first, last, panel, block);
+                    long ahead = here * (stepBytes / 4 / fetching);
                     long column = panel * WeightLayout.PanelSide, outputs = Math.Min(WeightLayout.PanelSide, layout.Rows - column);
                     for (int chunk = 0; chunk < chunks; chunk++)
                     {
@@ -200,14 +207,16 @@ sealed unsafe class RowWeightProduct : WeightProduct
                         arguments.Results = (long)(results + group.First + start);
                         arguments.Column = column * sizeof(float);
                         arguments.Outputs = outputs == WeightLayout.PanelSide ? 0xffffffff : (1L << (int)outputs) - 1;
-                        int kernel = (count - 1) * 4 + (block > 0 ? 1 : 0) + (chunk == 0 ? 2 : 0);
+                        int kernel = (count - 1) * 8 + (chunk < fetching ? 2 * share : 0) + (block > 0 ? 1 : 0);
                         ((delegate* unmanaged<RowArguments*, void>)kernels[kernel])(&arguments);
+                        arguments.Ahead += ahead;
                     }
                 }
             }
     }
 
     // Panels go in windows of some 64 KiB. While one is multiplied, the next one is fetched, from its four quarters in turn.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     void Ahead(ref RowArguments arguments, byte* matrix, long first, long last, long panel, long block)
     {
         var layout = call.Weight.Layout;

@@ -14,6 +14,8 @@ struct DecodeArguments
     public long Steps;         // at least 1
     public long Masks;         // 4 times 64 bytes: byte i of each group of four, zero-extended
     public long Table;         // 64 bytes: the table of int4 codes four times
+    public long Ahead;         // what is decoded next: the first of its quarters
+    public long AheadStride;   // bytes of a quarter
 }
 
 /// <summary>Assembles and keeps the kernels that decode a panel to bfloat16 in the order of tiles.</summary>
@@ -51,7 +53,7 @@ static unsafe class TileDecoding
     static Assembler Write(WeightEncoding encoding)
     {
         var layout = new WeightLayout(encoding, 1, 1);
-        AssemblerRegister64 arguments = r11, from = rax, to = rcx, counter = rdx;
+        AssemblerRegister64 arguments = r11, from = rax, to = rcx, counter = rdx, ahead = r8, stride = r9, triple = r10;
         // Only registers that Windows leaves to the callee.
         AssemblerRegisterZMM codes = zmm0, source = zmm1, nibbles = zmm2, table = zmm3, scale = zmm4, offset = zmm5;
         AssemblerRegisterZMM[] bytes = [zmm16, zmm17, zmm18, zmm19], extend = [zmm20, zmm21, zmm22, zmm23];
@@ -75,12 +77,17 @@ static unsafe class TileDecoding
                 x.vmovdqu8(table, __zmmword_ptr[r10]);
             }
         }
+        x.mov(ahead, Field(nameof(DecodeArguments.Ahead)));
+        x.mov(stride, Field(nameof(DecodeArguments.AheadStride)));
+        x.lea(triple, __[stride + stride * 2]);
         var step = x.CreateLabel();
         x.Label(ref step);
-        for (int line = 0; line < layout.StepBytes; line += 64) x.prefetcht0(__byte_ptr[from + 4 * layout.StepBytes + line]);
+        int fetched = 0, lines = (layout.StepBytes / 4 + 63) / 64;
         for (int tile = 0; tile < 2; tile++)
             if (encoding.IsQuantized) Codes(tile);
             else Halves(tile);
+        while (fetched < 4 * lines) Fetch();
+        x.add(ahead, layout.StepBytes / 4);
         x.add(from, layout.StepBytes);
         x.add(to, Matrix.Tiles.StepBytes);
         x.dec(counter);
@@ -97,6 +104,20 @@ static unsafe class TileDecoding
             x.vpbroadcastd(register, r10d);
         }
 
+        // As the kernels for few rows fetch: from four places in turn.
+        void Fetch()
+        {
+            if (fetched >= 4 * lines) return;
+            int at = fetched / 4 * 64;
+            x.prefetcht1((fetched++ % 4) switch
+            {
+                0 => __byte_ptr[ahead + at],
+                1 => __byte_ptr[ahead + stride + at],
+                2 => __byte_ptr[ahead + stride * 2 + at],
+                _ => __byte_ptr[ahead + triple + at],
+            });
+        }
+
         void Halves(int tile)
         {
             for (int group = 0; group < 16; group++)
@@ -104,6 +125,7 @@ static unsafe class TileDecoding
                 x.vcvtph2ps(bytes[0], __ymmword_ptr[from + tile * layout.TileBytes + group * 64]);
                 x.vcvtph2ps(bytes[1], __ymmword_ptr[from + tile * layout.TileBytes + group * 64 + 32]);
                 Pair(bytes[0], bytes[1], tile * Matrix.Tiles.Bytes + group * 64);
+                Fetch();
             }
         }
 
@@ -130,6 +152,7 @@ static unsafe class TileDecoding
                     x.vpandd(codes, source, nibbles);
                     if (RowKernels.LooksUp(encoding)) x.vpshufb(codes, table, codes);
                 }
+                Fetch();
                 for (int i = 0; i < 4; i++) x.vpshufb(bytes[i], codes, extend[i]);
                 for (int i = 0; i < 4; i++) x.vcvtdq2ps(bytes[i], bytes[i]);
                 for (int i = 0; i < 4; i++) x.vfmadd213ps(bytes[i], scale, offset);

@@ -111,23 +111,29 @@ sealed unsafe class PanelDecoder
         table = RowWeightProduct.TableOf(encoding);
     }
 
-    /// <summary>Decodes an inner block of a panel.</summary>
-    /// <param name="matrix">The packed matrix [columns, inner].</param>
-    /// <param name="columns">Its outputs.</param>
-    /// <param name="inner">Its inputs.</param>
+    /// <summary>The layout of a matrix [columns, inner].</summary>
+    public WeightLayout LayoutOf(long columns, long inner) => new(encoding, columns, inner);
+
+    /// <summary>Decodes an inner block of a panel, and fetches another meanwhile.</summary>
+    /// <param name="layout">Of the matrix.</param>
+    /// <param name="matrix">Its first byte.</param>
     /// <param name="panel">Which 32 outputs.</param>
     /// <param name="step">The first step, which begins an inner block.</param>
-    /// <param name="steps">Steps of that block.</param>
+    /// <param name="nextPanel">The panel that is fetched.</param>
+    /// <param name="nextStep">Its first step, which begins an inner block.</param>
     /// <param name="to">Tiles, aligned to 64.</param>
-    public void Decode(byte* matrix, long columns, long inner, long panel, long step, long steps, byte* to)
+    public void Decode(in WeightLayout layout, byte* matrix, long panel, long step, long nextPanel, long nextStep, byte* to)
     {
+        long next = Math.Min(layout.BlockSteps, layout.Steps - nextStep) * layout.StepBytes;
         var arguments = new DecodeArguments
         {
-            From = (long)(matrix + new WeightLayout(encoding, columns, inner).Offset(panel, step)),
+            From = (long)(matrix + layout.Offset(panel, step)),
             To = (long)to,
-            Steps = steps,
+            Steps = Math.Min(layout.BlockSteps, layout.Steps - step),
             Masks = TileDecoding.MasksAddress,
             Table = table,
+            Ahead = (long)(matrix + layout.Offset(nextPanel, nextStep)),
+            AheadStride = (next / 4 + 63) / 64 * 64,
         };
         ((delegate* unmanaged<DecodeArguments*, void>)kernel.Entry)(&arguments);
     }
