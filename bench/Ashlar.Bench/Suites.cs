@@ -11,6 +11,7 @@ public static class Suites
         new("compile", "time to compile kernels and a training graph of 200 nodes", Compilation.Benchmarks),
         new("dispatch", "time per kernel and managed memory of a program of 200 small kernels", Dispatch.Benchmarks),
         new("memory", "planned memory of a GPT's training step against one buffer per value", Planned.Benchmarks),
+        new("tokenizer", "text to tokens and back, on one core", TokenizerFigures.Benchmarks),
         new("elementwise", "fused elementwise chains over more than the caches hold", threads => Timing.Of(Workloads.Elementwise(), threads)),
         new("norms", "softmax, norms and cross-entropy, forward and backward", threads => Timing.Of(Workloads.Norms(), threads)),
         new("gemm", "matrix products: float32 squares and few rows against a large matrix; bf16 and int8 where there is a tile unit; packed weights",

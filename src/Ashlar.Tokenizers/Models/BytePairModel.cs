@@ -42,7 +42,7 @@ sealed class BytePairModel : TokenModel
     readonly PairTable ofCharacter = new(1024);      // (0, code point)
     readonly int[] ofAscii = new int[128];           // -1 where there is none
     readonly List<byte[]> extra = [];                // symbols that are in merges but are no tokens, from Vocabulary.Count on
-    readonly int[]? byteTokens;
+    readonly ByteTokens? byteTokens;
     readonly WordCache cache = new();
 
     BytePairModel(Vocabulary vocabulary, PairTable merges, BytePairOptions options) : base(vocabulary)
@@ -232,9 +232,10 @@ sealed class BytePairModel : TokenModel
                 wasUnknown = false;
                 continue;
             }
-            if (byteTokens is not null)
+            if (byteTokens is not null && (isPlain ? word.Slice(at, length) : Marked(word, at, length)) is var bytes && byteTokens.Have(bytes))
             {
-                foreach (byte value in isPlain ? word.Slice(at, length) : Marked(word, at, length)) scratch.Symbols[count++] = byteTokens[value];
+                foreach (byte value in bytes) scratch.Symbols[count++] = byteTokens[value];
+                wasUnknown = false;
                 continue;
             }
             if (wasUnknown && options.FuseUnknown) continue;
@@ -320,7 +321,7 @@ sealed class BytePairModel : TokenModel
         }
         byte[] bytes = extra[symbol - Vocabulary.Count];
         if (options.Bytes) foreach (byte value in bytes) tokens.Add(ofByte[value] is >= 0 and int token ? token : throw NoToken($"the byte 0x{value:x2}"));
-        else if (byteTokens is not null) foreach (byte value in bytes) tokens.Add(byteTokens[value]);
+        else if (byteTokens?.Have(bytes) == true) foreach (byte value in bytes) tokens.Add(byteTokens[value]);
         else if (!options.FuseUnknown || tokens.Count == 0 || tokens[^1] != options.Unknown)
             tokens.Add(options.Unknown ?? throw NoToken($"the character '{Encoding.UTF8.GetString(bytes)}'"));
     }

@@ -13,9 +13,10 @@ sealed class UnigramModel : TokenModel
 
     readonly double[] scores;
     readonly int? unknown;
-    readonly int[]? byteTokens;
+    readonly ByteTokens? byteTokens;
     readonly double unknownScore;
     readonly ByteTrie trie = new();
+    readonly WordCache cache = new();
 
     /// <param name="vocabulary">The tokens.</param>
     /// <param name="scores">By token; logarithms of probabilities.</param>
@@ -38,6 +39,20 @@ sealed class UnigramModel : TokenModel
 
     /// <inheritdoc/>
     public override void Encode(ReadOnlySpan<byte> word, Scratch scratch, List<int> tokens)
+    {
+        if (word.Length > WordCache.LongestWord)
+        {
+            Search(word, scratch, tokens);
+            return;
+        }
+        ulong hash = ByteHash.Of(word);
+        if (cache.TryAppend(word, hash, tokens)) return;
+        int before = tokens.Count;
+        Search(word, scratch, tokens);
+        cache.Remember(word, hash, CollectionsMarshal.AsSpan(tokens)[before..]);
+    }
+
+    void Search(ReadOnlySpan<byte> word, Scratch scratch, List<int> tokens)
     {
         int size = word.Length;
         if (scratch.Scores.Length <= size)
@@ -87,7 +102,7 @@ sealed class UnigramModel : TokenModel
     // Backwards, as all is turned round at the end.
     void Unknown(ReadOnlySpan<byte> text, List<int> tokens)
     {
-        if (byteTokens is null || Vocabulary.TryFind(text, out int whole) && whole == unknown)
+        if (byteTokens?.Have(text) != true || Vocabulary.TryFind(text, out int whole) && whole == unknown)
             tokens.Add(unknown ?? throw new TokenizerException("ASH0440",
                 $"the text '{System.Text.Encoding.UTF8.GetString(text)}' has no token, and the tokenizer has none for what is unknown.",
                 "leave it out of the text."));

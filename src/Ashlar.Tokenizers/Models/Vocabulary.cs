@@ -47,17 +47,30 @@ sealed class Vocabulary
 
     public bool TryFind(string text, out int token) => TryFind(Encoding.UTF8.GetBytes(text), out token);
 
-    /// <summary>The tokens <c>&lt;0x00&gt;</c> to <c>&lt;0xFF&gt;</c>, by byte; null where one is missing.</summary>
-    public int[]? FindByteTokens()
+    /// <summary>The tokens <c>&lt;0x00&gt;</c> to <c>&lt;0xFF&gt;</c>, by byte; null where there is none.</summary>
+    public ByteTokens? FindByteTokens()
     {
-        int[] found = new int[256];
-        for (int value = 0; value < 256; value++)
-            if (!TryFind($"<0x{value:X2}>", out found[value])) return null;
-        return found;
+        int?[] found = [.. Enumerable.Range(0, 256).Select(value => TryFind($"<0x{value:X2}>", out int token) ? token : (int?)null)];
+        return Array.Exists(found, token => token is not null) ? new(found) : null;
     }
 
     /// <summary>The byte that a text such as <c>&lt;0x0A&gt;</c> stands for; null where it stands for none.</summary>
     public static byte? ByteOf(ReadOnlySpan<byte> token) =>
         token.Length == 6 && token.StartsWith("<0x"u8) && token[5] == '>'
             && byte.TryParse(token[3..5], System.Globalization.NumberStyles.AllowHexSpecifier, null, out byte value) ? value : null;
+}
+
+/// <summary>The tokens of single bytes, of which some may be missing.</summary>
+/// <param name="ofByte">By byte; null where one has no token.</param>
+sealed class ByteTokens(int?[] ofByte)
+{
+    public int this[byte value] => ofByte[value]!.Value;
+
+    /// <summary>True where all bytes of a text have tokens.</summary>
+    public bool Have(ReadOnlySpan<byte> text)
+    {
+        foreach (byte value in text)
+            if (ofByte[value] is null) return false;
+        return true;
+    }
 }

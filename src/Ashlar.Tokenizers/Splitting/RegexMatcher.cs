@@ -8,8 +8,7 @@ namespace Ashlar.Tokenizers;
 /// <remarks>
 /// That engine sees halves of surrogate pairs as characters of their own. So the text that it is given has, for each character
 /// beyond U+FFFF, one of the same category below that no pattern is likely to name: classes such as <c>\p{L}</c> then hold what
-/// they should. A pattern that names characters beyond U+FFFF cannot be run. Where the pattern allows, the engine does not
-/// backtrack; else it has ten seconds for a text.
+/// they should. A pattern that names characters beyond U+FFFF cannot be run. The engine has ten seconds for a text.
 /// </remarks>
 sealed class RegexMatcher : Matcher
 {
@@ -24,17 +23,10 @@ sealed class RegexMatcher : Matcher
     public RegexMatcher(string pattern, string source)
     {
         string translated = RegexSyntax.Translate(pattern, source);
-        const RegexOptions options = RegexOptions.CultureInvariant;
         try
         {
-            try
-            {
-                regex = new(translated, options | RegexOptions.NonBacktracking, limit);
-            }
-            catch (NotSupportedException)   // it looks ahead, for one
-            {
-                regex = new(translated, options, limit);
-            }
+            // Not the engine that never backtracks: in .NET 10 it misses matches of patterns such as \s?\p{P}+.
+            regex = new(translated, RegexOptions.CultureInvariant, limit);
         }
         catch (ArgumentException error)
         {

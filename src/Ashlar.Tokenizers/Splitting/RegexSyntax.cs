@@ -107,7 +107,7 @@ static class RegexSyntax
         TokenizerException Unsupported(string what) => new("ASH0472", $"{source} has the pattern '{pattern}', which {what}.", "report it, with the file.");
     }
 
-    static bool IsCount(ReadOnlySpan<char> text) => text.Length > 0 && text.IndexOfAnyExcept("0123456789,") < 0;
+    static bool IsCount(ReadOnlySpan<char> text) => text.Length > 0 && text.TrimStart("0123456789,").IsEmpty;
 
     static string? Property(string name) => name switch
     {

@@ -10,7 +10,7 @@ static class Filters
 {
     static readonly Dictionary<string, TemplateFilter> known = new(StringComparer.Ordinal)
     {
-        ["abs"] = (_, value, _) => value switch { long number => Math.Abs(number), double number => Math.Abs(number), _ => throw Not("abs", value) },
+        ["abs"] = (_, value, _) => value switch { long number => (object)Math.Abs(number), double number => Math.Abs(number), _ => throw Not("abs", value) },
         ["attr"] = (_, value, given) => Members.Attribute(value, given.Text("name")),
         ["batch"] = Batch,
         ["capitalize"] = (rendering, value, _) => TextMethods.Capitalize(Text(value, rendering)),
