@@ -9,7 +9,8 @@ static class PreTokenizers
     public sealed record Cutting(IReadOnlyList<PreTokenizer> Steps, bool MakesBytes);
 
     static readonly Matcher punctuation = new RunMatcher(character =>
-        character < 128 ? char.IsPunctuation((char)character) || char.IsSymbol((char)character) : (CharacterKinds.Of(character) & CharacterKinds.Punctuation) != 0) { Most = 1 };
+        character < 128 ? char.IsPunctuation((char)character) || char.IsSymbol((char)character) : (CharacterKinds.Of(character) & CharacterKinds.Punctuation) != 0)
+    { Most = 1 };
 
     static readonly Matcher space = RunMatcher.Of(CharacterKinds.Spaces, most: 1);
 

@@ -62,10 +62,10 @@ static class Globals
         {
             if (position is TemplateMap map) foreach (var (key, value) in map) made[key] = value;
             else foreach (object? pair in Values.Items(position, rendering))
-                {
-                    if (pair is not List<object?> { Count: 2 } both || both[0] is null) throw new TemplateProblem("dict was given what is no list of pairs");
-                    made[both[0]!] = both[1];
-                }
+            {
+                if (pair is not List<object?> { Count: 2 } both || both[0] is null) throw new TemplateProblem("dict was given what is no list of pairs");
+                made[both[0]!] = both[1];
+            }
         }
         foreach (var (name, value) in given.Names) made[name] = value;
         return made;

@@ -81,7 +81,8 @@ static class MapMethods
             object? key = given.Need("key"), otherwise = given.Take("default", null);
             given.Done("get");
             return map.TryGet(key, out object? value) ? value : otherwise;
-        },
+        }
+        ,
         "copy" => (rendering, given) => map,
         "update" or "pop" or "popitem" or "setdefault" or "clear" => (rendering, given) => throw new TemplateProblem($"'{name}' would change a mapping, which templates may not"),
         _ => null,
@@ -98,12 +99,14 @@ static class ListMethods
             object? wanted = given.Need("value");
             int found = list.FindIndex(entry => Values.AreEqual(entry, wanted));
             return found >= 0 ? (long)found : throw new TemplateProblem("a list is asked for the place of a value that it does not hold");
-        },
+        }
+        ,
         "count" => (rendering, given) =>
         {
             object? wanted = given.Need("value");
             return (long)list.Count(entry => Values.AreEqual(entry, wanted));
-        },
+        }
+        ,
         "copy" => (rendering, given) => list,
         "append" or "extend" or "insert" or "pop" or "remove" or "clear" or "sort" or "reverse" => (rendering, given) =>
             throw new TemplateProblem($"'{name}' would change a list, which templates may not; add lists with '+'"),
