@@ -190,29 +190,29 @@ sealed unsafe class RowWeightProduct : WeightProduct
         // Chunks share the fetching, so that memory is at work while any of them is.
         int stepBytes = layout.StepBytes, chunks = Chunks(group.Count), share = chunks == 1 ? 1 : chunks < 4 ? 2 : 3, fetching = RowKernelKey.ShareOf(share);
         nint table = TableOf(encoding);
-            for (long block = 0; block < steps; block += each)
+        for (long block = 0; block < steps; block += each)
+        {
+            long here = Math.Min(each, steps - block);
+            for (long panel = first; panel < last; panel++)
             {
-                long here = Math.Min(each, steps - block);
-                for (long panel = first; panel < last; panel++)
+                byte* unit = matrix + layout.Offset(panel, block);
+                var arguments = new RowArguments { Weights = (long)unit, Steps = here, Table = table };
+                Ahead(ref arguments, matrix, first, last, panel, block);
+                long ahead = here * (stepBytes / 4 / fetching);
+                long column = panel * WeightLayout.PanelSide, outputs = Math.Min(WeightLayout.PanelSide, layout.Rows - column);
+                for (int chunk = 0; chunk < chunks; chunk++)
                 {
-                    byte* unit = matrix + layout.Offset(panel, block);
-                    var arguments = new RowArguments { Weights = (long)unit, Steps = here, Table = table };
-                    Ahead(ref arguments, matrix, first, last, panel, block);
-                    long ahead = here * (stepBytes / 4 / fetching);
-                    long column = panel * WeightLayout.PanelSide, outputs = Math.Min(WeightLayout.PanelSide, layout.Rows - column);
-                    for (int chunk = 0; chunk < chunks; chunk++)
-                    {
-                        int start = ChunkStart(chunk, chunks, group.Count), count = ChunkStart(chunk + 1, chunks, group.Count) - start;
-                        arguments.Rows = (long)(records + ((group.First + start) * steps + block * count) * recordBytes);
-                        arguments.Results = (long)(results + group.First + start);
-                        arguments.Column = column * sizeof(float);
-                        arguments.Outputs = outputs == WeightLayout.PanelSide ? 0xffffffff : (1L << (int)outputs) - 1;
-                        int kernel = (count - 1) * 8 + (chunk < fetching ? 2 * share : 0) + (block > 0 ? 1 : 0);
-                        ((delegate* unmanaged<RowArguments*, void>)kernels[kernel])(&arguments);
-                        arguments.Ahead += ahead;
-                    }
+                    int start = ChunkStart(chunk, chunks, group.Count), count = ChunkStart(chunk + 1, chunks, group.Count) - start;
+                    arguments.Rows = (long)(records + ((group.First + start) * steps + block * count) * recordBytes);
+                    arguments.Results = (long)(results + group.First + start);
+                    arguments.Column = column * sizeof(float);
+                    arguments.Outputs = outputs == WeightLayout.PanelSide ? 0xffffffff : (1L << (int)outputs) - 1;
+                    int kernel = (count - 1) * 8 + (chunk < fetching ? 2 * share : 0) + (block > 0 ? 1 : 0);
+                    ((delegate* unmanaged<RowArguments*, void>)kernels[kernel])(&arguments);
+                    arguments.Ahead += ahead;
                 }
             }
+        }
     }
 
     // Panels go in windows of some 64 KiB. While one is multiplied, the next one is fetched, from its four quarters in turn.
