@@ -13,7 +13,8 @@ static class BenchCommand
 
     /// <param name="makeStage">Where benchmarks run, for a number of threads.</param>
     /// <param name="suites">What can be asked for; all there is where null.</param>
-    public static Command Define(Func<int, Stage> makeStage, IReadOnlyList<Suite>? suites = null)
+    /// <param name="llm">The verb below this one that measures language models; null for none.</param>
+    public static Command Define(Func<int, Stage> makeStage, IReadOnlyList<Suite>? suites = null, Command? llm = null)
     {
         suites ??= Suites.All;
         string names = string.Join(", ", [.. suites.Select(suite => suite.Name), Everything]);
@@ -57,6 +58,7 @@ static class BenchCommand
                 ("ashlar bench all --out bench/results/laptop/2026-01-31-all.jsonl", "everything, kept in a file"),
             ],
         };
+        if (llm is not null) verb.Subcommands.Add(llm);
         verb.Validators.Add(result =>
         {
             if (result.Errors.Any() || result.GetValue(filter) is not { } text) return;

@@ -10,7 +10,8 @@ return await CommandLine.Run(
 [
     QuickstartCommand.Define(Console.In, isTyping, Prepare),
     TrainCommand.Define(Prepare),
-    GenerateCommand.Define(() => Prepare()),
+    GenerateCommand.Define(UseCpu),
+    ChatCommand.Define(UseCpu),
     InspectCommand.Define(),
     ConvertCommand.Define(),
     QuantizeCommand.Define(),
@@ -18,8 +19,10 @@ return await CommandLine.Run(
     TokenizeCommand.Define(),
     DetokenizeCommand.Define(),
     EnvCommand.Define(),
-    BenchCommand.Define(CpuStage.Make),
+    BenchCommand.Define(CpuStage.Make, llm: LlmBenchCommand.Define(UseCpu)),
 ], args);
+
+static void UseCpu() => Device.Use(new CpuBackend());
 
 // The device of all verbs that run models, and the peak that their speed is compared with.
 static double? Prepare()

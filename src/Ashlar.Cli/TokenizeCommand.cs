@@ -1,3 +1,4 @@
+using Ashlar.Serving;
 using System.CommandLine;
 using System.Globalization;
 using System.Text;

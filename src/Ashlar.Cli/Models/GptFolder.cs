@@ -54,6 +54,22 @@ sealed record GptFolder(Gpt Model, Weights Weights, Tokenizer Tokenizer, JsonObj
         AtomicFile.Write(Path.Combine(folder, "config.json"), System.Text.Encoding.UTF8.GetBytes(text.ToJsonString(json) + "\n"));
     }
 
+    /// <summary>False for a path that holds a downloaded model: a file, or a folder of GGUF files or with a Hugging Face config.</summary>
+    public static bool IsOne(string path)
+    {
+        if (File.Exists(path)) return false;
+        if (!Directory.Exists(path)) return true;   // and an error when it is loaded
+        if (Directory.EnumerateFiles(path, "*.gguf").Any()) return false;
+        try
+        {
+            return JsonNode.Parse(File.ReadAllBytes(Path.Combine(path, "config.json")))?["model_type"] is null;
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException or JsonException or InvalidOperationException)
+        {
+            return true;
+        }
+    }
+
     /// <summary>Reads a model.</summary>
     /// <exception cref="TrainingException">The folder holds none, or one of another version.</exception>
     /// <exception cref="ModelFileException">A file is missing or damaged.</exception>

@@ -36,6 +36,14 @@ public sealed class Decoder : IDisposable
     /// <summary>Numbers per token that <see cref="Features"/> writes: the embedding, then cosines and sines of each kind of positions.</summary>
     public int FeatureWidth { get; }
 
+    /// <summary>Bytes of all matrices, packed; embeddings are not among them, unless they are the matrix of logits too.</summary>
+    public long WeightBytes => Projections().Sum(part => part.Bytes);
+
+    /// <summary>Numbers of all matrices, likewise.</summary>
+    public long WeightCount => Projections().Sum(part => part.Count);
+
+    IEnumerable<(long Bytes, long Count)> Projections() => Layers.SelectMany(layer => layer.Attention.Sizes.Concat(layer.FeedForward.Sizes)).Append((head.Bytes, head.Count));
+
     /// <summary>What goes into a step: the embedding of each token, and how far its place turns it.</summary>
     /// <param name="tokens">Ids.</param>
     /// <param name="place">The place of the first token in its text; the others follow.</param>

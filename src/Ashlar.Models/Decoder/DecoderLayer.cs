@@ -27,6 +27,9 @@ public interface IAttention
     /// <param name="cache">The layer's pages; assigned.</param>
     /// <returns>float32[T, width]</returns>
     Tensor Apply(Tensor x, DecoderStep step, State cache);
+
+    /// <summary>Bytes and numbers of each matrix.</summary>
+    IEnumerable<(long Bytes, long Count)> Sizes { get; }
 }
 
 /// <summary>What works on each token alone.</summary>
@@ -35,6 +38,9 @@ public interface IFeedForward
     /// <param name="x">float32[T, width]</param>
     /// <returns>float32[T, width]</returns>
     Tensor Apply(Tensor x);
+
+    /// <summary>Bytes and numbers of each matrix.</summary>
+    IEnumerable<(long Bytes, long Count)> Sizes { get; }
 }
 
 /// <summary>A layer: attention, then feed-forward, each added to what came in.</summary>
@@ -95,6 +101,9 @@ public sealed record GroupedAttention(DecoderConfig Config, AttentionLayer Layer
         }
     }
 
+    /// <inheritdoc/>
+    public IEnumerable<(long Bytes, long Count)> Sizes => [(Qkv.Bytes, Qkv.Count), (Output.Bytes, Output.Count)];
+
     /// <summary>Turns the first numbers of each head by the place of its token.</summary>
     /// <param name="x">[T, heads, width]</param>
     /// <param name="rope">How.</param>
@@ -119,6 +128,9 @@ public sealed record FeedForward(ActivationKind Activation, Projection Up, Proje
 {
     /// <inheritdoc/>
     public Tensor Apply(Tensor x) => Down.Apply(Activate(Up.Apply(x), Activation, Gated));
+
+    /// <inheritdoc/>
+    public IEnumerable<(long Bytes, long Count)> Sizes => [(Up.Bytes, Up.Count), (Down.Bytes, Down.Count)];
 
     /// <summary>The function within a feed-forward layer.</summary>
     /// <param name="x">[..., 2 F]: gate, then up; without a gate [..., F].</param>
@@ -173,6 +185,9 @@ public sealed record ExpertFeedForward(ExpertsConfig Config, ActivationKind Acti
         var shared = Shared.Apply(x);
         return y + (SharedGate is null ? shared : shared * SharedGate.Apply(x).Sigmoid());
     }
+
+    /// <inheritdoc/>
+    public IEnumerable<(long Bytes, long Count)> Sizes => [(Router.Bytes, Router.Count), (Up.Bytes, Up.Count), (Down.Bytes, Down.Count), .. Shared?.Sizes ?? []];
 
     (Tensor Chosen, Tensor Weights) Choose(Tensor logits)
     {

@@ -13,6 +13,9 @@ public sealed class Projection
     /// <summary>Bytes of the weight.</summary>
     public long Bytes => packed.Sum(part => part.Data.Shape[0].Value) + (dense is null ? 0 : dense.Shape.Elements.Value * dense.DType.Bytes);
 
+    /// <summary>Numbers of the weight.</summary>
+    public long Count => packed.Sum(part => part.Rows * part.Columns) + (dense?.Shape.Elements.Value ?? 0);
+
     /// <summary>How the weight is encoded: <c>bf16</c>, <c>i8_b32</c>, <c>f32</c>.</summary>
     public string Encoding => dense is not null ? dense.DType.Name : string.Join('+', packed.Select(part => part.Encoding.Name).Distinct());
 
@@ -39,6 +42,9 @@ public sealed class ExpertProjection
 
     /// <summary>Bytes of the weights.</summary>
     public long Bytes => packed?.Data.Shape[0].Value ?? dense!.Shape.Elements.Value * dense.DType.Bytes;
+
+    /// <summary>Numbers of the weights.</summary>
+    public long Count => packed is null ? dense!.Shape.Elements.Value : packed.Count * packed.Rows * packed.Columns;
 
     /// <summary>The product of each row with the matrix of its expert.</summary>
     /// <param name="x">float32[M, inputs]</param>

@@ -1,24 +1,26 @@
 using Ashlar.Formats;
 using Ashlar.Tokenizers;
 
-namespace Ashlar.Cli;
+namespace Ashlar.Serving;
 
 /// <summary>The tokenizer of a model, wherever it is: files in a folder, one file, or within a GGUF file.</summary>
-static class ModelTokenizer
+public static class ModelTokenizer
 {
+    /// <summary>Finds the tokenizer of a model.</summary>
     /// <param name="path">A model folder, a tokenizer's file, or a GGUF file.</param>
     /// <exception cref="TokenizerException">There is no tokenizer, or it cannot be used.</exception>
     /// <exception cref="ModelFileException">A GGUF file cannot be read.</exception>
     public static TokenizerFiles Load(string path)
     {
-        if (Directory.Exists(path) && !HasTokenizer(path) && Directory.EnumerateFiles(path, "*.gguf").Order(StringComparer.Ordinal).FirstOrDefault() is { } inside)
+        if (Directory.Exists(path) && !IsIn(path) && Directory.EnumerateFiles(path, "*.gguf").Order(StringComparer.Ordinal).FirstOrDefault() is { } inside)
             path = inside;
         if (!File.Exists(path) || !Gguf.IsOne(path)) return TokenizerFiles.Load(path);
         using var file = Gguf.Open(path);
         return Vocabulary(file.Metadata).Build(path);
     }
 
-    static bool HasTokenizer(string folder) => ((string[])["tokenizer.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model"])
+    /// <summary>Whether a folder has the file of a tokenizer.</summary>
+    public static bool IsIn(string folder) => ((string[])["tokenizer.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model"])
         .Any(name => File.Exists(Path.Combine(folder, name))) || Directory.EnumerateFiles(folder, "*.tiktoken").Any();
 
     /// <summary>The vocabulary that the metadata of a GGUF file hold.</summary>

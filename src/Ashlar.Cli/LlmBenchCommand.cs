@@ -1,0 +1,183 @@
+using System.CommandLine;
+using System.Diagnostics;
+using Ashlar.Backends.Cpu;
+using Ashlar.Bench;
+using Ashlar.Formats;
+using Ashlar.Models;
+using Ashlar.Serving;
+using Spectre.Console;
+
+namespace Ashlar.Cli;
+
+/// <summary><c>ashlar bench llm</c>: how fast a model reads prompts and makes tokens, against what this machine's memory gives.</summary>
+static class LlmBenchCommand
+{
+    const int Repeats = 3;
+
+    /// <param name="prepare">Registers the device.</param>
+    public static Command Define(Action prepare)
+    {
+        var path = new Argument<string>("model") { Description = "A safetensors folder or a GGUF file; with --make the GGUF file to write, where there is none yet." };
+        var prompt = Number("--prompt", "Tokens of the prompt.", 512);
+        var generate = Number("--generate", "Tokens to make after it.", 128);
+        var batch = Number("--batch", "Texts side by side.", 1);
+        var after = new Option<int?>("--after") { Description = "Also time tokens after a prompt of so many tokens.", HelpName = "tokens" };
+        var make = new Option<string?>("--make") { Description = "Write a model of random weights of this size first.", HelpName = string.Join('|', RandomModel.Sizes) };
+        make.AcceptOnlyFromAmong([.. RandomModel.Sizes]);
+        var type = new Option<string>("--type") { Description = "With --make: the type of its matrices.", HelpName = "bf16|q8_0|q4_0", DefaultValueFactory = _ => "bf16" };
+        type.AcceptOnlyFromAmong("bf16", "q8_0", "q4_0");
+        var json = new Option<bool>("--json") { Description = "Print one JSON object a line, each as soon as it is measured." };
+        var file = new Option<FileInfo?>("--out") { Description = "Append a line that describes the machine and the figures to this file.", HelpName = "file" };
+        var model = new ModelOptions();
+        var verb = new Verb("llm", "Measure a language model: prompts, tokens, memory.")
+        {
+            Arguments = { path },
+            Options = { prompt, generate, batch, after, make, type, json, file, model.Weights, model.Cache },
+            Examples =
+            [
+                ("ashlar bench llm llama-3.2-1b-q8_0.gguf", "512 tokens read, 128 made"),
+                ("ashlar bench llm model.gguf --batch 8 --json", "eight texts at once"),
+                ("ashlar bench llm 1b-q4_0.gguf --make 1b --type q4_0", "with random weights, which need no download"),
+            ],
+        };
+        verb.SetAction((parsed, cancellation) =>
+        {
+            prepare();
+            string name = parsed.GetValue(path)!;
+            if (parsed.GetValue(make) is { } size && !File.Exists(name)) RandomModel.Write(name, size, WeightTypes.Parse(parsed.GetValue(type)!)!.Value);
+            int asked = parsed.GetValue(prompt), made = parsed.GetValue(generate), texts = parsed.GetValue(batch);
+            int longest = Math.Max(asked, parsed.GetValue(after) ?? 0);
+            long start = Stopwatch.GetTimestamp();
+            using var language = model.Open(parsed, name, (longest + made + 32) * texts, quiet: true, cancellation, texts);
+            double loaded = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            var figures = new List<Figure>();
+            var console = Screen.On(parsed.InvocationConfiguration.Output);
+            using var kept = parsed.GetValue(file) is { } to ? Opened(to) : null;
+            kept?.WriteLine(FigureText.MachineLine());
+            new Run(language, asked, made, texts, parsed.GetValue(after), loaded, cancellation).Measure(figure =>
+            {
+                figures.Add(figure);
+                kept?.WriteLine(FigureText.Line(figure));
+                if (parsed.GetValue(json)) parsed.InvocationConfiguration.Output.WriteLine(FigureText.Line(figure));
+            });
+            if (!parsed.GetValue(json)) Draw(console, figures);
+            return Task.FromResult(0);
+        });
+        return verb;
+    }
+
+    static StreamWriter Opened(FileInfo file)
+    {
+        file.Directory?.Create();
+        return file.AppendText();
+    }
+
+    static void Draw(IAnsiConsole console, List<Figure> figures)
+    {
+        var table = new Table().Border(TableBorder.Simple).AddColumn("name");
+        foreach (string heading in (string[])["value", "unit", "limit", "share"]) table.AddColumn(heading == "unit" ? new TableColumn(heading) : new TableColumn(heading).RightAligned());
+        foreach (var figure in figures)
+            table.AddRow(figure.Name, FigureText.Digits(figure.Value), figure.Unit, FigureText.Digits(figure.Limit), FigureText.Share(figure.Ratio));
+        console.Write(table);
+    }
+
+    static Option<int> Number(string name, string description, int usual)
+    {
+        var option = new Option<int>(name) { Description = description, HelpName = "number", DefaultValueFactory = _ => usual };
+        option.Validators.Add(result =>
+        {
+            if (!result.Errors.Any() && result.GetValue(option) is < 1 and var value) result.AddError($"{name} must be at least 1, and {value} is not.");
+        });
+        return option;
+    }
+
+    sealed class Run(LanguageModel model, int prompt, int generate, int batch, int? after, double loaded, CancellationToken cancellation)
+    {
+        readonly Engine engine = model.Engine;
+        readonly Random random = new(1);
+        readonly Limits limits = new(Isa.Chosen);
+        readonly string name = $"llm.{model.Name}";
+
+        public void Measure(Action<Figure> report)
+        {
+            long start = Stopwatch.GetTimestamp();
+            int token = 0;
+            using (var text = engine.NewText()) engine.Read(text, Tokens(prompt), logits => token = Best(logits), cancellation: cancellation);
+            report(new($"{name}.first_token", loaded + Stopwatch.GetElapsedTime(start).TotalSeconds, "s", loaded, double.NaN));
+
+            double weights = model.Decoder.Layers.Count == 0 ? 0 : WeightBytes();
+            bool hasTiles = MatrixUnit.PathOf(Isa.Chosen, DType.BFloat16, DType.BFloat16).Name == "amx";
+            double peak = 1e9 * Median(5, () => limits.Sample(hasTiles ? Limit.AmxBF16 : Limit.Fma, limits.Threads));
+            double flops = 2.0 * Parameters();
+            double read = Median(Repeats, () =>
+            {
+                using var text = engine.NewText();
+                long before = Stopwatch.GetTimestamp();
+                engine.Read(text, Tokens(prompt), null, cancellation: cancellation);
+                return prompt / Stopwatch.GetElapsedTime(before).TotalSeconds;
+            });
+            report(new($"{name}.prompt{prompt}", read, "token/s", peak / flops, read / (peak / flops)));
+
+            Decode($"{name}.decode{Suffix(batch)}", prompt, batch, weights, report);
+            if (after is { } length) Decode($"{name}.decode_after{length}", length, 1, weights, report);
+            long resident = Environment.WorkingSet;
+            report(new($"{name}.resident", resident / 1e6, "MB", (weights + engine.CacheBytes) / 1e6, resident / (weights + engine.CacheBytes)));
+        }
+
+        static string Suffix(int batch) => batch == 1 ? "" : $".b{batch}";
+
+        void Decode(string figure, int length, int count, double weights, Action<Figure> report)
+        {
+            var texts = Enumerable.Range(0, count).Select(_ => engine.NewText()).ToArray();
+            int[] tokens = new int[count];
+            int vocabulary = model.Decoder.Config.Vocabulary;
+            for (int i = 0; i < count; i++)
+            {
+                int at = i;
+                engine.Read(texts[i], Tokens(length), logits => tokens[at] = Best(logits), cancellation: cancellation);
+            }
+            void Choose(ReadOnlySpan<float> logits)
+            {
+                for (int i = 0; i < tokens.Length; i++) tokens[i] = Best(logits.Slice(i * vocabulary, vocabulary));
+            }
+            LogitsReader use = Choose;
+            for (int i = 0; i < 4; i++) engine.ReadEach(texts, tokens, use);
+            double bandwidth = 1e9 * Median(3, () => limits.Sample(Limit.Read, limits.Threads));
+            long allocated = GC.GetAllocatedBytesForCurrentThread();
+            var times = new List<double>();
+            for (int i = 4; i < generate; i++)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                long before = Stopwatch.GetTimestamp();
+                engine.ReadEach(texts, tokens, use);
+                times.Add(Stopwatch.GetElapsedTime(before).TotalSeconds);
+            }
+            allocated = GC.GetAllocatedBytesForCurrentThread() - allocated;
+            bandwidth = Math.Max(bandwidth, 1e9 * Median(3, () => limits.Sample(Limit.Read, limits.Threads)));
+            double each = times.Order().ElementAt(times.Count / 2);
+            double cache = new PageLayout(engine.Options.CacheType, model.Decoder.Config.KeyWidth, model.Decoder.Config.ValueWidth)
+                .BytesPerToken(model.Decoder.Config.CacheHeads) * model.Decoder.Layers.Count * length * count;
+            double most = count * bandwidth / (weights + cache);
+            report(new(figure, count / each, "token/s", most, count / each / most));
+            report(new($"{figure}.allocated", (double)allocated / times.Count, "bytes/token", 0, double.NaN));
+            foreach (var text in texts) text.Dispose();
+        }
+
+        // Every weight but the table of embeddings, of which a token reads one row.
+        double WeightBytes() => model.Decoder.WeightBytes;
+
+        double Parameters() => model.Decoder.WeightCount;
+
+        int[] Tokens(int count) => [.. Enumerable.Range(0, count).Select(_ => random.Next(3, model.Decoder.Config.Vocabulary))];
+
+        static int Best(ReadOnlySpan<float> logits)
+        {
+            int best = 0;
+            for (int i = 1; i < logits.Length; i++)
+                if (logits[i] > logits[best]) best = i;
+            return best;
+        }
+
+        static double Median(int count, Func<double> sample) => Enumerable.Range(0, count).Select(_ => sample()).Order().ElementAt(count / 2);
+    }
+}

@@ -1,0 +1,121 @@
+using System.CommandLine;
+using System.Globalization;
+using Ashlar.Models;
+using Ashlar.Serving;
+
+namespace Ashlar.Cli;
+
+/// <summary>The options that every verb over a downloaded model has: how weights and cache are kept.</summary>
+sealed class ModelOptions
+{
+    /// <summary>Matrices of floats become these.</summary>
+    public Option<string?> Weights { get; } = Choice("--weights", "Keep float matrices of the file as: bf16, f16, int8, int4. Default: as the file has them.", "bf16", "f16", "int8", "int4");
+
+    /// <summary>Keys and values are these.</summary>
+    public Option<string?> Cache { get; } = Choice("--cache", "Keep keys and values as: bf16, int8, f32. Default: bf16; f32 for float32 models.", "bf16", "int8", "f32");
+
+    /// <summary>Tokens of the cache.</summary>
+    public Option<int?> Context { get; } = new("--context") { Description = "Tokens that the cache holds. Default: what the text needs, or 4096 for a chat.", HelpName = "tokens" };
+
+    /// <summary>A template in place of the model's.</summary>
+    public Option<FileInfo?> Template { get; } = new("--template") { Description = "A chat template (Jinja) in place of the model's own.", HelpName = "file" };
+
+    public ModelOptions() => Context.Validators.Add(result =>
+    {
+        if (!result.Errors.Any() && result.GetValue(Context) is { } value and < 1) result.AddError($"--context must be at least 1, and {value} is not.");
+    });
+
+    /// <summary>Opens a model behind a progress bar.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="path">The model.</param>
+    /// <param name="context">Tokens that are needed, where the command line does not say.</param>
+    /// <param name="quiet">Draws nothing.</param>
+    /// <param name="cancellation">Stops loading.</param>
+    /// <param name="texts">Texts that are read side by side.</param>
+    public LanguageModel Open(ParseResult parsed, string path, int? context, bool quiet, CancellationToken cancellation, int texts = 1)
+    {
+        var encoding = parsed.GetValue(Weights) switch
+        {
+            "bf16" => WeightEncoding.BF16,
+            "f16" => WeightEncoding.F16,
+            "int8" => WeightEncoding.Int8(),
+            "int4" => WeightEncoding.Int4(),
+            _ => null,
+        };
+        var cache = parsed.GetValue(Cache) switch
+        {
+            "int8" => DType.Int8,
+            "f32" => DType.Float32,
+            "bf16" => DType.BFloat16,
+            _ => encoding is null && IsFloat32(path) ? DType.Float32 : DType.BFloat16,
+        };
+        string? template = parsed.GetValue(Template) is { } file ? File.ReadAllText(file.FullName) : null;
+        var engine = new EngineOptions(cache, parsed.GetValue(Context) ?? context, texts);
+        LanguageModel? model = null;
+        void Load(IProgress<double>? progress) => model = LanguageModel.Load(path, new(new(encoding, progress, cancellation), engine, template));
+        if (quiet || Console.IsErrorRedirected) Load(null);
+        else Screen.On(Console.Error).WithProgress("loading", Load);
+        return model!;
+    }
+
+    // A model of float32 is computed in float32 throughout: it is small, or exactness is wanted.
+    static bool IsFloat32(string path)
+    {
+        using var file = Formats.WeightFile.Open(path);
+        return file.Entries.All(entry => entry.Type is Formats.WeightType.F32 or Formats.WeightType.F64);
+    }
+
+    static Option<string?> Choice(string name, string description, params string[] choices)
+    {
+        var option = new Option<string?>(name) { Description = description, HelpName = string.Join('|', choices) };
+        option.AcceptOnlyFromAmong(choices);
+        return option;
+    }
+}
+
+/// <summary>The options of sampling, which generate and chat share.</summary>
+sealed class SamplingChoices
+{
+    public Option<float> Temperature { get; } = Number("--temperature", "0 takes the likeliest token each time; 1 draws as the model learned; more is wilder.", 0.8f);
+    public Option<int> TopK { get; } = Number("--top-k", "Draw among so many of the likeliest tokens; 0: all.", 0);
+    public Option<float> TopP { get; } = Number("--top-p", "Draw among the likeliest tokens that together have this share of the probability.", 1f);
+    public Option<float> MinP { get; } = Number("--min-p", "Draw among tokens at least so likely as this share of the likeliest.", 0f);
+    public Option<float> Typical { get; } = Number("--typical", "Draw among the most typical tokens that together have this share of the probability.", 1f);
+    public Option<float> Repetition { get; } = Number("--repetition-penalty", "Make tokens that came before less likely; 1: not.", 1f);
+    public Option<float> Presence { get; } = Number("--presence-penalty", "Subtract this from the logits of tokens that were generated before.", 0f);
+    public Option<float> Frequency { get; } = Number("--frequency-penalty", "Subtract this from the logits of tokens, as often as they were generated before.", 0f);
+    public Option<long?> Seed { get; } = new("--seed") { Description = "Equal seeds give equal texts. Default: 0.", HelpName = "number" };
+
+    public SamplingChoices()
+    {
+        Check(Temperature, value => value is >= 0 and < float.PositiveInfinity, "must be 0 or more");
+        Check(TopK, value => value >= 0, "must be 0, for all, or more");
+        Check(TopP, value => value is > 0 and <= 1, "must be above 0 and at most 1");
+        Check(MinP, value => value is >= 0 and <= 1, "must be from 0 to 1");
+        Check(Typical, value => value is > 0 and <= 1, "must be above 0 and at most 1");
+        Check(Repetition, value => value is > 0 and < float.PositiveInfinity, "must be above 0");
+        Check(Presence, float.IsFinite, "must be a number");
+        Check(Frequency, float.IsFinite, "must be a number");
+    }
+
+    public IReadOnlyList<Option> All => [Temperature, TopK, TopP, MinP, Typical, Repetition, Presence, Frequency, Seed];
+
+    /// <summary>What the command line says.</summary>
+    public SamplingOptions Of(ParseResult parsed) => new(parsed.GetValue(Temperature), parsed.GetValue(TopK), parsed.GetValue(TopP))
+    {
+        MinP = parsed.GetValue(MinP),
+        TypicalP = parsed.GetValue(Typical),
+        RepetitionPenalty = parsed.GetValue(Repetition),
+        PresencePenalty = parsed.GetValue(Presence),
+        FrequencyPenalty = parsed.GetValue(Frequency),
+    };
+
+    static Option<T> Number<T>(string name, string description, T usual) =>
+        new(name) { Description = description, HelpName = "number", DefaultValueFactory = _ => usual };
+
+    static void Check<T>(Option<T> option, Func<T, bool> holds, string rule) => option.Validators.Add(result =>
+    {
+        if (!result.Errors.Any() && result.GetValue(option) is { } value && !holds(value))
+            result.AddError(string.Create(CultureInfo.InvariantCulture, $"{option.Name} {rule}, and {value} is not."));
+    });
+}
