@@ -55,7 +55,12 @@ internal sealed record Load(VecType Type, DType Storage, Address At, Reg? Mask =
 internal sealed record LoadSplat(VecType Type, DType Storage, Address At) : Operation(Type);
 
 /// <summary>Lane i is element <c>Index[i]</c> counted from <c>At</c>.</summary>
-internal sealed record Gather(VecType Type, DType Storage, Address At, Reg Index) : Operation(Type);
+/// <param name="Type">The type of the register.</param>
+/// <param name="Storage">How the elements lie in memory.</param>
+/// <param name="At">Where the indices count from.</param>
+/// <param name="Index">One per lane.</param>
+/// <param name="Mask">Where a lane is unset, memory is not touched and the lane is 0.</param>
+internal sealed record Gather(VecType Type, DType Storage, Address At, Reg Index, Reg? Mask = null) : Operation(Type);
 
 /// <summary>One step of a function.</summary>
 internal abstract record Instruction;

@@ -197,7 +197,7 @@ internal sealed partial class VecBuilder
     public Reg LoadSplat(VecType type, DType storage, Address at) => Let(new LoadSplat(type, storage, at));
 
     /// <inheritdoc cref="Vec.Gather"/>
-    public Reg Gather(VecType type, DType storage, Address at, Reg index) => Let(new Gather(type, storage, at, index));
+    public Reg Gather(VecType type, DType storage, Address at, Reg index, Reg? mask = null) => Let(new Gather(type, storage, at, index, mask));
 
     /// <inheritdoc cref="Vec.Store"/>
     public void Store(Address at, DType storage, Reg value, Reg? mask = null, bool stream = false) =>

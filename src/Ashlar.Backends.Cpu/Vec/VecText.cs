@@ -70,7 +70,7 @@ internal static class VecText
         Parameter p => $"parameter {p.Index}",
         Load l => $"load.{l.Storage.Name} {l.At}{Masked(l.Mask)}",
         LoadSplat l => $"loadsplat.{l.Storage.Name} {l.At}",
-        Gather g => $"gather.{g.Storage.Name} {g.At}, {g.Index}",
+        Gather g => $"gather.{g.Storage.Name} {g.At}, {g.Index}{Masked(g.Mask)}",
         Compute c => string.Join(' ', ((object?[])[c.Op.ToString().ToLowerInvariant(), c.A, c.B, c.C]).Where(x => x is not null))
             + (c.Immediate == 0 ? "" : $" #{c.Immediate}"),
         _ => operation.ToString(),

@@ -104,6 +104,7 @@ internal static class VecVerifier
                     At(where, g.At, defined);
                     Storage(where, g.Type, g.Storage);
                     Index(where, g.Type, g.Index, defined);
+                    if (g.Mask is not null) Use(where, g.Mask, defined);
                     break;
                 case Compute c:
                     if (c.A is not null) Use(where, c.A, defined);

@@ -75,6 +75,12 @@ internal static unsafe class Avx2Lanes
     [MethodImpl(Inline)] public static void MaskStoreI32(Vector256<int> a, nint p, Vector256<int> m) => Avx2.MaskStore((int*)p, m, a);
     [MethodImpl(Inline)] public static void MaskStoreI64(Vector256<long> a, nint p, Vector256<long> m) => Avx2.MaskStore((long*)p, m, a);
 
+    [MethodImpl(Inline)] public static Vector128<float> GatherWhereF32(nint p, Vector128<int> i, Vector128<int> m) => Avx2.GatherMaskVector128(default, (float*)p, i, m.AsSingle(), 4);
+    [MethodImpl(Inline)] public static Vector256<float> GatherWhereF32(nint p, Vector256<int> i, Vector256<int> m) => Avx2.GatherMaskVector256(default, (float*)p, i, m.AsSingle(), 4);
+    [MethodImpl(Inline)] public static Vector512<float> GatherWhereF32(nint p, Vector512<int> i, Vector512<int> m) => Vector512.Create(GatherWhereF32(p, i.GetLower(), m.GetLower()), GatherWhereF32(p, i.GetUpper(), m.GetUpper()));
+    [MethodImpl(Inline)] public static Vector128<int> GatherWhereI32(nint p, Vector128<int> i, Vector128<int> m) => Avx2.GatherMaskVector128(default, (int*)p, i, m, 4);
+    [MethodImpl(Inline)] public static Vector256<int> GatherWhereI32(nint p, Vector256<int> i, Vector256<int> m) => Avx2.GatherMaskVector256(default, (int*)p, i, m, 4);
+    [MethodImpl(Inline)] public static Vector512<int> GatherWhereI32(nint p, Vector512<int> i, Vector512<int> m) => Vector512.Create(GatherWhereI32(p, i.GetLower(), m.GetLower()), GatherWhereI32(p, i.GetUpper(), m.GetUpper()));
     [MethodImpl(Inline)] public static Vector128<float> GatherF32(nint p, Vector128<int> i) => Avx2.GatherVector128((float*)p, i, 4);
     [MethodImpl(Inline)] public static Vector256<float> GatherF32(nint p, Vector256<int> i) => Avx2.GatherVector256((float*)p, i, 4);
     [MethodImpl(Inline)] public static Vector512<float> GatherF32(nint p, Vector512<int> i) => Vector512.Create(GatherF32(p, i.GetLower()), GatherF32(p, i.GetUpper()));

@@ -647,7 +647,20 @@ internal sealed class IlEmitter
         Push(gather.Index, within);
         var indices = Intrinsics.Clr(gather.Index.Type);
         var register = type.With(Narrow(gather.Storage) is null ? type.Elem : Elem.I32);
-        if (type.Lanes == 1)
+        if (gather.Mask is { } mask)
+        {
+            Push(mask, within);
+            var maskType = Intrinsics.Clr(mask.Type);
+            if (Narrow(gather.Storage) is null && Intrinsics.TryFind(function.Isa, $"GatherWhere{type.Elem}", Intrinsics.Clr(type), typeof(nint), indices, maskType) is { } masked) CallMethod(masked);
+            else
+            {
+                il.Emit(OpCodes.Ldc_I4, type.Lanes);
+                il.Emit(OpCodes.Ldc_I4, gather.Index.Type.ElemBytes == 8 ? 1 : 0);
+                il.Emit(OpCodes.Ldc_I4, (int)gather.Storage);
+                il.Emit(OpCodes.Call, Intrinsics.Generic(nameof(LaneCalls.GatherWhere), Intrinsics.Clr(register), indices, maskType));
+            }
+        }
+        else if (type.Lanes == 1)
         {
             CallMethod(Find("ToScalar", Intrinsics.ClrElem(gather.Index.Type.Elem), indices));
             il.Emit(OpCodes.Conv_I);

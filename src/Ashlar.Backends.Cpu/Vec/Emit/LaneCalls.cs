@@ -48,6 +48,31 @@ internal static unsafe class LaneCalls
         return result;
     }
 
+    /// <summary>The same where lane i of the mask is set; other lanes are 0 and touch no memory.</summary>
+    [MethodImpl(Call)]
+    public static TVector GatherWhere<TVector, TIndices, TMask>(nint p, TIndices index, TMask mask, int lanes, int wideIndex, int storage)
+        where TVector : unmanaged where TIndices : unmanaged where TMask : unmanaged
+    {
+        TVector result = default;
+        byte* r = (byte*)&result;
+        bool wide = ((DType)storage).Bytes == 8;
+        for (int i = 0; i < lanes; i++)
+        {
+            if ((wide ? ((long*)&mask)[i] : ((int*)&mask)[i]) == 0) continue;
+            long at = wideIndex != 0 ? ((long*)&index)[i] : ((int*)&index)[i];
+            switch ((DType)storage)
+            {
+                case DType.Bool or DType.UInt8: ((int*)r)[i] = ((byte*)p)[at]; break;
+                case DType.Int8: ((int*)r)[i] = ((sbyte*)p)[at]; break;
+                case DType.Int16: ((int*)r)[i] = ((short*)p)[at]; break;
+                case DType.BFloat16 or DType.Float16: ((int*)r)[i] = ((ushort*)p)[at]; break;
+                case DType.Int32 or DType.Float32: ((int*)r)[i] = ((int*)p)[at]; break;
+                default: ((long*)r)[i] = ((long*)p)[at]; break;
+            }
+        }
+        return result;
+    }
+
     /// <summary>Writes lane i to element <c>index[i]</c> from <paramref name="p"/> where lane i of the mask is set.</summary>
     [MethodImpl(Call)]
     public static void Scatter<TVector, TIndices, TMask>(TVector value, nint p, TIndices index, TMask mask, int lanes, int wideIndex, int storage)

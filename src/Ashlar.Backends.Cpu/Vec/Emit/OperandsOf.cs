@@ -36,6 +36,7 @@ static class OperandsOf
                 yield return g.At.Pointer;
                 if (g.At.Offset is not null) yield return g.At.Offset;
                 yield return g.Index;
+                if (g.Mask is not null) yield return g.Mask;
                 break;
         }
     }
