@@ -69,7 +69,7 @@ static class GenerateCommand
                 long start = Stopwatch.GetTimestamp();
                 int most = parsed.GetValue(count);
                 // The context is what the text needs; the prompt's length is known only with the tokenizer.
-                int[] tokens = parsed.GetValue(ids) ?? Encode(folder, parsed.GetValue(prompt)!);
+                int[] tokens = parsed.GetValue(ids) is { Length: > 0 } given ? given : Encode(folder, parsed.GetValue(prompt)!);
                 using var language = model.Open(parsed, folder, Math.Max(1, tokens.Length + most), isJson, cancellation);
                 double loadSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
                 var options = new GenerationOptions(most)
@@ -144,7 +144,7 @@ static class GenerateCommand
     static void RunTrained(ParseResult parsed, string folder, string? prompt, int[]? ids, int count, SamplingChoices sampling, bool json, TextWriter output, CancellationToken cancellation)
     {
         var saved = GptFolder.Load(folder);
-        int[] tokens = ids ?? saved.Tokenizer.Encode(prompt!);
+        int[] tokens = ids is { Length: > 0 } ? ids : saved.Tokenizer.Encode(prompt!);
         if (tokens.Length == 0)
             throw new TrainingException("ASH0505", "the prompt is empty, and a model goes on from something.", "give it a word: --prompt \"The\".");
         var made = new Decoding(saved.Model).Generate(tokens, count, sampling.Of(parsed), unchecked((int)(parsed.GetValue(sampling.Seed) ?? 0)))

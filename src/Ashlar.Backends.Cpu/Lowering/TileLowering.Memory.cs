@@ -174,7 +174,7 @@ internal sealed partial class TileLowering
         }
         if (walk.IsFixed) return f.LoadSplat(type, memory.DType, AddressOf(memory, flat));
         var (at, indices) = Spots(memory, flat, walk);
-        return f.Gather(type, memory.DType, at, indices, guard);   // lanes that the guard rules out may be anywhere
+        return f.Gather(type, memory.DType, at, indices, Both(guard, LanesWithin(type)));   // other lanes may be anywhere
     }
 
     // The address of lane 0 without its lane-dependent terms, and where each lane is from there. Lanes outside of the loop are at lane 0.
