@@ -31,7 +31,12 @@ sealed class KernelCache(Isa isa, int threads, bool usesTiles = true)
         _ => new ContractionKernel(kernel, isa, usesTiles),
     };
 
-    // A contraction is also what it may round its operands to.
-    static string KeyOf(BuiltKernel kernel) => kernel.Library is { } library ? library.Text
-        : kernel.Form is { } form ? $"{TileText.Key(kernel.Program)}\n{form.LeftType.Name} {form.RightType.Name}" : TileText.Key(kernel.Program);
+    // A contraction is also what it may round its operands to; a library kernel also the bounds of its symbols, by which it knows them.
+    static string KeyOf(BuiltKernel kernel) => kernel switch
+    {
+        { Library: { } library } => library.Text + string.Concat(library.Inputs.SelectMany(input => input.Shape).SelectMany(extent => extent.Symbols)
+            .Distinct().Select(symbol => $" {symbol.Name} {symbol.Min} {symbol.Max} {symbol.MultipleOf}")),
+        { Form: { } form } => $"{TileText.Key(kernel.Program)}\n{form.LeftType.Name} {form.RightType.Name}",
+        _ => TileText.Key(kernel.Program),
+    };
 }

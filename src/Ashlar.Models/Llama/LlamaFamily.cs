@@ -16,12 +16,22 @@ public sealed class LlamaFamily : ModelFamily
     public override DecoderConfig Read(JsonKeys keys)
     {
         var config = Common("llama", keys);
+        keys.Ignore("is_llama_config");
+        keys.Allow("rope_interleaved", false);
         return config with
         {
             QkvBias = keys.Flag("attention_bias", false),
             OutputBias = keys.Flag("attention_bias", false),
             FeedForwardBias = keys.Flag("mlp_bias", false),
         };
+    }
+
+    /// <inheritdoc/>
+    public override DecoderLoader Loader(DecoderConfig config, bool isGguf, WeightReader reader)
+    {
+        ArgumentNullException.ThrowIfNull(reader);
+        reader.Skip(name => name == "rope_freqs.weight");   // read with the config
+        return base.Loader(config, isGguf, reader);
     }
 
     /// <inheritdoc/>
@@ -82,7 +92,7 @@ public sealed class LlamaFamily : ModelFamily
         return rope;
     }
 
-    static Rope Stretched(Rope rope, double theta, ModelKeys keys, ModelKeys scaling)
+    internal static Rope Stretched(Rope rope, double theta, ModelKeys keys, ModelKeys scaling)
     {
         string kind = scaling.Text("rope_type", scaling.Text("type", "default"));
         switch (kind)

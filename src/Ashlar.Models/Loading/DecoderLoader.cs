@@ -123,6 +123,6 @@ public class DecoderLoader
             [Config.Experts.Count, outputs]);
 
     /// <summary>A linear layer of matrices that lie above each other.</summary>
-    protected Projection Linear(long inputs, bool bias, params (string Name, long Outputs)[] parts) =>
+    protected virtual Projection Linear(long inputs, bool bias, params (string Name, long Outputs)[] parts) =>
         Reader.Projection(inputs, [.. parts.Select(part => ($"{part.Name}.weight", part.Outputs))], bias ? [.. parts.Select(part => $"{part.Name}.bias")] : []);
 }

@@ -10,8 +10,9 @@ public static class GgufDecoder
     /// <param name="file">The file; that a weight is there says that a model has such a part.</param>
     /// <param name="family">The family's name.</param>
     /// <param name="interleaved">Pairs of rotary positions are neighbours: files of this architecture are permuted so.</param>
+    /// <param name="truncate">The ends of YaRN's ramp are rounded to whole pairs.</param>
     /// <exception cref="ModelFileException">A key is missing, of another kind, or says what Ashlar cannot compute.</exception>
-    public static DecoderConfig Read(GgufKeys keys, Gguf file, string family, bool interleaved)
+    public static DecoderConfig Read(GgufKeys keys, Gguf file, string family, bool interleaved, bool truncate = true)
     {
         ArgumentNullException.ThrowIfNull(keys);
         ArgumentNullException.ThrowIfNull(file);
@@ -19,7 +20,7 @@ public static class GgufDecoder
         int headWidth = keys.Integer("attention.key_length", width / Math.Max(1, heads));
         keys.Ignore("attention.value_length", "vocab_size", "tensor_data_layout", "rope.scaling.finetuned");
         double theta = keys.Number("rope.freq_base", 10000);
-        var layer = new AttentionLayer(null, Stretched(Rope.Plain(keys.Integer("rope.dimension_count", headWidth), theta, interleaved), theta, keys, file));
+        var layer = new AttentionLayer(null, Stretched(Rope.Plain(keys.Integer("rope.dimension_count", headWidth), theta, interleaved), theta, keys, file, truncate));
         bool isLayerNorm = keys.Has("attention.layer_norm_epsilon");
         return new()
         {
@@ -56,7 +57,7 @@ public static class GgufDecoder
     }
 
     /// <summary>Rotary positions stretched as the file's <c>rope.scaling</c> and <c>rope_freqs.weight</c> say.</summary>
-    public static Rope Stretched(Rope rope, double theta, GgufKeys keys, Gguf file)
+    public static Rope Stretched(Rope rope, double theta, GgufKeys keys, Gguf file, bool truncate = true)
     {
         ArgumentNullException.ThrowIfNull(rope);
         ArgumentNullException.ThrowIfNull(keys);
@@ -67,9 +68,9 @@ public static class GgufDecoder
         keys.Ignore("rope.scaling.yarn_log_multiplier", "rope.scaling.attn_factor");
         return kind switch
         {
-            "none" => rope,
+            "none" or "longrope" => rope,   // LongRoPE's tables are the family's business
             "linear" => factor == 1 ? rope : rope.Linear(factor),
-            "yarn" => rope.Yarn(theta, factor, context ?? keys.Number("rope.scaling.original_context_length"), keys.Number("rope.scaling.yarn_beta_fast", 32), keys.Number("rope.scaling.yarn_beta_slow", 1)),
+            "yarn" => rope.Yarn(theta, factor, context ?? keys.Number("rope.scaling.original_context_length"), keys.Number("rope.scaling.yarn_beta_fast", 32), keys.Number("rope.scaling.yarn_beta_slow", 1), truncate: truncate),
             _ => throw keys.Unsupported("rope.scaling.type", kind, "none, linear and yarn are computed"),
         };
     }

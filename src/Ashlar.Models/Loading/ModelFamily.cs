@@ -10,6 +10,8 @@ public abstract class ModelFamily
     [
         new Llama.LlamaFamily(), new Mistral.MistralFamily(), new Mistral.MixtralFamily(),
         new Qwen.Qwen2Family(), new Qwen.Qwen2MoeFamily(), new Qwen.Qwen3Family(), new Qwen.Qwen3MoeFamily(),
+        new Gemma.Gemma2Family(), new Gemma.Gemma3Family(), new Phi.Phi3Family(), new SmolLm.SmolLm3Family(), new Glm.GlmFamily(), new Glm.Glm4Family(),
+        new GptOss.GptOssFamily(), new DeepSeek.DeepSeek2Family(), new DeepSeek.DeepSeek3Family(), new Gpt2.Gpt2Family(),
     ];
 
     /// <summary>The <c>model_type</c>s of config.json.</summary>

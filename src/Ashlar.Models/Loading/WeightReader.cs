@@ -11,7 +11,7 @@ public sealed record LoadOptions(WeightEncoding? Encoding = null, IProgress<doub
 
 /// <summary>Takes weights out of a file by name: matrices packed for products, vectors as float32. Knows what was not taken.</summary>
 /// <remarks>Pages of the file are given back as soon as a matrix is packed, so a model is never held twice.</remarks>
-public sealed class WeightReader
+public sealed partial class WeightReader
 {
     readonly HashSet<string> taken = new(StringComparer.Ordinal);
     readonly LoadOptions options;

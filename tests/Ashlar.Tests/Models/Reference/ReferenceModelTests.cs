@@ -137,7 +137,7 @@ public sealed class ReferenceModelTests() : DeviceTests(Devices.Reference)
     [InlineData("phi4-mini", "max_position_embeddings", "64")]
     [InlineData("glm4-0414", "rope_theta", "500")]
     [InlineData("gpt-oss", "sliding_window", "7")]
-    [InlineData("gpt-oss", "swiglu_limit", "7.0")]
+    [InlineData("gpt-oss", "swiglu_limit", "8.0")]
     [InlineData("gpt-oss", "num_experts_per_tok", "2")]
     [InlineData("gpt-oss", "rope_scaling", """{"beta_fast": 4.0, "beta_slow": 1.0, "factor": 8.0, "original_max_position_embeddings": 16, "rope_type": "yarn", "truncate": true}""")]
     [InlineData("deepseek-v2-lite", "norm_topk_prob", "true")]

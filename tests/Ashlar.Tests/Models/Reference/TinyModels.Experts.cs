@@ -101,7 +101,7 @@ static partial class TinyModels
               "output_router_logits": false, "rms_norm_eps": 1e-05,
               "rope_scaling": {"beta_fast": 4.0, "beta_slow": 1.0, "factor": 8.0, "original_max_position_embeddings": 16,
                 "rope_type": "yarn", "truncate": false},
-              "rope_theta": 1500, "router_aux_loss_coef": 0.9, "sliding_window": 6, "swiglu_limit": 1.5,
+              "rope_theta": 1500, "router_aux_loss_coef": 0.9, "sliding_window": 6, "swiglu_limit": 7.0,
               "tie_word_embeddings": false, "torch_dtype": "bfloat16", "transformers_version": "4.55.0.dev0", "use_cache": true,
               "eos_token_id": 2, "pad_token_id": 1
             }
@@ -123,11 +123,12 @@ static partial class TinyModels
                 model.Random($"{name}_bias", 0.3, experts, outputs);
                 if (blocks)
                 {
-                    // values of a random block have a deviation near 2.9: a power of two from 2^-6 to 2^-4 makes it near 1/sqrt(inputs)
+                    // values of a random block have a deviation near 2.9: gates far beyond their limit, then back to the size that came in
+                    int power = part == "down_proj" ? 118 : 123;
                     model.RandomBytes($"{name}_blocks", 0, 256, experts, outputs, inputs / 32, 16);
-                    model.RandomBytes($"{name}_scales", 121, 124, experts, outputs, inputs / 32);
+                    model.RandomBytes($"{name}_scales", power, power + 3, experts, outputs, inputs / 32);
                 }
-                else model.Random(name, 1.5 / Math.Sqrt(inputs), experts, inputs, outputs);
+                else model.Random(name, (part == "down_proj" ? 0.15 : 4) / Math.Sqrt(inputs), experts, inputs, outputs);
             }
         }
         return model;
