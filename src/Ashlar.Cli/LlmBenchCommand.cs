@@ -13,6 +13,7 @@ namespace Ashlar.Cli;
 static class LlmBenchCommand
 {
     const int Repeats = 3;
+    const double FirstTokenSeconds = 6;   // what a person waits for without wondering, with 512 tokens to read
 
     /// <param name="prepare">Registers the device.</param>
     public static Command Define(Action prepare)
@@ -103,7 +104,8 @@ static class LlmBenchCommand
             long start = Stopwatch.GetTimestamp();
             int token = 0;
             using (var text = engine.NewText()) engine.Read(text, Tokens(prompt), logits => token = Best(logits), cancellation: cancellation);
-            report(new($"{name}.first_token", loaded + Stopwatch.GetElapsedTime(start).TotalSeconds, "s", loaded, double.NaN));
+            report(Figure.Against($"{name}.load", loaded, "s", FirstTokenSeconds));
+            report(Figure.Against($"{name}.first_token", loaded + Stopwatch.GetElapsedTime(start).TotalSeconds, "s", FirstTokenSeconds));
 
             double weights = model.Decoder.Layers.Count == 0 ? 0 : WeightBytes();
             bool hasTiles = MatrixUnit.PathOf(Isa.Chosen, DType.BFloat16, DType.BFloat16).Name == "amx";
@@ -159,7 +161,7 @@ static class LlmBenchCommand
                 .BytesPerToken(model.Decoder.Config.CacheHeads) * model.Decoder.Layers.Count * length * count;
             double most = count * bandwidth / (weights + cache);
             report(new(figure, count / each, "token/s", most, count / each / most));
-            report(new($"{figure}.allocated", (double)allocated / times.Count, "bytes/token", 0, double.NaN));
+            report(Figure.Against($"{figure}.allocated", (double)allocated / times.Count, "bytes/token", 0));
             foreach (var text in texts) text.Dispose();
         }
 
