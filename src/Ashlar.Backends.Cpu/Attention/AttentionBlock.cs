@@ -69,6 +69,7 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
     /// <param name="item">Which.</param>
     /// <param name="parts">Parts of the pages.</param>
     /// <param name="partial">Where a part leaves its sums; null writes the result.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Compute(in AttentionItem item, int parts, byte* partial)
     {
         int group = Attention.Heads / Attention.KvHeads, rows = item.Count * group;
@@ -108,6 +109,7 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
     /// <param name="item">Its first part.</param>
     /// <param name="parts">How many.</param>
     /// <param name="partial">Their sums, one after another.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Join(in AttentionItem item, int parts, byte* partial)
     {
         int group = Attention.Heads / Attention.KvHeads, rows = item.Count * group;
@@ -131,34 +133,34 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
     float* Row(byte* partial, int part, int r) => (float*)(partial + part * plan.PartialBytes) + (long)r * (plan.ValueWidth + 2);
 
     // Rows of an item: tokens, and within a token the heads that share the key.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     void LoadQueries(in AttentionItem item, int group)
     {
-        int width = Attention.Layout.KeyWidth, rows = item.Count * group;
+        int width = Attention.Layout.KeyWidth, rows = item.Count * group, side = Tiles.Side * plan.RowTiles, steps = plan.KeyWidth / PageLayout.Panel;
         float scale = Attention.Options.Softcap is null ? (float)Attention.Options.Scale : 1;
         if (UsesTiles) new Span<byte>(queries, plan.Rows * plan.KeyWidth * 2).Clear();
         for (int r = 0; r < rows; r++)
         {
             float* from = launch.Queries(item.Run.First + item.Offset + r / group) + (long)(item.Head * group + r % group) * width;
-            if (UsesTiles)
+            if (!UsesTiles)
             {
-                var to = (BFloat16*)queries;
-                for (int d = 0; d < width; d++) to[Packed(r, d, plan.KeyWidth / PageLayout.Panel)] = (BFloat16)(from[d] * scale);
+                float* row = queries + (long)r * plan.KeyWidth;
+                for (int d = 0; d < width; d++) row[d] = from[d] * scale;
+                for (int d = width; d < plan.KeyWidth; d++) row[d] = 0;
                 continue;
             }
-            float* row = queries + (long)r * plan.KeyWidth;
-            for (int d = 0; d < width; d++) row[d] = from[d] * scale;
-            for (int d = width; d < plan.KeyWidth; d++) row[d] = 0;
+            // A left operand of the tile unit: panels of one or two tiles, of each steps of 32 inner indices.
+            byte* to = (byte*)queries + ((long)(r / side) * steps * side + r % side) * Tiles.RowBytes;
+            for (int d = 0; d < width; d += PageLayout.Panel, to += side * Tiles.RowBytes)
+                if (d + PageLayout.Panel <= width)
+                    Vector512.Narrow(PagePanels.Round(Vector512.Load(from + d) * scale), PagePanels.Round(Vector512.Load(from + d + 16) * scale)).Store((ushort*)to);
+                else
+                    for (int i = d; i < width; i++) ((BFloat16*)to)[i - d] = (BFloat16)(from[i] * scale);
         }
     }
 
-    // The place of an element of a left operand of the tile unit: panels of one or two tiles, steps of 32 inner indices.
-    long Packed(int row, int inner, int steps)
-    {
-        int side = Tiles.Side * plan.RowTiles;
-        return ((long)(row / side) * steps + inner / 32) * side * 32 + row % side * 32 + inner % 32;
-    }
-
     // Scores of one page: its keys as they lie are the right operand.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     void Score(in AttentionItem item, byte* page, int column, int rows)
     {
         var layout = Attention.Layout;
@@ -177,6 +179,7 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
     }
 
     // The factors of a page's values go into the weights, after these are summed.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     void Weigh(byte* page, int column, int rows)
     {
         var factors = (float*)(page + Attention.Layout.FactorOffset) + PageLayout.Tokens;
@@ -190,6 +193,7 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
     }
 
     // Adds the values of one page, weighted.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     void Accumulate(byte* page, int column, int columns, int rows)
     {
         var layout = Attention.Layout;
@@ -210,6 +214,7 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
     }
 
     // A product on the tile unit: all rows by one panel of 32 columns, steps [first, first + count) of the left operand's.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     void Multiply(byte* left, int steps, int first, int count, byte* panel, float* to, long stride, int rows, bool adds)
     {
         int side = Tiles.Side * plan.RowTiles;
@@ -229,6 +234,7 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
     }
 
     // Weights in bfloat16, as the tile unit's left operand: a step is a page.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     void Pack(int rows, int pages)
     {
         int side = Tiles.Side * plan.RowTiles;
@@ -278,6 +284,7 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
         totals[row] += Vector512.Sum(total);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Cap(float* at, int count, float scale, float cap)
     {
         for (int i = 0; i < count; i += 16)
@@ -290,6 +297,7 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     void Finish(in AttentionItem item, int row, int group, float* sum, float largest, float total)
     {
         int head = item.Head * group + row % group, width = Attention.Layout.ValueWidth;
@@ -298,6 +306,8 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
         total = total * factor + MathF.Exp(sink - largest);
         float* to = launch.Results(item.Run.First + item.Offset + row / group) + (long)head * width;
         float by = factor / total;
-        for (int d = 0; d < width; d++) to[d] = sum[d] * by;
+        int whole = 0;
+        for (; whole + 16 <= width; whole += 16) (Vector512.Load(sum + whole) * by).Store(to + whole);
+        for (int d = whole; d < width; d++) to[d] = sum[d] * by;
     }
 }

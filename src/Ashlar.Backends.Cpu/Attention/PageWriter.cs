@@ -30,8 +30,7 @@ static unsafe class PageWriter
                 for (int d = 0; d < layout.ValueWidth; d++) *(float*)(page + layout.ValueOffset(d, slot)) = value[d];
                 break;
             case DType.BFloat16:
-                for (int d = 0; d < layout.KeyWidth; d++) *(BFloat16*)(page + layout.KeyOffset(d, slot)) = (BFloat16)key[d];
-                for (int d = 0; d < layout.ValueWidth; d++) *(BFloat16*)(page + layout.ValueOffset(d, slot)) = (BFloat16)value[d];
+                WriteRounded(layout, page, slot, key, value);
                 break;
             default:
                 for (int d = 0; d < layout.KeyWidth; d++) *(sbyte*)(page + layout.KeyOffset(d, slot)) = Code(key[d], keyFactor);
@@ -40,6 +39,26 @@ static unsafe class PageWriter
         }
     }
 
+    // The offsets of the layout, step by step: a key runs down a column of its panel, a value along a row of each of its panels.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void WriteRounded(PageLayout layout, byte* page, int slot, float* key, float* value)
+    {
+        byte* column = page + layout.KeyOffset(0, slot);
+        for (int d = 0; d < layout.KeyWidth; d += PageLayout.Panel, column += PagePanels.StepBytes)
+            for (int i = 0; i < PageLayout.Panel && d + i < layout.KeyWidth; i++) *(ushort*)(column + i / 2 * 64 + i % 2 * 2) = Rounded(key[d + i]);
+        byte* row = page + layout.ValueOffset(0, slot);
+        for (int d = 0; d < layout.ValueWidth; d += 16, row += PagePanels.StepBytes / 2)
+            for (int i = 0; i < 16 && d + i < layout.ValueWidth; i++) *(ushort*)(row + i * 4) = Rounded(value[d + i]);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static ushort Rounded(float number)
+    {
+        uint bits = BitConverter.SingleToUInt32Bits(number);
+        return float.IsNaN(number) ? (ushort)0x7FC0 : (ushort)((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static float Factor(float* numbers, int count)
     {
         float most = 0;
