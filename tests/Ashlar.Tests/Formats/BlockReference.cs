@@ -30,31 +30,31 @@ static class BlockReference
                 int three = (block[32 + e / 128 * 32 + e % 32] >> e % 128 / 32 * 2 & 3) - ((block[e % 32] >> e / 32 & 1) == 1 ? 0 : 4);
                 return Half(block, 108) * (six - 32) * three;
             case WeightType.Q4_K:
-            {
-                var (scale, min) = SixBits(block[4..], e / 32);
-                int four = block[16 + e / 64 * 32 + e % 32] >> e % 64 / 32 * 4 & 15;
-                return Half(block, 0) * scale * four - Half(block, 2) * min;
-            }
+                {
+                    var (scale, min) = SixBits(block[4..], e / 32);
+                    int four = block[16 + e / 64 * 32 + e % 32] >> e % 64 / 32 * 4 & 15;
+                    return Half(block, 0) * scale * four - Half(block, 2) * min;
+                }
             case WeightType.Q5_K:
-            {
-                var (scale, min) = SixBits(block[4..], e / 32);
-                int five = (block[48 + e / 64 * 32 + e % 32] >> e % 64 / 32 * 4 & 15) + 16 * (block[16 + e % 32] >> e / 32 & 1);
-                return Half(block, 0) * scale * five - Half(block, 2) * min;
-            }
+                {
+                    var (scale, min) = SixBits(block[4..], e / 32);
+                    int five = (block[48 + e / 64 * 32 + e % 32] >> e % 64 / 32 * 4 & 15) + 16 * (block[16 + e % 32] >> e / 32 & 1);
+                    return Half(block, 0) * scale * five - Half(block, 2) * min;
+                }
             case WeightType.Q6_K:
-            {
-                int half = e / 128, quarter = e % 128 / 32, l = e % 32;
-                int low = block[64 * half + l + 32 * (quarter % 2)] >> 4 * (quarter / 2) & 15;
-                int high = block[128 + 32 * half + l] >> 2 * quarter & 3;
-                return Half(block, 208) * (sbyte)block[192 + e / 16] * (low + 16 * high - 32);
-            }
+                {
+                    int half = e / 128, quarter = e % 128 / 32, l = e % 32;
+                    int low = block[64 * half + l + 32 * (quarter % 2)] >> 4 * (quarter / 2) & 15;
+                    int high = block[128 + 32 * half + l] >> 2 * quarter & 3;
+                    return Half(block, 208) * (sbyte)block[192 + e / 16] * (low + 16 * high - 32);
+                }
             case WeightType.Q8_K: return BitConverter.ToSingle(block) * (sbyte)block[4 + e];
             case WeightType.IQ4_XS:
-            {
-                int part = e / 32;
-                int scale = (block[4 + part / 2] >> part % 2 * 4 & 15) | (BitConverter.ToUInt16(block[2..]) >> 2 * part & 3) << 4;
-                return Half(block, 0) * (scale - 32) * nonlinear[nibble(block[(8 + 16 * part)..])];
-            }
+                {
+                    int part = e / 32;
+                    int scale = (block[4 + part / 2] >> part % 2 * 4 & 15) | (BitConverter.ToUInt16(block[2..]) >> 2 * part & 3) << 4;
+                    return Half(block, 0) * (scale - 32) * nonlinear[nibble(block[(8 + 16 * part)..])];
+                }
             default: throw new ArgumentOutOfRangeException(nameof(type));
         }
     }

@@ -4,7 +4,7 @@ using Ashlar.Formats;
 namespace Ashlar.Tests.Formats;
 
 /// <summary>Builds GGUF files byte by byte, wrong ones too: apart from the writer, so that neither hides the other's mistakes.</summary>
-sealed class GgufBytes
+sealed class GgufBytes : IDisposable
 {
     readonly MemoryStream fields = new(), tensors = new(), data = new();
     ulong fieldCount, tensorCount;
@@ -18,6 +18,13 @@ sealed class GgufBytes
     public ulong? FieldCount { get; set; }
 
     public ulong? TensorCount { get; set; }
+
+    public void Dispose()
+    {
+        fields.Dispose();
+        tensors.Dispose();
+        data.Dispose();
+    }
 
     public GgufBytes Field(string key, uint type, params byte[] value)
     {

@@ -42,7 +42,7 @@ public sealed class WeightWriterTests : IDisposable
         string path = folder.File(partBytes is null ? "m.gguf" : "m-00001-of-00003.gguf");
         Gguf.Write(folder.File("m.gguf"), metadata, weights, partBytes);
         Gguf.Write(folder.File("again.gguf"), metadata, weights, partBytes);
-        string[] names = [.. folder.Names.Where(name => name.StartsWith("m", StringComparison.Ordinal))];
+        string[] names = [.. folder.Names.Where(name => name.StartsWith('m'))];
         Assert.Equal(partBytes is null ? 1 : 3, names.Length);
         Assert.All(names, name => Assert.Equal(File.ReadAllBytes(folder.File(name)), File.ReadAllBytes(folder.File("again" + name[1..]))));
 
