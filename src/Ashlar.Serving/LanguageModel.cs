@@ -114,10 +114,10 @@ public sealed class LanguageModel : IDisposable
 
     IEnumerable<GeneratedToken> Tokens(ReadOnlyMemory<int> prompt, GenerationOptions options, TextState? given, IProgress<int>? progress, CancellationToken cancellation)
     {
-        var state = given ?? Engine.NewText(Math.Min(Engine.MostTokens, prompt.Length + options.MostTokens));
+        var state = given ?? Engine.NewText((int)Math.Min(Engine.MostTokens, prompt.Length + (long)options.MostTokens));
         try
         {
-            int known = Math.Min(CommonPrefix(state.Tokens, prompt.Span), prompt.Length - 1);   // one token is read anyway, for its logits
+            int known = KnownTokens(state, prompt.Span);
             state.Truncate(known);
             var chooser = new TokenChooser(Decoder.Config.Vocabulary, options, prompt);
             Engine.Read(state, prompt.Span[known..], chooser.Use, progress, cancellation);
@@ -127,7 +127,8 @@ public sealed class LanguageModel : IDisposable
             {
                 int token = chooser.Token;
                 bool isEnd = !options.IgnoreEnd && Special.Stop.Contains(token), isFound = false;
-                string piece = isEnd || decoder is null ? "" : stops.Add(decoder.Add(token), out isFound);
+                // Embeddings may be padded with tokens that the tokenizer does not have: they have no text.
+                string piece = isEnd || decoder is null || !files!.Tokenizer.Has(token) ? "" : stops.Add(decoder.Add(token), out isFound);
                 var finish = isEnd || isFound ? FinishReason.Stop
                     : made == options.MostTokens || state.Count >= Engine.MostTokens ? FinishReason.Length : (FinishReason?)null;
                 if (finish is not null && !isFound && decoder is not null) piece += stops.Add(decoder.Finish(), out isFound) + (isFound ? "" : stops.Rest());
@@ -161,10 +162,11 @@ public sealed class LanguageModel : IDisposable
 
     string? NameOf(int? token) => token is { } id ? Tokenizer.Name(id) : null;
 
-    static int CommonPrefix(IReadOnlyList<int> known, ReadOnlySpan<int> prompt)
+    /// <summary>How many tokens of a prompt are in a text already and need not be read; the last one is read anyway, for its logits.</summary>
+    internal static int KnownTokens(TextState text, ReadOnlySpan<int> prompt)
     {
         int count = 0;
-        while (count < known.Count && count < prompt.Length && known[count] == prompt[count]) count++;
+        while (count < text.Count && count < prompt.Length - 1 && text.Tokens[count] == prompt[count]) count++;
         return count;
     }
 

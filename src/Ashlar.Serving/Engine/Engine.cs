@@ -108,6 +108,7 @@ public sealed class Engine : IDisposable
     public float[] ReadAll(TextState text, ReadOnlySpan<int> tokens)
     {
         ArgumentNullException.ThrowIfNull(text);
+        ObjectDisposedException.ThrowIf(text.IsDisposed, text);
         Check(tokens);
         if (tokens.IsEmpty || tokens.Length > Options.Chunk || text.Count + tokens.Length > MostTokens)
             throw new ModelException("ASH0347", $"{tokens.Length} tokens after {text.Count} cannot be scored at once: chunks have {Options.Chunk}, and the maximum context length is {MostTokens} tokens.",
@@ -136,6 +137,12 @@ public sealed class Engine : IDisposable
         if (texts.Length == 0 || texts.Length != tokens.Length || texts.Length > Options.MostTexts)
             throw new ModelException("ASH0354", $"{texts.Length} texts with {tokens.Length} tokens were given to an engine of {Options.MostTexts} texts.", "give one token per text.");
         Check(tokens);
+        for (int i = 0; i < texts.Length; i++)
+        {
+            ObjectDisposedException.ThrowIf(texts[i].IsDisposed, texts[i]);
+            for (int other = 0; other < i; other++)
+                if (ReferenceEquals(texts[i], texts[other])) throw new ModelException("ASH0354", $"texts {other} and {i} of a step are the same one.", "give each text once; Read takes several tokens of one.");
+        }
         lock (gate)
         {
             inputs.Begin(texts.Length, texts.Length, texts.Length);

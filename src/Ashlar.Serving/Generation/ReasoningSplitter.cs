@@ -12,6 +12,9 @@ public sealed class ReasoningSplitter
     string held = "";
     bool isReasoning;
 
+    /// <summary>True while the model thinks.</summary>
+    public bool IsReasoning => isReasoning;
+
     /// <summary>What the model says, so far.</summary>
     public string Answer => answer.ToString();
 

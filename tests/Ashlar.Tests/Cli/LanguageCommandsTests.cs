@@ -1,0 +1,101 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using Ashlar.Backends.Cpu;
+using Ashlar.Cli;
+using Ashlar.Tests.Formats;
+using Ashlar.Tests.Serving;
+using Ashlar.Tests.Tensors;
+
+namespace Ashlar.Tests.Cli;
+
+/// <summary>generate and chat over model files.</summary>
+public sealed class LanguageCommandsTests() : DeviceTests(new Device(new CpuBackend())), IDisposable
+{
+    readonly TemporaryFolder folder = new();
+
+    void IDisposable.Dispose()
+    {
+        folder.Dispose();
+        Dispose();
+    }
+
+    static async Task<(int Code, string Output, string Error)> Run(string input, params string[] args)
+    {
+        StringWriter output = new(), error = new();
+        Command[] verbs = [GenerateCommand.Define(() => { }), ChatCommand.Define(() => { }, new StringReader(input))];
+        int code = await CommandLine.Run(verbs, args, output, error);
+        return (code, output.ToString(), error.ToString());
+    }
+
+    [DataTheory]
+    [InlineData("")]
+    [InlineData("stories260k.gguf")]
+    public async Task Generate_PrintsThePublishedStory(string file)
+    {
+        string stories = Path.Combine(DataFact.Folder!, "models", "stories260k");
+        var published = JsonNode.Parse(File.ReadAllText(Path.Combine(stories, "greedy.json")))!;
+        var (code, output, error) = await Run("", "generate", Path.Combine(stories, file), "--prompt-ids", "1", "--max-tokens", "256", "--temperature", "0", "--json");
+        Assert.True(code == 0, error);
+        var json = JsonNode.Parse(output)!;
+        Assert.Equal(published["ids"]!.ToJsonString(), json["tokens"]!.ToJsonString());
+        Assert.Equal((string)published["text"]!, (string)json["text"]!);
+        Assert.Equal((1, "length"), ((int)json["prompt_tokens"]!, (string)json["finish_reason"]!));
+        Assert.True((double)json["timings"]!["tokens_per_second"]! > 0);
+    }
+
+    [Fact]
+    public async Task Generate_PrintsTextOrJson()
+    {
+        string model = ScriptedModel.Write(folder.Path, [" one", " two", " three"]);
+        Assert.Equal((0, "x<|go|> one two three"), await Text("--prompt", "x<|go|>"));
+        Assert.Equal((0, "x<|go|> one"), await Text("--prompt", "x<|go|>", "--stop", " tw"));
+        var (_, output, _) = await Run("", "generate", model, "--prompt", "x<|go|>", "--temperature", "0", "--json", "--logprobs", "2");
+        var json = JsonNode.Parse(output)!;
+        Assert.Equal((" one two three", "stop", 2), ((string)json["text"]!, (string)json["finish_reason"]!, (int)json["prompt_tokens"]!));
+        Assert.Equal(json["tokens"]!.AsArray().Count, json["logprobs"]!.AsArray().Count);
+        Assert.Equal(2, json["logprobs"]![0]!["top"]!.AsArray().Count);
+
+        async Task<(int, string)> Text(params string[] more)
+        {
+            var (code, output, error) = await Run("", ["generate", model, "--temperature", "0", .. more]);
+            return (code, output.TrimEnd('\r', '\n') + error);
+        }
+    }
+
+    [Theory]
+    [InlineData("ASH0355", "--prompt", "")]
+    [InlineData("ASH0353", "--prompt-ids", "3,9999")]
+    [InlineData("ASH0347", "--prompt-ids", "1,2,3,4,5,6,7,8,9", "--context", "8")]
+    [InlineData("--prompt TEXT", "--max-tokens", "3")]
+    [InlineData("'x' is none", "--prompt-ids", "1,x")]
+    public async Task Generate_SaysWhatIsWrong(string says, params string[] args)
+    {
+        var (code, _, error) = await Run("", ["generate", ScriptedModel.Write(folder.Path, ["one"]), .. args]);
+        Assert.NotEqual(0, code);
+        Assert.Contains(says, error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Chat_AnswersEachLineOfAPipe()
+    {
+        string model = ScriptedModel.Write(folder.Path, ["<think>", "Hm", "</think>", "A stone", " is hard"]);
+        var (code, output, error) = await Run("What is it?\n\n/think\nReally?\n/clear\n/nothing\n/exit\nNot asked\n", "chat", model, "--temperature", "0", "--system", "Be short.");
+        Assert.True(code == 0, error);
+        Assert.Equal(2, output.Split("A stone is hard").Length - 1);
+        Assert.Equal(1, output.Split("Hm").Length - 1);
+        Assert.Contains("/nothing is no command", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Chat_SaysWhatIsWrong_AndGoesOn()
+    {
+        string model = ScriptedModel.Write(folder.Path, ["one"]);
+        var (code, output, _) = await Run(new string('x', 600) + "\nshort\n", "chat", model, "--temperature", "0");
+        Assert.Equal(0, code);
+        Assert.Contains("ASH0347", output, StringComparison.Ordinal);
+        Assert.Contains("one", output[output.IndexOf("ASH0347", StringComparison.Ordinal)..], StringComparison.Ordinal);
+        (code, _, string error) = await Run("hello\n", "chat", ScriptedModel.Write(folder.Path, ["one"], template: ""));
+        Assert.Equal(1, code);
+        Assert.Contains("ASH0738", error, StringComparison.Ordinal);
+    }
+}
