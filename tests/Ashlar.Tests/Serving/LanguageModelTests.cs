@@ -11,7 +11,7 @@ namespace Ashlar.Tests.Serving;
 
 public sealed class LanguageModelTests() : DeviceTests(new Device(new CpuBackend())), IDisposable
 {
-    static readonly LanguageModelOptions exact = new(Engine: new(DType.Float32, MostTexts: 1));
+    static readonly LanguageModelOptions exact = new(Engine: new(DType.Float32, Context: 128, MostTexts: 1));
 
     readonly TemporaryFolder folder = new();
 
