@@ -48,7 +48,7 @@ public sealed class EngineTests : DeviceTests, IDisposable
             engine.Read(other, Text(3), null);
             other.Dispose();
             other.Dispose();
-            Assert.Equal(fresh, Logits(engine, all, Text(48)[5..]));
+            Assert.Equal(fresh, Logits(engine, all, Text(48).AsSpan(5)));
         }
     }
 
