@@ -1,8 +1,8 @@
-using Ashlar.Serving;
 using System.CommandLine;
 using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
+using Ashlar.Serving;
 using Ashlar.Tokenizers;
 
 namespace Ashlar.Cli;
