@@ -2,6 +2,7 @@ using Ashlar;
 using Ashlar.Backends.Cpu;
 using Ashlar.Bench;
 using Ashlar.Cli;
+using Ashlar.Serving;
 
 bool isTyping = !Console.IsInputRedirected && !Console.IsOutputRedirected;
 
@@ -14,13 +15,20 @@ return await CommandLine.Run(
     ChatCommand.Define(UseCpu),
     InspectCommand.Define(),
     ConvertCommand.Define(),
-    QuantizeCommand.Define(),
+    QuantizeCommand.Define(MeasurePerplexity),
     KernelCommand.Define(() => Prepare()),
     TokenizeCommand.Define(),
     DetokenizeCommand.Define(),
     EnvCommand.Define(),
     BenchCommand.Define(CpuStage.Make, llm: LlmBenchCommand.Define(UseCpu)),
 ], args);
+
+static double MeasurePerplexity(string model, string text, CancellationToken cancellation)
+{
+    UseCpu();
+    using var language = LanguageModel.Load(model, new(Engine: new(Context: 512, MostTexts: 1), Load: new(Cancellation: cancellation)));
+    return Perplexity.Of(language, File.ReadAllText(text), cancellation);
+}
 
 static void UseCpu() => Device.Use(new CpuBackend());
 

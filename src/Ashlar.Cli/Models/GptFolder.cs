@@ -58,7 +58,7 @@ sealed record GptFolder(Gpt Model, Weights Weights, Tokenizer Tokenizer, JsonObj
     public static bool IsOne(string path)
     {
         if (File.Exists(path)) return false;
-        if (!Directory.Exists(path)) return true;   // and an error when it is loaded
+        if (!Directory.Exists(path)) return Path.GetExtension(path) is not (".gguf" or ".safetensors");   // and an error when it is loaded
         if (Directory.EnumerateFiles(path, "*.gguf").Any()) return false;
         try
         {
