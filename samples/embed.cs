@@ -34,7 +34,7 @@ return 0;
 // The cosine of the angle between the two: 1 where they point the same way.
 double Likeness(Embedding<float> embedding)
 {
-    var (a, b) = (asked.Span, embedding.Vector.Span);
+    ReadOnlySpan<float> a = asked.Span, b = embedding.Vector.Span;
     double product = 0, lengthA = 0, lengthB = 0;
     for (int i = 0; i < a.Length; i++) (product, lengthA, lengthB) = (product + a[i] * b[i], lengthA + a[i] * a[i], lengthB + b[i] * b[i]);
     return product / Math.Sqrt(lengthA * lengthB);
