@@ -99,7 +99,11 @@ public sealed class LocalChatClientTests() : DeviceTests(new Device(new CpuBacke
         int two = client.GetService<LanguageModel>()!.Tokenizer.Find(" two")!.Value;
         var options = new ChatOptions
         {
-            Temperature = 0.5f, TopK = 5, TopP = 0.9f, Seed = 3, MaxOutputTokens = 1,
+            Temperature = 0.5f,
+            TopK = 5,
+            TopP = 0.9f,
+            Seed = 3,
+            MaxOutputTokens = 1,
             AdditionalProperties = new() { ["min_p"] = 0.05, ["typical_p"] = 0.99f, ["repetition_penalty"] = 1, ["logit_bias"] = new Dictionary<int, float> { [two] = 1000 } },
         };
         Assert.Equal("two", (await client.GetResponseAsync("?", options)).Text);
