@@ -118,7 +118,7 @@ public sealed class Weights
             if (tensors is null) return initial.Make(shape, dtype ?? DType.Float32, seed, name);
             if (!tensors.TryGetValue(name, out var tensor))
                 throw new ModelException("ASH0341",
-                    $"the weights have no '{name}' of shape {shape}.{Nearest(name)}",
+                    $"the weights have no '{name}' of shape {shape}.{SimilarNames.Text(name, tensors.Keys)}",
                     "check that the model's config is that of the weights.");
             if (tensor.Shape != shape)
                 throw new ModelException("ASH0342",
@@ -127,32 +127,6 @@ public sealed class Weights
                         ? "transpose it: these weights keep matrices as [outputs, inputs]."
                         : "check the widths of the model's config against the weights.");
             return dtype is { } wanted ? tensor.Cast(wanted) : tensor;
-        }
-
-        string Nearest(string name)
-        {
-            string[] near = [.. tensors!.Keys.OrderBy(other => Distance(name, other))
-                .ThenBy(other => other, StringComparer.Ordinal).Take(3)];
-            return near.Length == 0 ? " They are empty."
-                : $" The nearest names are {string.Join(", ", near.Select(other => $"'{other}'"))}.";
-        }
-
-        // How many letters to insert, delete or change: Levenshtein 1966.
-        static int Distance(string a, string b)
-        {
-            int[] row = [.. Enumerable.Range(0, b.Length + 1)];
-            for (int i = 0; i < a.Length; i++)
-            {
-                int corner = row[0];
-                row[0] = i + 1;
-                for (int j = 0; j < b.Length; j++)
-                {
-                    int changed = corner + (a[i] == b[j] ? 0 : 1);
-                    corner = row[j + 1];
-                    row[j + 1] = Math.Min(Math.Min(row[j], corner) + 1, changed);
-                }
-            }
-            return row[^1];
         }
     }
 }

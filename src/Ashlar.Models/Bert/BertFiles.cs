@@ -17,7 +17,7 @@ public static class BertFiles
     public static Bert Load(string path)
     {
         using var file = WeightFile.Open(path);
-        var reader = new EncoderWeights(file);
+        var reader = new WeightReader(file);
         if (file is Gguf gguf)
         {
             var config = ReadConfig(new GgufKeys(gguf), reader);
@@ -142,7 +142,7 @@ public static class BertFiles
     static ModelFileException UnknownFamily(ModelKeys keys) => new("ASH0735",
         $"{keys.Source} is of a model of type '{keys.Family}', which is no encoder that Ashlar knows.", $"take one of {string.Join(", ", Families)}.");
 
-    static BertConfig ReadConfig(GgufKeys keys, EncoderWeights reader)
+    static BertConfig ReadConfig(GgufKeys keys, WeightReader reader)
     {
         bool isNomic = keys.Family == "nomic-bert";
         if (!isNomic && keys.Family != "bert") throw UnknownFamily(keys);
@@ -174,44 +174,44 @@ public static class BertFiles
         return config;
     }
 
-    static Dictionary<string, Tensor> FromBert(EncoderWeights reader, BertConfig config, int skipped)
+    static Dictionary<string, Tensor> FromBert(WeightReader reader, BertConfig config, int skipped)
     {
         string prefix = new[] { "bert.", "roberta." }.FirstOrDefault(name => reader.Has($"{name}embeddings.word_embeddings.weight")) ?? "";
         int width = config.Width, hidden = config.Hidden;
         // heads of other tasks, and a constant that some files keep
-        reader.Ignore(name => name.StartsWith($"{prefix}pooler.", StringComparison.Ordinal) || name.StartsWith("cls.", StringComparison.Ordinal)
+        reader.Skip(name => name.StartsWith($"{prefix}pooler.", StringComparison.Ordinal) || name.StartsWith("cls.", StringComparison.Ordinal)
             || name.StartsWith("lm_head.", StringComparison.Ordinal) || name.EndsWith("embeddings.position_ids", StringComparison.Ordinal));
         var tensors = new Dictionary<string, Tensor>
         {
-            ["tokens.weight"] = reader.Tensor($"{prefix}embeddings.word_embeddings.weight", config.Vocabulary, width),
-            ["parts.weight"] = reader.Tensor($"{prefix}embeddings.token_type_embeddings.weight", config.Parts, width),
-            ["places.weight"] = reader.Tensor($"{prefix}embeddings.position_embeddings.weight", config.Context + skipped, width)
+            ["tokens.weight"] = reader.Dense($"{prefix}embeddings.word_embeddings.weight", config.Vocabulary, width),
+            ["parts.weight"] = reader.Dense($"{prefix}embeddings.token_type_embeddings.weight", config.Parts, width),
+            ["places.weight"] = reader.Dense($"{prefix}embeddings.position_embeddings.weight", config.Context + skipped, width)
                 .Narrow(0, skipped, config.Context),
         };
         Norm(tensors, reader, "norm", $"{prefix}embeddings.LayerNorm", width);
         for (int i = 0; i < config.Layers; i++)
         {
             string to = $"layers.{i}", from = $"{prefix}encoder.layer.{i}", self = $"{from}.attention.self";
-            tensors[$"{to}.attn.c_attn.weight"] = reader.Turned(width, width, $"{self}.query.weight", $"{self}.key.weight", $"{self}.value.weight");
-            tensors[$"{to}.attn.c_attn.bias"] = reader.Joined(width, $"{self}.query.bias", $"{self}.key.bias", $"{self}.value.bias");
+            tensors[$"{to}.attn.c_attn.weight"] = Turned(reader, width, width, $"{self}.query.weight", $"{self}.key.weight", $"{self}.value.weight");
+            tensors[$"{to}.attn.c_attn.bias"] = Joined(reader, width, $"{self}.query.bias", $"{self}.key.bias", $"{self}.value.bias");
             Linear(tensors, reader, $"{to}.attn.c_proj", $"{from}.attention.output.dense", width, width, true);
             Norm(tensors, reader, $"{to}.norm_1", $"{from}.attention.output.LayerNorm", width);
             Linear(tensors, reader, $"{to}.mlp.c_fc", $"{from}.intermediate.dense", hidden, width, true);
             Linear(tensors, reader, $"{to}.mlp.c_proj", $"{from}.output.dense", width, hidden, true);
             Norm(tensors, reader, $"{to}.norm_2", $"{from}.output.LayerNorm", width);
         }
-        reader.ThrowIfUnread();
+        reader.ThrowIfUnused();
         return tensors;
     }
 
-    static Dictionary<string, Tensor> FromNomic(EncoderWeights reader, BertConfig config)
+    static Dictionary<string, Tensor> FromNomic(WeightReader reader, BertConfig config)
     {
         int width = config.Width, hidden = config.Hidden;
-        reader.Ignore(name => name.StartsWith("pooler.", StringComparison.Ordinal) || name.StartsWith("cls.", StringComparison.Ordinal));
+        reader.Skip(name => name.StartsWith("pooler.", StringComparison.Ordinal) || name.StartsWith("cls.", StringComparison.Ordinal));
         var tensors = new Dictionary<string, Tensor>
         {
-            ["tokens.weight"] = reader.Tensor("embeddings.word_embeddings.weight", config.Vocabulary, width),
-            ["parts.weight"] = reader.Tensor("embeddings.token_type_embeddings.weight", config.Parts, width),
+            ["tokens.weight"] = reader.Dense("embeddings.word_embeddings.weight", config.Vocabulary, width),
+            ["parts.weight"] = reader.Dense("embeddings.token_type_embeddings.weight", config.Parts, width),
         };
         Norm(tensors, reader, "norm", "emb_ln", width);
         for (int i = 0; i < config.Layers; i++)
@@ -225,21 +225,21 @@ public static class BertFiles
             Linear(tensors, reader, $"{to}.mlp.c_proj", $"{from}.mlp.fc2", width, hidden, false);
             Norm(tensors, reader, $"{to}.norm_2", $"{from}.norm2", width);
         }
-        reader.ThrowIfUnread();
+        reader.ThrowIfUnused();
         return tensors;
     }
 
-    static Dictionary<string, Tensor> FromGguf(EncoderWeights reader, BertConfig config)
+    static Dictionary<string, Tensor> FromGguf(WeightReader reader, BertConfig config)
     {
         int width = config.Width, hidden = config.Hidden;
         bool isNomic = config.RotaryBase is not null;
-        reader.Ignore(name => name.StartsWith("cls", StringComparison.Ordinal));
+        reader.Skip(name => name.StartsWith("cls", StringComparison.Ordinal));
         var tensors = new Dictionary<string, Tensor>
         {
-            ["tokens.weight"] = reader.Tensor("token_embd.weight", config.Vocabulary, width),
-            ["parts.weight"] = reader.Tensor("token_types.weight", config.Parts, width),
+            ["tokens.weight"] = reader.Dense("token_embd.weight", config.Vocabulary, width),
+            ["parts.weight"] = reader.Dense("token_types.weight", config.Parts, width),
         };
-        if (!isNomic) tensors["places.weight"] = reader.Tensor("position_embd.weight", config.Context, width);
+        if (!isNomic) tensors["places.weight"] = reader.Dense("position_embd.weight", config.Context, width);
         Norm(tensors, reader, "norm", "token_embd_norm", width);
         for (int i = 0; i < config.Layers; i++)
         {
@@ -247,8 +247,8 @@ public static class BertFiles
             if (isNomic) Linear(tensors, reader, $"{to}.attn.c_attn", $"{from}.attn_qkv", 3 * width, width, false);
             else
             {
-                tensors[$"{to}.attn.c_attn.weight"] = reader.Turned(width, width, $"{from}.attn_q.weight", $"{from}.attn_k.weight", $"{from}.attn_v.weight");
-                tensors[$"{to}.attn.c_attn.bias"] = reader.Joined(width, $"{from}.attn_q.bias", $"{from}.attn_k.bias", $"{from}.attn_v.bias");
+                tensors[$"{to}.attn.c_attn.weight"] = Turned(reader, width, width, $"{from}.attn_q.weight", $"{from}.attn_k.weight", $"{from}.attn_v.weight");
+                tensors[$"{to}.attn.c_attn.bias"] = Joined(reader, width, $"{from}.attn_q.bias", $"{from}.attn_k.bias", $"{from}.attn_v.bias");
             }
             Linear(tensors, reader, $"{to}.attn.c_proj", $"{from}.attn_output", width, width, config.Bias);
             Norm(tensors, reader, $"{to}.norm_1", $"{from}.attn_output_norm", width);
@@ -257,19 +257,41 @@ public static class BertFiles
             Linear(tensors, reader, $"{to}.mlp.c_proj", $"{from}.ffn_down", width, hidden, config.Bias);
             Norm(tensors, reader, $"{to}.norm_2", $"{from}.layer_output_norm", width);
         }
-        reader.ThrowIfUnread();
+        reader.ThrowIfUnused();
         return tensors;
     }
 
-    static void Linear(Dictionary<string, Tensor> tensors, EncoderWeights reader, string to, string from, int outputs, int inputs, bool bias)
+    static void Linear(Dictionary<string, Tensor> tensors, WeightReader reader, string to, string from, int outputs, int inputs, bool bias)
     {
-        tensors[$"{to}.weight"] = reader.Turned(outputs, inputs, $"{from}.weight");
-        if (bias) tensors[$"{to}.bias"] = reader.Tensor($"{from}.bias", outputs);
+        tensors[$"{to}.weight"] = Turned(reader, outputs, inputs, $"{from}.weight");
+        if (bias) tensors[$"{to}.bias"] = reader.Dense($"{from}.bias", outputs);
     }
 
-    static void Norm(Dictionary<string, Tensor> tensors, EncoderWeights reader, string to, string from, int width)
+    static void Norm(Dictionary<string, Tensor> tensors, WeightReader reader, string to, string from, int width)
     {
-        tensors[$"{to}.weight"] = reader.Tensor($"{from}.weight", width);
-        tensors[$"{to}.bias"] = reader.Tensor($"{from}.bias", width);
+        tensors[$"{to}.weight"] = reader.Dense($"{from}.weight", width);
+        tensors[$"{to}.bias"] = reader.Dense($"{from}.bias", width);
+    }
+
+    // Matrices that the file has as [outputs, inputs], beside each other as [inputs, outputs of all].
+    static Tensor Turned(WeightReader reader, int outputs, int inputs, params ReadOnlySpan<string> names)
+    {
+        int all = outputs * names.Length;
+        var turned = new float[inputs * all];
+        for (int n = 0; n < names.Length; n++)
+        {
+            float[] part = reader.Numbers(names[n], outputs, inputs);
+            for (int o = 0; o < outputs; o++)
+                for (int i = 0; i < inputs; i++)
+                    turned[i * all + n * outputs + o] = part[o * inputs + i];
+        }
+        return Tensor.From<float>(turned, [inputs, all]);
+    }
+
+    static Tensor Joined(WeightReader reader, int width, params ReadOnlySpan<string> names)
+    {
+        var joined = new float[width * names.Length];
+        for (int n = 0; n < names.Length; n++) reader.Numbers(names[n], width).CopyTo(joined, n * width);
+        return Tensor.From<float>(joined, [joined.Length]);
     }
 }

@@ -1,34 +1,50 @@
 namespace Ashlar.Models;
 
-/// <summary>A linear layer whose weight is packed, or float32 as it is: <c>y = x Wᵀ + b</c>.</summary>
-/// <remarks>Matrices whose types differ lie side by side: their results are joined.</remarks>
+/// <summary>A linear layer: <c>y = x Wᵀ + b</c>.</summary>
+/// <remarks>Matrices that are encoded unalike lie side by side: their results are joined.</remarks>
 public sealed class Projection
 {
-    readonly PackedWeight[] packed;
-    readonly Tensor? dense;   // [outputs, inputs]
+    readonly IReadOnlyList<WeightMatrix> matrices;
     readonly Tensor? bias;
 
-    internal Projection(PackedWeight[] packed, Tensor? dense, Tensor? bias) => (this.packed, this.dense, this.bias) = (packed, dense, bias);
+    internal Projection(IReadOnlyList<WeightMatrix> matrices, Tensor? bias) => (this.matrices, this.bias) = (matrices, bias);
 
     /// <summary>Bytes of the weight.</summary>
-    public long Bytes => packed.Sum(part => part.Data.Shape[0].Value) + (dense is null ? 0 : dense.Shape.Elements.Value * dense.DType.Bytes);
+    public long Bytes => matrices.Sum(matrix => matrix.Bytes);
 
     /// <summary>Numbers of the weight.</summary>
-    public long Count => packed.Sum(part => part.Rows * part.Columns) + (dense?.Shape.Elements.Value ?? 0);
+    public long Count => matrices.Sum(matrix => matrix.Count);
 
-    /// <summary>How the weight is encoded: <c>bf16</c>, <c>i8_b32</c>, <c>f32</c>.</summary>
-    public string Encoding => dense is not null ? dense.DType.Name : string.Join('+', packed.Select(part => part.Encoding.Name).Distinct());
+    /// <summary>How the weight is encoded: <c>bf16</c>, <c>i8_b32</c>, <c>f32</c>, <c>f32+bf16</c>.</summary>
+    public string Encoding => string.Join('+', matrices.Select(matrix => matrix.Encoding).Distinct());
 
     /// <summary>The product.</summary>
     /// <param name="x">float32[..., inputs]</param>
     /// <returns>float32[..., outputs]</returns>
     public Tensor Apply(Tensor x)
     {
-        var y = dense is not null ? x.MatMul(dense.Transpose())
-            : packed.Length == 1 ? x.Project(packed[0])
-            : Tensor.Concat([.. packed.Select(part => x.Project(part))], -1);
+        var y = matrices.Count == 1 ? matrices[0].Apply(x) : Tensor.Concat([.. matrices.Select(matrix => matrix.Apply(x))], -1);
         return bias is null ? y : y + bias;
     }
+}
+
+/// <summary>A matrix [outputs, inputs] of a linear layer: packed, or float32 as it is.</summary>
+sealed class WeightMatrix
+{
+    readonly PackedWeight? packed;
+    readonly Tensor? dense;
+
+    public WeightMatrix(PackedWeight packed) => this.packed = packed;
+
+    public WeightMatrix(Tensor dense) => this.dense = dense;
+
+    public long Bytes => packed?.Data.Shape[0].Value ?? dense!.Shape.Elements.Value * dense.DType.Bytes;
+
+    public long Count => packed is null ? dense!.Shape.Elements.Value : packed.Rows * packed.Columns;
+
+    public string Encoding => packed?.Encoding.Name ?? dense!.DType.Name;
+
+    public Tensor Apply(Tensor x) => packed is null ? x.MatMul(dense!.Transpose()) : x.Project(packed);
 }
 
 /// <summary>The linear layers of experts, by which rows of different tokens go.</summary>

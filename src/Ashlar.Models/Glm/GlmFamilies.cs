@@ -22,24 +22,10 @@ public sealed class GlmFamily : ModelFamily
     internal static DecoderConfig Common(string family, JsonKeys keys)
     {
         ArgumentNullException.ThrowIfNull(keys);
-        int width = keys.Integer("hidden_size"), heads = keys.Integer("num_attention_heads"), headWidth = keys.Integer("head_dim", width / Math.Max(1, heads));
-        keys.Allow("hidden_act", "silu");
-        var rope = LlamaFamily.RopeOf(keys, (int)(headWidth * keys.Number("partial_rotary_factor", 0.5)), interleaved: true);
-        return new()
+        return LlamaFamily.Common(family, keys, keys.Number("partial_rotary_factor", 0.5), interleaved: true) with
         {
-            Family = family,
-            Width = width,
-            Heads = heads,
-            KvHeads = keys.Integer("num_key_value_heads", heads),
-            HeadWidth = headWidth,
-            FeedForward = keys.Integer("intermediate_size"),
-            Vocabulary = keys.Integer("vocab_size"),
-            Context = keys.Integer("max_position_embeddings"),
-            Layers = Enumerable.Repeat(new AttentionLayer(null, rope), keys.Integer("num_hidden_layers")).ToValueList(),
-            NormEpsilon = keys.Number("rms_norm_eps"),
             QkvBias = keys.Flag("attention_bias", false),
             FusedGateUp = true,
-            TiedEmbeddings = keys.Flag("tie_word_embeddings", false),
         };
     }
 }

@@ -50,7 +50,11 @@ public sealed class LlamaFamily : ModelFamily
     }
 
     /// <summary>The keys that Llama and its descendants have.</summary>
-    public static DecoderConfig Common(string family, JsonKeys keys)
+    /// <param name="family">What the config is to call itself.</param>
+    /// <param name="keys">The config.json.</param>
+    /// <param name="rotated">The share of each head that is rotated.</param>
+    /// <param name="interleaved">Rotated pairs are neighbours.</param>
+    public static DecoderConfig Common(string family, JsonKeys keys, double rotated = 1, bool interleaved = false)
     {
         ArgumentNullException.ThrowIfNull(keys);
         int width = keys.Integer("hidden_size"), heads = keys.Integer("num_attention_heads");
@@ -58,7 +62,7 @@ public sealed class LlamaFamily : ModelFamily
         keys.Allow("hidden_act", "silu");
         keys.Allow("rope_interleaved", false);
         keys.Ignore("is_llama_config");
-        var layer = new AttentionLayer(null, RopeOf(keys, headWidth));
+        var layer = new AttentionLayer(null, RopeOf(keys, (int)(headWidth * rotated), interleaved));
         return new()
         {
             Family = family,

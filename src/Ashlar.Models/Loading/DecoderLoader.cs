@@ -102,7 +102,7 @@ public class DecoderLoader
     {
         string name = $"{path}{Names.SharedWeight}.weight";
         bool isVector = Reader.File.TryGet(name, out var entry) && entry.Extents.Count == 1;
-        return isVector ? new([], Reader.Dense(name, Config.Width).Reshape(1, Config.Width), null) : Linear(Config.Width, false, (path + Names.SharedWeight, 1));
+        return isVector ? new([new(Reader.Dense(name, Config.Width).Reshape(1, Config.Width))], null) : Linear(Config.Width, false, (path + Names.SharedWeight, 1));
     }
 
     /// <summary>The linear layers of all experts; those of several names lie above each other.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Ashlar.Formats;
 
 namespace Ashlar.Models;
@@ -17,16 +18,16 @@ public abstract class ModelFamily
     /// <summary>The <c>model_type</c>s of config.json.</summary>
     public abstract IReadOnlyList<string> ModelTypes { get; }
 
-    /// <summary>The <c>general.architecture</c>s of GGUF files.</summary>
-    public abstract IReadOnlyList<string> Architectures { get; }
+    /// <summary>The <c>general.architecture</c>s of GGUF files; none where such files go by the name of another family.</summary>
+    public virtual IReadOnlyList<string> Architectures => [];
 
     /// <summary>Reads a config.json.</summary>
     /// <exception cref="ModelException">A key is missing, of another kind, or says what Ashlar cannot compute.</exception>
     public abstract DecoderConfig Read(JsonKeys keys);
 
-    /// <summary>Reads the metadata of a GGUF file.</summary>
+    /// <summary>Reads the metadata of a GGUF file of one of <see cref="Architectures"/>.</summary>
     /// <exception cref="ModelException">A key is missing, of another kind, or says what Ashlar cannot compute.</exception>
-    public abstract DecoderConfig Read(GgufKeys keys, Gguf file);
+    public virtual DecoderConfig Read(GgufKeys keys, Gguf file) => throw new UnreachableException($"no GGUF file is a {ModelTypes[0]}");
 
     /// <summary>What the weights are called.</summary>
     /// <param name="isGguf">In a GGUF file; else in a Hugging Face checkpoint.</param>

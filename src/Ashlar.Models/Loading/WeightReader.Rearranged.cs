@@ -18,8 +18,8 @@ public sealed partial class WeightReader
     {
         float[] matrix = Matrices([entry], 1, outputs, inputs, row);
         return EncodingOf(entry) is { } encoding
-            ? new([PackedWeight.Pack(encoding, Source(matrix, 0, outputs, inputs), null, options.Cancellation)], null, bias)
-            : new([], Tensor.From<float>(matrix, [outputs, inputs]), bias);
+            ? new([new(PackedWeight.Pack(encoding, Source(matrix, 0, outputs, inputs), null, options.Cancellation))], bias)
+            : new([new(Tensor.From<float>(matrix, [outputs, inputs]))], bias);
     }
 
     /// <summary>Linear layers of experts, or of heads, whose matrices lie otherwise in the file.</summary>
@@ -63,10 +63,6 @@ public sealed partial class WeightReader
             for (int output = 0; output < outputs; output++)
                 row(numbers, matrix, output, matrices.AsSpan((matrix * outputs + output) * inputs, inputs));
         }
-        foreach (float number in matrices)
-            if (!float.IsFinite(number))
-                throw new ModelException("ASH0736", $"the weight '{entries[0].Name}' of {File.Path} holds {number}.",
-                    "the file is damaged, or its training went wrong: download it again.");
         return matrices;
     }
 

@@ -38,11 +38,9 @@ public sealed partial class WeightReader
     public WeightEntry Entry(string name, params ReadOnlySpan<long> extents)
     {
         if (!File.TryGet(name, out var entry))
-        {
-            string near = string.Join(", ", File.Entries.Select(other => other.Name).OrderBy(other => Distance(name, other)).Take(3).Select(other => $"'{other}'"));
-            throw new ModelException("ASH0341", $"{File.Path} has no weight '{name}' of [{string.Join(", ", extents.ToArray())}]. The nearest names are {near}.",
+            throw new ModelException("ASH0341", $"{File.Path} has no weight '{name}' of [{string.Join(", ", extents.ToArray())}]."
+                + SimilarNames.Text(name, File.Entries.Select(other => other.Name)),
                 "check that the file is whole, and that its config is that of the weights.");
-        }
         taken.Add(name);
         if (!Same(entry.Extents, extents))
             throw new ModelException("ASH0342", $"the weight '{name}' should be [{string.Join(", ", extents.ToArray())}], but {File.Path} holds {entry}.",
@@ -66,14 +64,7 @@ public sealed partial class WeightReader
     /// <exception cref="ModelException">ASH0352: one of them is not finite; or the weight is missing or of other extents.</exception>
     public float[] Numbers(string name, params ReadOnlySpan<long> extents)
     {
-        var entry = Entry(name, extents);
-        float[] numbers = new float[entry.Elements];
-        BlockCodec.Of(entry.Type).Decode(File.Bytes(entry).Span, numbers);
-        foreach (float number in numbers)
-            if (!float.IsFinite(number))
-                throw new ModelException("ASH0352", $"the weight '{name}' of {File.Path} holds {number}.", "the file is damaged, or its training went wrong; take another one.");
-        Report(entry);
-        return numbers;
+        return Decoded(Entry(name, extents));
     }
 
     /// <summary>A linear layer of matrices [outputs, inputs] that lie above each other, packed as one.</summary>
@@ -88,27 +79,17 @@ public sealed partial class WeightReader
         Tensor? added = bias.Count == 0 ? null
             : Tensor.From<float>([.. bias.SelectMany((name, i) => Numbers(name, parts[i].Outputs))]);
         var encodings = entries.Select(EncodingOf).ToArray();
-        if (encodings.All(encoding => encoding is null))
-        {
-            float[] all = new float[entries.Sum(entry => entry.Elements)];
-            int at = 0;
-            foreach (var part in parts)
-            {
-                float[] numbers = Numbers(part.Name, part.Outputs, inputs);
-                numbers.CopyTo(all, at);
-                at += numbers.Length;
-            }
-            return new([], Tensor.From<float>(all, [parts.Sum(part => part.Outputs), inputs]), added);
-        }
-        var packed = new List<PackedWeight>();
+        var matrices = new List<WeightMatrix>();
         for (int first = 0; first < entries.Length;)
         {
             int end = first + 1;
             while (end < entries.Length && encodings[end] == encodings[first]) end++;
-            packed.Add(Pack(encodings[first] ?? WeightEncoding.BF16, [[.. entries[first..end]]]));
+            var alike = entries[first..end];
+            matrices.Add(encodings[first] is { } encoding ? new(Pack(encoding, [alike]))
+                : new(Tensor.From<float>([.. alike.SelectMany(Decoded)], [alike.Sum(entry => entry.Elements) / inputs, inputs])));
             first = end;
         }
-        return new([.. packed], null, added);
+        return new(matrices, added);
     }
 
     /// <summary>The linear layers of experts.</summary>
@@ -125,7 +106,11 @@ public sealed partial class WeightReader
     internal ExpertProjection Experts(WeightEntry[][] entries, long inputs, Tensor? bias)
     {
         long outputs = entries[0].Sum(entry => entry.Elements / inputs);
-        if (EncodingOf(entries[0][0]) is { } encoding) return new(Pack(encoding, entries), null, bias);
+        var first = entries[0][0];
+        if (entries.SelectMany(parts => parts).FirstOrDefault(entry => EncodingOf(entry) != EncodingOf(first)) is { } other)
+            throw new ModelException("ASH0366", $"{File.Path} keeps '{first.Name}' as {first.Type.Name} and '{other.Name}' as {other.Type.Name}, but what experts multiply at once is of one type.",
+                "quantise the gates and the ups of all experts of a layer alike.");
+        if (EncodingOf(first) is { } encoding) return new(Pack(encoding, entries), null, bias);
         float[] all = [.. entries.SelectMany(parts => parts.SelectMany(Decoded))];
         return new(null, Tensor.From<float>(all, [entries.Length, outputs, inputs]), bias);
     }
@@ -192,6 +177,10 @@ public sealed partial class WeightReader
     {
         float[] numbers = new float[entry.Elements];
         BlockCodec.Of(entry.Type).Decode(File.Bytes(entry).Span, numbers);
+        foreach (float number in numbers)
+            if (!float.IsFinite(number))
+                throw new ModelException("ASH0352", $"the weight '{entry.Name}' of {File.Path} holds {number}.",
+                    "the file is damaged, or its training went wrong: download it again, or take another one.");
         Report(entry);
         return numbers;
     }
@@ -210,23 +199,6 @@ public sealed partial class WeightReader
         for (int i = 0; i < wanted.Length; i++)
             if (extents[i] != wanted[i]) return false;
         return true;
-    }
-
-    static int Distance(string a, string b)
-    {
-        int[] row = [.. Enumerable.Range(0, b.Length + 1)];
-        for (int i = 0; i < a.Length; i++)
-        {
-            int corner = row[0];
-            row[0] = i + 1;
-            for (int j = 0; j < b.Length; j++)
-            {
-                int changed = corner + (a[i] == b[j] ? 0 : 1);
-                corner = row[j + 1];
-                row[j + 1] = Math.Min(Math.Min(row[j], corner) + 1, changed);
-            }
-        }
-        return row[^1];
     }
 
     // Rows of a matrix that is being packed, as a share of the file.

@@ -1,4 +1,3 @@
-using Ashlar.Formats;
 using Ashlar.Models.Llama;
 
 namespace Ashlar.Models.Mistral;
@@ -11,13 +10,7 @@ public sealed class MistralFamily : ModelFamily
     public override IReadOnlyList<string> ModelTypes => ["mistral"];
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Architectures => [];
-
-    /// <inheritdoc/>
     public override DecoderConfig Read(JsonKeys keys) => Windowed(LlamaFamily.Common("mistral", keys), keys);
-
-    /// <inheritdoc/>
-    public override DecoderConfig Read(GgufKeys keys, Gguf file) => throw new NotSupportedException("GGUF files of this family go by the name of llama.");
 
     internal static DecoderConfig Windowed(DecoderConfig config, JsonKeys keys)
     {
@@ -34,18 +27,12 @@ public sealed class MixtralFamily : ModelFamily
     public override IReadOnlyList<string> ModelTypes => ["mixtral"];
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Architectures => [];
-
-    /// <inheritdoc/>
     public override DecoderConfig Read(JsonKeys keys)
     {
         var config = MistralFamily.Windowed(LlamaFamily.Common("mixtral", keys), keys);
         keys.Ignore("router_jitter_noise");   // of training
         return config with { Experts = new(keys.Integer("num_local_experts"), keys.Integer("num_experts_per_tok"), config.FeedForward) { SoftmaxOfChosen = true } };
     }
-
-    /// <inheritdoc/>
-    public override DecoderConfig Read(GgufKeys keys, Gguf file) => throw new NotSupportedException("GGUF files of this family go by the name of llama.");
 
     /// <inheritdoc/>
     public override DecoderNames Names(bool isGguf) => DecoderNames.HuggingFace with

@@ -83,7 +83,7 @@ public sealed class WeightsTests() : DeviceTests(Devices.Reference)
         var weights = Weights.From(tensors);
         _ = new Linear(weights.Scope("h.0"), 2, 3);
         Fails<ModelException>(weights.ThrowIfUnused, "ASH0343", "'h.1.weight'");
-        Fails<ModelException>(() => new Linear(Weights.From(new Dictionary<string, Tensor>()), 2, 3), "ASH0341", "empty");
+        Fails<ModelException>(() => new Linear(Weights.From(new Dictionary<string, Tensor>()), 2, 3), "ASH0341", "none at all");
     }
 
     [Fact]
