@@ -4,6 +4,8 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Ashlar.Backends.Cpu;
+using Ashlar.Backends.Cpu.Tuning;
+using Ashlar.Runtime.Tuning;
 using Spectre.Console;
 
 namespace Ashlar.Cli;
@@ -76,12 +78,24 @@ static class EnvCommand
                 ("choices", string.Join(", ", Isa.Available.Select(isa => isa.Name))),
                 ("threads", $"{session.Threads}, {WhyThreads}"),
                 ("bf16 products", Text(Product(DType.BFloat16))),
-                ("int8 products", Text(Product(DType.Int8)))));
+                ("int8 products", Text(Product(DType.Int8))),
+                ("tuned configs", TunedText())));
             console.Section("Variables", Variables());
             if (limits is not null) console.Section("Limits, median (best)", LimitTable());
         }
 
         static ProductPath Product(DType dtype) => MatrixUnit.PathOf(Isa.Chosen, dtype, dtype);
+
+        static string TunedText()
+        {
+            var cache = TuningCache.Current;
+            if (cache.Path is null) return $"none: {CacheFolder.Why}";
+            string machine = DeviceProfile.MachineOf(Isa.Chosen);
+            int used = cache.Entries.Count(entry => entry.Machine == machine && entry.Version == TuningEntry.CurrentVersion);
+            string others = cache.Entries.Count > used ? $", {cache.Entries.Count - used} of other machines or versions" : "";
+            string problems = cache.Problems.Count > 0 ? $"; {cache.Problems[0]}" : "";
+            return $"{used} in {cache.Path} ({CacheFolder.Why}){others}{problems}";
+        }
 
         static string Text(ProductPath path) => $"{path.Name}: {path.Why}";
 
@@ -146,6 +160,7 @@ static class EnvCommand
                 },
                 ["products"] = new JsonArray(Json(DType.BFloat16), Json(DType.Int8)),
                 ["threads"] = session.Threads,
+                ["cache"] = CacheFolder.Path,
                 ["variables"] = new JsonArray([.. AshlarEnvironment.All.Select(variable => new JsonObject
                 {
                     ["name"] = variable.Name,

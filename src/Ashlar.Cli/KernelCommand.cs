@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using Ashlar.Backends.Cpu;
 using Ashlar.Graph;
 using Ashlar.Kernels;
+using Ashlar.Runtime.Tuning;
 using Ashlar.Tiles;
 using Spectre.Console;
 
@@ -18,15 +19,16 @@ static class KernelCommand
 
     /// <param name="prepare">Registers the device.</param>
     public static Command Define(Action prepare) =>
-        new Verb("kernel", "List, show, run and measure the kernels that come with Ashlar.")
+        new Verb("kernel", "List, show, run, measure and tune the kernels that come with Ashlar.")
         {
-            Subcommands = { List(), Show(), Run(prepare), Bench(prepare) },
+            Subcommands = { List(), Show(), Run(prepare), Bench(prepare), KernelTuneCommand.Define(() => TuningCache.Current) },
             Examples =
         [
             ("ashlar kernel list", "what there is"),
             ("ashlar kernel show flash_attention", "its tile program"),
             ("ashlar kernel show softmax --stage vec --size 100", "what the CPU makes of it for 100 rows"),
             ("ashlar kernel bench matmul --size 512", "its speed as a share of this machine's peak"),
+            ("ashlar kernel tune matmul --m 512 --dtype bf16", "the fastest blocks of a product, kept for later"),
         ],
         };
 

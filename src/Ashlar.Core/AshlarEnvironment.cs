@@ -35,6 +35,10 @@ public static class AshlarEnvironment
     public static AshlarVariable Dump { get; } =
         new("ASHLAR_DUMP", "Prints what each compiler pass made.", "a pass's name | all", "nothing is printed");
 
+    /// <summary>Where what was measured once is kept: the device profile and tuned configs.</summary>
+    public static AshlarVariable Cache { get; } =
+        new("ASHLAR_CACHE", "Where the device profile and tuned configs are kept.", "a folder | off", "ashlar in the system's cache folder");
+
     /// <summary>Tests: rewrite the golden files.</summary>
     public static AshlarVariable Accept { get; } =
         new("ASHLAR_ACCEPT", "Tests only: rewrites the golden files.", "1", "compare");
@@ -44,5 +48,5 @@ public static class AshlarEnvironment
         new("ASHLAR_DATA", "Tests only: where inputs lie that are too large to commit.", "a folder", "those tests are skipped");
 
     /// <summary>Every variable, in the order of printing.</summary>
-    public static IReadOnlyList<AshlarVariable> All { get; } = [Isa, Amx, Threads, Level, Dump, Accept, Data];
+    public static IReadOnlyList<AshlarVariable> All { get; } = [Isa, Amx, Threads, Level, Dump, Cache, Accept, Data];
 }

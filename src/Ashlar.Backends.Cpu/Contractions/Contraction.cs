@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Ashlar.Backends.Cpu.Tuning;
 using Ashlar.Backends.Cpu.Vec;
 
 namespace Ashlar.Backends.Cpu.Contractions;
@@ -62,6 +63,12 @@ sealed unsafe class Contraction
 
     internal ScratchPlan Memory { get; }
 
+    /// <summary>Blocks that tuning found, which go before those that <see cref="Blocking.Choose"/> gives; null for none.</summary>
+    public TunedProducts? Tuned { get; init; }
+
+    /// <summary>The blocks of every call: what tuning times. Null leaves the choice.</summary>
+    public VectorBlocks? ForcedBlocks { get; set; }
+
     internal Elem Elem => VecType.ElemOf(Compute);
 
     /// <summary>Computes the product.</summary>
@@ -99,6 +106,7 @@ sealed unsafe class Contraction
         call = product;
         isSwapped = false;
         var facts = CaseOf(call, isSwapped, threads);
+        if ((ForcedBlocks ?? Tuned?.OnVectors(KeyOf(product, threads))) is { } tuned && Takes(tuned, facts, threads, batch)) return;
         if (Epilogue is null)
         {
             var transposed = Transposed(product);
@@ -107,6 +115,41 @@ sealed unsafe class Contraction
         }
         blocking = Blocking.Choose(facts, batch, call.Rows, call.Columns, call.Inner);
     }
+
+    // An epilogue sees rows and columns as they are; a config found without one may be for the transposed product.
+    bool Takes(in VectorBlocks tuned, in BlockingCase facts, int threads, long batch)
+    {
+        if (!tuned.IsSwapped)
+        {
+            if (tuned.For(facts, batch, call.Rows, call.Columns, call.Inner) is not { } straight) return false;
+            blocking = straight;
+            return true;
+        }
+        if (Epilogue is not null) return false;
+        var other = Transposed(call);
+        if (tuned.For(CaseOf(other, isSwapped: true, threads), batch, other.Rows, other.Columns, other.Inner) is not { } chosen) return false;
+        (call, blocking, isSwapped) = (other, chosen, true);
+        return true;
+    }
+
+    /// <summary>What tuning knows a product by.</summary>
+    internal ProductKey KeyOf(in ContractionCall product, int threads)
+    {
+        long products = 1;
+        for (int axis = 0; axis < product.BatchRank; axis++) products *= product.Batch[axis].Count;
+        var facts = CaseOf(product, isSwapped: false, threads);
+        return new(Compute, facts.Left, facts.Right, RightIsPacked: false, products, product.Rows, product.Columns, product.Inner, threads);
+    }
+
+    /// <summary>How the operands of a call lie, and those of the transposed product; null for these where an epilogue forbids it.</summary>
+    internal (BlockingCase Straight, BlockingCase? Swapped) CasesOf(in ContractionCall product, int threads) =>
+        (CaseOf(product, isSwapped: false, threads), Epilogue is null ? CaseOf(Transposed(product), isSwapped: true, threads) : null);
+
+    /// <summary>The blocks that the last call was computed with.</summary>
+    internal VectorBlocks LastBlocks => VectorBlocks.Of(blocking, isSwapped, call.Rows, call.Columns);
+
+    /// <summary>The last call streamed its right operand, which no config says.</summary>
+    internal bool StreamsLast => blocking.Streams;
 
     /// <summary>What the blocking of a call depends on.</summary>
     internal BlockingCase CaseOf(in ContractionCall product, bool isSwapped, int threads)

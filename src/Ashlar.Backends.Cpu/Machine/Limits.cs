@@ -16,6 +16,8 @@ public enum Limit
     L1Read,
     /// <summary>Reading from the second-level cache.</summary>
     L2Read,
+    /// <summary>Reading from the last-level cache.</summary>
+    L3Read,
     /// <summary>Reading from memory.</summary>
     Read,
     /// <summary>Writing to memory with ordinary stores.</summary>
@@ -67,6 +69,7 @@ public sealed unsafe class Limits
         ("amx.int8", "GFLOP/s", "int8 tile products, registers only; multiplications and additions"),
         ("read.l1", "GB/s", "half of the first-level cache"),
         ("read.l2", "GB/s", "half of the second-level cache"),
+        ("read.l3", "GB/s", "eight times the second-level cache, per thread"),
         ("read", "GB/s", "512 MB of memory"),
         ("write", "GB/s", "512 MB, ordinary stores"),
         ("write.streaming", "GB/s", "512 MB, streaming stores"),
@@ -121,6 +124,7 @@ public sealed unsafe class Limits
     {
         Limit.AmxBF16 => Amx.WhyNot,
         Limit.AmxInt8 => Amx.WhyNotInt8,
+        Limit.L3Read when Processor.Current.L3Bytes < threads * 16 * Processor.Current.L2Bytes => "the last-level cache is too small to be told from memory",
         Limit.ForkJoin when threads == 1 => "one thread has nobody to start",
         _ => null,
     };
@@ -142,6 +146,7 @@ public sealed unsafe class Limits
             Limit.AmxInt8 => Timed(limit, threads, &AmxPeak, threads * 2 * Amx.FlopsPerIteration / 1e9),
             Limit.L1Read => ReadCache(limit, threads, Processor.Current.L1Bytes / 2),
             Limit.L2Read => ReadCache(limit, threads, Processor.Current.L2Bytes / 2),
+            Limit.L3Read => ReadCache(limit, threads, Processor.Current.L2Bytes * 8),
             Limit.Read => Pass(threads, bodies.Read, usesB: false, perByte: 1),
             Limit.Write => Pass(threads, bodies.Write, usesB: false, perByte: 1),
             Limit.WriteStreaming => Pass(threads, bodies.WriteStreaming, usesB: false, perByte: 1),

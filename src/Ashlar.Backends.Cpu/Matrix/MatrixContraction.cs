@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Ashlar.Backends.Cpu.Contractions;
+using Ashlar.Backends.Cpu.Tuning;
 using Ashlar.Backends.Cpu.Weights;
 
 namespace Ashlar.Backends.Cpu.Matrix;
@@ -89,6 +90,12 @@ sealed unsafe class MatrixContraction
         workers.Run(blocking.Workers, work);
     }
 
+    /// <summary>Blocks that tuning found, which go before those that <see cref="MatrixBlocking.Choose"/> gives; null for none.</summary>
+    public TunedProducts? Tuned { get; init; }
+
+    /// <summary>The blocks of every call: what tuning times. Null leaves the choice.</summary>
+    public TileBlocks? ForcedBlocks { get; set; }
+
     static long BatchOf(in ContractionCall product)
     {
         long batch = 1;
@@ -96,7 +103,26 @@ sealed unsafe class MatrixContraction
         return batch;
     }
 
-    MatrixBlocking Choose(in ContractionCall product, int threads) =>
+    MatrixBlocking Choose(in ContractionCall product, int threads)
+    {
+        if (ForcedBlocks is null && Tuned is null) return Modelled(product, threads);
+        var key = KeyOf(product, threads);
+        return (ForcedBlocks ?? Tuned?.OnTiles(key))?.For(key, Product.ElementBytes) ?? Modelled(product, threads);
+    }
+
+    /// <summary>What tuning knows a product by.</summary>
+    internal ProductKey KeyOf(in ContractionCall product, int threads)
+    {
+        return new(Product.Left, Left is not null || product.Left.DType != Product.Left ? OperandAccess.Converted : AccessOf(product.Left.ColumnStride, product.Left.RowStride),
+            RightIsPacked ? OperandAccess.InPlace
+                : Decoder is not null || Right is not null || product.Right.DType != Product.Right ? OperandAccess.Converted : AccessOf(product.Right.ColumnStride, product.Right.RowStride),
+            RightIsPacked, Math.Max(1, BatchOf(product)), Math.Max(1, product.Rows), Math.Max(1, product.Columns), product.Inner, threads);
+
+        static OperandAccess AccessOf(long columnStride, long rowStride) =>
+            columnStride == 1 ? OperandAccess.InPlace : rowStride == 1 ? OperandAccess.Turned : OperandAccess.Scattered;
+    }
+
+    MatrixBlocking Modelled(in ContractionCall product, int threads) =>
         MatrixBlocking.Choose(Product, threads, Math.Max(1, BatchOf(product)), Math.Max(1, product.Rows), Math.Max(1, product.Columns), product.Inner, RightIsPacked);
 
     // Each worker takes items that follow each other, so that it can keep what it packed for the last one.

@@ -1,5 +1,6 @@
 using Ashlar.Backends.Cpu.Contractions;
 using Ashlar.Backends.Cpu.Matrix;
+using Ashlar.Backends.Cpu.Tuning;
 using Ashlar.Compiler.Kernels;
 using Ashlar.Graph;
 using Ashlar.Tiles;
@@ -76,8 +77,8 @@ sealed class ContractionKernel : CpuKernel
             BoundBlock? Block(BlockProgram? program) => program is null ? null : new(program, symbols, addresses, workers.Count);
             blocks = [Block(owner.leftBlock), Block(owner.rightBlock), Block(owner.epilogue)];
             long blockScratch = blocks.Max(block => block?.ScratchBytes ?? 0);
-            if (owner.tiles is { } product) tileEngine = new(product, blocks[0]?.Function, blocks[1]?.Function, blocks[2]?.Function, blockScratch);
-            else engine = new(owner.isa, form.Result.DType, blocks[0]?.Function, blocks[1]?.Function, blocks[2]?.Function, blockScratch);
+            if (owner.tiles is { } product) tileEngine = new(product, blocks[0]?.Function, blocks[1]?.Function, blocks[2]?.Function, blockScratch) { Tuned = TunedProducts.Current };
+            else engine = new(owner.isa, form.Result.DType, blocks[0]?.Function, blocks[1]?.Function, blocks[2]?.Function, blockScratch) { Tuned = TunedProducts.Current };
 
             call.Rows = ContractionForm.Count(form.Rows).Evaluate(symbols);
             call.Columns = ContractionForm.Count(form.Columns).Evaluate(symbols);

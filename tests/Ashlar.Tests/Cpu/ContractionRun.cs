@@ -1,6 +1,7 @@
 using Ashlar.Backends.Cpu;
 using Ashlar.Backends.Cpu.Contractions;
 using Ashlar.Backends.Cpu.Matrix;
+using Ashlar.Backends.Cpu.Tuning;
 
 namespace Ashlar.Tests.Cpu;
 
@@ -34,6 +35,8 @@ sealed record Product(long Rows, long Columns, long Inner)
     /// <summary>The type in memory where it is not that of the sums.</summary>
     public DType? ResultType { get; init; }
 
+    /// <summary>Blocks that tuning found; for products on tiles.</summary>
+    public TunedProducts? Tuned { get; init; }
 
     /// <summary>The right operand is packed beforehand; for products on tiles.</summary>
     public bool PacksRight { get; init; }
@@ -119,7 +122,7 @@ sealed unsafe class ContractionRun(string path, int threads = 1, bool onTiles = 
                 call.Right = call.Right with { Data = (nint)packed.Pointer };
                 call.Batch[0] = call.Batch[0] with { Right = product.SharesRight ? 0 : PackedOperand.Bytes(kind, product.Inner, product.Columns) };
             }
-            var tiles = new MatrixContraction(kind, fillLeft, fillRight, epilogue, 64, packed is not null);
+            var tiles = new MatrixContraction(kind, fillLeft, fillRight, epilogue, 64, packed is not null) { Tuned = product.Tuned };
             using var memory = new GuardedMemory((tiles.ScratchBytes(call, workers.Count) + 127) & ~127L);
             return Repeat(() => tiles.Run(call, workers, (byte*)memory.Pointer), times);
         }

@@ -1,0 +1,189 @@
+using System.Diagnostics;
+using Ashlar.Backends.Cpu.Contractions;
+using Ashlar.Backends.Cpu.Matrix;
+using Ashlar.Runtime.Tuning;
+
+namespace Ashlar.Backends.Cpu.Tuning;
+
+/// <summary>A product whose blocks are tuned: <c>c [m, n] = a [m, k] b [k, n]</c>.</summary>
+/// <param name="DType">f32, bf16 or i8. f32 gives f32, bf16 gives bf16, i8 gives i32.</param>
+/// <param name="Rows">m</param>
+/// <param name="Columns">n</param>
+/// <param name="Inner">k</param>
+/// <param name="LeftByColumns">a lies transposed, [k, m].</param>
+/// <param name="RightByColumns">b lies transposed, [n, k], as the weights of layers do.</param>
+/// <param name="RightIsPacked">b is packed for the tile unit beforehand.</param>
+public sealed record TunableProduct(DType DType, long Rows, long Columns, long Inner, bool LeftByColumns = false, bool RightByColumns = false, bool RightIsPacked = false)
+{
+    /// <summary>Multiplications and additions.</summary>
+    public double Flops => 2.0 * Rows * Columns * Inner;
+}
+
+/// <summary>One legal config of a product.</summary>
+/// <param name="Config">Its text.</param>
+/// <param name="ModelRank">Its place in the order of the model, from 1.</param>
+/// <param name="ModelSeconds">What the model expects.</param>
+/// <param name="Seconds">The median of what was measured; null where it was not timed.</param>
+/// <param name="IsDefault">The one that runs without tuning.</param>
+/// <param name="IsWrong">It gave a wrong result, and was rejected.</param>
+public sealed record TunedCandidate(string Config, int ModelRank, double ModelSeconds, double? Seconds, bool IsDefault, bool IsWrong);
+
+/// <summary>What a tuning found.</summary>
+/// <param name="Product">What was tuned.</param>
+/// <param name="Kernel">Its name in the cache.</param>
+/// <param name="Shape">The class of shapes that it holds for.</param>
+/// <param name="Threads">How many threads.</param>
+/// <param name="Peak">The peak of the unit that computes it, GFLOP/s, sampled between the candidates.</param>
+/// <param name="LegalConfigs">How many legal configs there are.</param>
+/// <param name="Candidates">Those that were looked at, the fastest first; rejected and untimed ones last.</param>
+/// <param name="Seconds">How long it took.</param>
+public sealed record ProductTuning(TunableProduct Product, string Kernel, string Shape, int Threads, double Peak, int LegalConfigs,
+    IReadOnlyList<TunedCandidate> Candidates, double Seconds)
+{
+    /// <summary>The fastest that gave the right result.</summary>
+    public TunedCandidate Best => Candidates[0];
+
+    /// <summary>What runs without tuning.</summary>
+    public TunedCandidate Default => Candidates.First(candidate => candidate.IsDefault);
+
+    /// <summary>How well the model's order is that of the measured times (Spearman's rank correlation, 1 is the same order); NaN for fewer than three.</summary>
+    public double RankCorrelation
+    {
+        get
+        {
+            var timed = Candidates.Where(candidate => candidate.Seconds is not null).ToList();
+            if (timed.Count < 3) return double.NaN;
+            double[] byModel = Ranks([.. timed.Select(candidate => candidate.ModelSeconds)]), byTime = Ranks([.. timed.Select(candidate => candidate.Seconds!.Value)]);
+            double squares = byModel.Zip(byTime, (a, b) => (a - b) * (a - b)).Sum(), n = timed.Count;
+            return 1 - 6 * squares / (n * (n * n - 1));
+        }
+    }
+
+    /// <summary>The entry for the cache.</summary>
+    public TuningEntry Entry(string machine) =>
+        new(Kernel, machine, TuningEntry.CurrentVersion, Shape, Best.Config, Best.Seconds!.Value, Default.Seconds!.Value, TuningEntry.Now);
+
+    static double[] Ranks(double[] values)
+    {
+        var ranks = new double[values.Length];
+        int[] order = [.. Enumerable.Range(0, values.Length).OrderBy(i => values[i])];
+        for (int i = 0; i < order.Length; i++) ranks[order[i]] = i + 1;
+        return ranks;
+    }
+}
+
+/// <summary>Finds the fastest blocks of a matrix product: legal configs in the order of a model, the first of them timed where they will run.</summary>
+/// <remarks>
+/// Operands hold small whole numbers, so that every sum is exact in every type and the right result is one and the same whatever the
+/// order of summation. The first result is checked against sums in double precision, all others bit by bit against it.
+/// </remarks>
+public static class ProductTuner
+{
+    /// <summary>How many configs are timed unless all are asked for.</summary>
+    public const int MostCandidates = 16;
+
+    /// <summary>Tunes a product with the threads and path of this process.</summary>
+    /// <param name="product">What to tune.</param>
+    /// <param name="all">Times every legal config, however long it takes, to show how good the model is.</param>
+    /// <param name="profile">This machine; null takes the one that is kept, or measures it.</param>
+    /// <param name="cancellationToken">Looked at between runs.</param>
+    /// <exception cref="DeviceException">The product cannot be tuned here (ASH0659), or no config gave the right result (ASH0660).</exception>
+    public static ProductTuning Tune(TunableProduct product, bool all = false, DeviceProfile? profile = null, CancellationToken cancellationToken = default) =>
+        Tune(product, Isa.Chosen, Workers.Shared, all, profile, corrupt: null, cancellationToken);
+
+    /// <summary>This machine's profile: the one that is kept, or a new one, which is then kept.</summary>
+    /// <param name="warn">Told why a file that is there is not taken.</param>
+    /// <exception cref="DeviceException">It cannot be kept (ASH0658).</exception>
+    public static DeviceProfile Profile(Action<string> warn) => DeviceProfile.Get(CacheFolder.Path, new Limits(Isa.Chosen), warn);
+
+    /// <param name="corrupt">Tests: spoils the result of configs for which it is true.</param>
+    internal static ProductTuning Tune(TunableProduct product, Isa isa, Workers workers, bool all, DeviceProfile? profile, Func<string, bool>? corrupt,
+        CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(product);
+        long started = Stopwatch.GetTimestamp();
+        bool onTiles = product.DType is DType.BFloat16 or DType.Int8;
+        if (!onTiles && product.DType != DType.Float32)
+            throw new DeviceException("ASH0659", $"products of {product.DType.Name} have no blocks to tune; f32, bf16 and i8 do.", "tune one of these.");
+        if (onTiles && MatrixUnit.PathOf(isa, product.DType, product.DType) is { Name: not "amx" } path)
+            throw new DeviceException("ASH0659", $"products of {product.DType.Name} run on the vectors here ({path.Why}), as products of {product.DType.Compute.Name} do.",
+                $"tune {product.DType.Compute.Name}.");
+        if (!onTiles && product.RightIsPacked) throw new DeviceException("ASH0659", "only products on the tile unit take packed operands.", "leave out --packed.");
+        if (product.Rows < 1 || product.Columns < 1 || product.Inner < 1)
+            throw new DeviceException("ASH0659", $"a product of {product.Rows} x {product.Columns} x {product.Inner} computes nothing.", "give extents of at least 1.");
+
+        var limits = new Limits(isa, workers);
+        var model = new ProductModel(profile ?? DeviceProfile.Get(CacheFolder.Path, limits, Console.Error.WriteLine));
+        using var bench = new ProductBench(product, isa, workers);
+        var legal = bench.Configs(model).OrderBy(candidate => candidate.Seconds).ToList();
+        var usual = bench.Default;
+        int usualRank = legal.FindIndex(candidate => candidate.Config == usual);
+        if (usualRank < 0) legal.Add((usual, bench.Estimate(model, usual)));
+        legal = [.. legal.OrderBy(candidate => candidate.Seconds)];
+
+        var chosen = legal.Select((candidate, i) => new Timed(candidate.Config, i + 1, candidate.Seconds, candidate.Config == usual)).ToList();
+        var timed = all ? chosen : [.. chosen.Where((candidate, i) => i < MostCandidates || candidate.IsDefault)];
+        // The default first: its result is the one that is checked against sums in double precision.
+        foreach (var candidate in timed.OrderByDescending(candidate => candidate.IsDefault))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            bench.Use(candidate.Config);
+            candidate.IsWrong = !bench.IsRight(corrupt?.Invoke(candidate.Config) ?? false);
+        }
+        var right = timed.Where(candidate => !candidate.IsWrong).ToList();
+        if (right.Count == 0)
+            throw new DeviceException("ASH0660", $"no config of a product of {product.DType.Name}, {product.Rows} x {product.Columns} x {product.Inner}, gave the right result.",
+                "report this with the output of 'ashlar env'; products of this type may be wrong on this machine.");
+        double peak = Race(bench, right, limits, onTiles ? (product.DType == DType.Int8 ? Limit.AmxInt8 : Limit.AmxBF16) : Limit.Fma, cancellationToken);
+        var key = bench.Key;
+        return new(product, key.Kernel, key.OfClass.ToString(), workers.Count, peak, legal.Count,
+            [.. timed.OrderBy(candidate => candidate.IsWrong).ThenBy(candidate => candidate.Median).Select(candidate => candidate.Result)],
+            Stopwatch.GetElapsedTime(started).TotalSeconds);
+    }
+
+    // Everybody runs in each round, so that what drifts hits all; who is far behind drops out. The first places are run off with more samples.
+    static double Race(ProductBench bench, List<Timed> field, Limits limits, Limit peak, CancellationToken cancellationToken)
+    {
+        const int rounds = 3, finalists = 4, finalRounds = 7;
+        const double behind = 1.25;
+        var peaks = new List<double>();
+        var running = field;
+        for (int round = 0; round < rounds; round++)
+        {
+            foreach (var candidate in running) Sample(candidate);
+            peaks.Add(limits.Sample(peak, limits.Threads));
+            double best = running.Min(candidate => candidate.Median);
+            running = [.. running.Where(candidate => candidate.Median <= best * behind || candidate.IsDefault)];
+        }
+        running = [.. running.OrderBy(candidate => candidate.Median).Take(finalists).Union(field.Where(candidate => candidate.IsDefault))];
+        for (int round = 0; round < finalRounds; round++)
+        {
+            foreach (var candidate in running) Sample(candidate);
+            peaks.Add(limits.Sample(peak, limits.Threads));
+        }
+        peaks.Sort();
+        return peaks[peaks.Count / 2];
+
+        void Sample(Timed candidate)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            bench.Use(candidate.Config);
+            candidate.Samples.Add(bench.Seconds());
+        }
+    }
+
+    sealed class Timed(string config, int rank, double expected, bool isDefault)
+    {
+        public string Config => config;
+
+        public bool IsDefault => isDefault;
+
+        public bool IsWrong { get; set; }
+
+        public List<double> Samples { get; } = [];
+
+        public double Median => Samples.Count == 0 ? double.PositiveInfinity : Samples.Order().ElementAt((Samples.Count - 1) / 2);
+
+        public TunedCandidate Result => new(config, rank, expected, Samples.Count == 0 ? null : Median, isDefault, IsWrong);
+    }
+}
