@@ -34,16 +34,7 @@ internal static unsafe class LaneCalls
         byte* r = (byte*)&result;
         for (int i = 0; i < lanes; i++)
         {
-            long at = wideIndex != 0 ? ((long*)&index)[i] : ((int*)&index)[i];
-            switch ((DType)storage)
-            {
-                case DType.Bool or DType.UInt8: ((int*)r)[i] = ((byte*)p)[at]; break;
-                case DType.Int8: ((int*)r)[i] = ((sbyte*)p)[at]; break;
-                case DType.Int16: ((int*)r)[i] = ((short*)p)[at]; break;
-                case DType.BFloat16 or DType.Float16: ((int*)r)[i] = ((ushort*)p)[at]; break;
-                case DType.Int32 or DType.Float32: ((int*)r)[i] = ((int*)p)[at]; break;
-                default: ((long*)r)[i] = ((long*)p)[at]; break;
-            }
+            Read(r, i, p, wideIndex != 0 ? ((long*)&index)[i] : ((int*)&index)[i], (DType)storage);
         }
         return result;
     }
@@ -59,18 +50,24 @@ internal static unsafe class LaneCalls
         for (int i = 0; i < lanes; i++)
         {
             if ((wide ? ((long*)&mask)[i] : ((int*)&mask)[i]) == 0) continue;
-            long at = wideIndex != 0 ? ((long*)&index)[i] : ((int*)&index)[i];
-            switch ((DType)storage)
-            {
-                case DType.Bool or DType.UInt8: ((int*)r)[i] = ((byte*)p)[at]; break;
-                case DType.Int8: ((int*)r)[i] = ((sbyte*)p)[at]; break;
-                case DType.Int16: ((int*)r)[i] = ((short*)p)[at]; break;
-                case DType.BFloat16 or DType.Float16: ((int*)r)[i] = ((ushort*)p)[at]; break;
-                case DType.Int32 or DType.Float32: ((int*)r)[i] = ((int*)p)[at]; break;
-                default: ((long*)r)[i] = ((long*)p)[at]; break;
-            }
+            Read(r, i, p, wideIndex != 0 ? ((long*)&index)[i] : ((int*)&index)[i], (DType)storage);
         }
         return result;
+    }
+
+    // One element into one lane; types below four bytes are widened, half floats as their bits.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Read(byte* lanes, int lane, nint p, long at, DType storage)
+    {
+        switch (storage)
+        {
+            case DType.Bool or DType.UInt8: ((int*)lanes)[lane] = ((byte*)p)[at]; break;
+            case DType.Int8: ((int*)lanes)[lane] = ((sbyte*)p)[at]; break;
+            case DType.Int16: ((int*)lanes)[lane] = ((short*)p)[at]; break;
+            case DType.BFloat16 or DType.Float16: ((int*)lanes)[lane] = ((ushort*)p)[at]; break;
+            case DType.Int32 or DType.Float32: ((int*)lanes)[lane] = ((int*)p)[at]; break;
+            default: ((long*)lanes)[lane] = ((long*)p)[at]; break;
+        }
     }
 
     /// <summary>Writes lane i to element <c>index[i]</c> from <paramref name="p"/> where lane i of the mask is set.</summary>
