@@ -94,8 +94,7 @@ static class FolderToGguf
 
     // Scales that stand beside the weight that they scale are read with it.
     static bool IsPartOfAnother(SafetensorsFolder file, string name) =>
-        name.EndsWith("_scale_inv", StringComparison.Ordinal) && file.TryGet(name[..^"_scale_inv".Length], out _)
-        || name.EndsWith("_scales", StringComparison.Ordinal) && file.TryGet($"{name[..^"_scales".Length]}_blocks", out _);
+        ScaledWeights.IsScales(file, name) || name.EndsWith("_scales", StringComparison.Ordinal) && file.TryGet($"{name[..^"_scales".Length]}_blocks", out _);
 
     static IEnumerable<NamedWeight> Make(SafetensorsFolder file, Found found, ModelConfig config, WeightType? wanted)
     {
@@ -141,9 +140,9 @@ static class FolderToGguf
             case TensorChange.GateAndUpBiases:
                 return [Turn(file, first, name, 0), Turn(file, first, name.Replace("gate", "up", StringComparison.Ordinal), 1)];
             default:
-                return first.Extents.Count == 0 || file.TryGet($"{first.Name}_scale_inv", out _)
+                return first.Extents.Count == 0 || ScaledWeights.ScalesOf(file, first) is not null
                     ? [RowSource.Compute(name, type, extents, () =>
-                        [.. found.Experts.Values.SelectMany(entry => Scaled(file, entry))])]
+                        [.. found.Experts.Values.SelectMany(entry => ScaledWeights.Decode(file, entry))])]
                     : [RowSource.Gather(file, name, type, extents, Row)];
         }
     }
@@ -157,20 +156,6 @@ static class FolderToGguf
             WeightType.F64 => WeightType.F32,
             _ => WeightType.BF16,
         };
-
-    /// <summary>Values in float32; those of 8 bits times the scales of their blocks of 128 by 128.</summary>
-    static float[] Scaled(SafetensorsFolder file, WeightEntry entry)
-    {
-        float[] values = RowSource.Values(file, entry);
-        if (!file.TryGet($"{entry.Name}_scale_inv", out var scales)) return values;
-        long rows = entry.Extents[0], columns = entry.Extents[1], across = (columns + 127) / 128;
-        if (scales.Extents.Count != 2 || scales.Extents[0] != (rows + 127) / 128 || scales.Extents[1] != across)
-            throw new ModelFileException("ASH0464", $"{file.Path}: {scales} does not fit {entry}.", "download the folder again.");
-        float[] factors = RowSource.Values(file, scales);
-        for (long i = 0; i < rows; i++)
-            for (long j = 0; j < columns; j++) values[i * columns + j] *= factors[i / 128 * across + j / 128];
-        return values;
-    }
 
     /// <summary>Keys' part of each head transposed, values' part as it is (the absorbed form of DeepSeek-V2,
     /// arXiv:2405.04434).</summary>
@@ -188,7 +173,7 @@ static class FolderToGguf
         [
             RowSource.Compute(keys, TypeOf(keys, entry.Extents, entry.Type, wanted), [heads, latent, plain], () =>
             {
-                float[] all = Scaled(file, entry), made = new float[heads * latent * plain];
+                float[] all = ScaledWeights.Decode(file, entry), made = new float[heads * latent * plain];
                 for (long h = 0; h < heads; h++)
                     for (long c = 0; c < latent; c++)
                         for (long n = 0; n < plain; n++)
@@ -197,7 +182,7 @@ static class FolderToGguf
             }),
             RowSource.Compute(values, TypeOf(values, entry.Extents, entry.Type, wanted), [heads, wide, latent], () =>
             {
-                float[] all = Scaled(file, entry), made = new float[heads * wide * latent];
+                float[] all = ScaledWeights.Decode(file, entry), made = new float[heads * wide * latent];
                 for (long h = 0; h < heads; h++)
                     Array.Copy(all, (h * (plain + wide) + plain) * latent, made, h * wide * latent, wide * latent);
                 return made;

@@ -76,7 +76,6 @@ public class DeepSeek2Family : ModelFamily
             keys.Integer("qk_rope_head_dim"), keys.Integer("v_head_dim"));
         keys.Allow("hidden_act", "silu");
         foreach (string key in (string[])["attention_bias", "mlp_bias"]) keys.Allow(key, false);
-        keys.AllowNone("quantization_config");
         // further layers predict tokens after the next; keys and values of all heads come of the latent vector
         keys.Ignore("ep_size", "num_nextn_predict_layers", "num_key_value_heads", "head_dim", "qk_head_dim");
         int width = latent.PlainWidth + latent.RotatedWidth;

@@ -20,19 +20,14 @@ public sealed class GptOssFamily : ModelFamily
         var config = LlamaFamily.Common("gpt-oss", keys);
         keys.Allow("swiglu_limit", 7.0);
         keys.Ignore("experts_per_token", "initial_context_length");   // once more the same
-        if (keys.Part("quantization_config") is { } quantization)
-        {
-            quantization.Ignore("modules_to_not_convert");
-            string method = quantization.Text("quant_method");
-            if (method != "mxfp4") throw quantization.Unsupported("quant_method", method, "mxfp4 is computed");
-            quantization.ThrowIfUnread();
-        }
         int window = keys.Integer("sliding_window", 128);
         string[]? kinds = keys.Texts("layer_types");
         bool bias = keys.Flag("attention_bias", true);
         bool Slides(int layer) => kinds is null ? layer % 2 == 0 : Gemma.Gemma2Family.Slides(keys, kinds, layer);
         return Common(config with { QkvBias = bias, OutputBias = bias }, keys.Integer("num_local_experts"), keys.Integer("num_experts_per_tok"), window, Slides);
     }
+
+    private protected override void AllowStorage(ModelKeys storage) => storage.Allow("quant_method", "mxfp4");
 
     /// <inheritdoc/>
     public override DecoderConfig Read(GgufKeys keys, Gguf file)

@@ -29,6 +29,17 @@ public abstract class ModelFamily
     /// <exception cref="ModelException">A key is missing, of another kind, or says what Ashlar cannot compute.</exception>
     public virtual DecoderConfig Read(GgufKeys keys, Gguf file) => throw new UnreachableException($"no GGUF file is a {ModelTypes[0]}");
 
+    // How matrices are stored, where that is not as plain numbers: here as ScaledWeights has them. How activations are rounded is left out: they are not.
+    private protected virtual void AllowStorage(ModelKeys storage)
+    {
+        storage.Allow("quant_method", "fp8");
+        storage.Allow("fmt", "e4m3");
+        storage.Allow("activation_scheme", "dynamic");
+        storage.Ignore("scale_fmt");
+        if (storage.Numbers("weight_block_size") is not [ScaledWeights.Block, ScaledWeights.Block])
+            throw storage.Wrong("weight_block_size", $"should be [{ScaledWeights.Block}, {ScaledWeights.Block}]");
+    }
+
     /// <summary>What the weights are called.</summary>
     /// <param name="isGguf">In a GGUF file; else in a Hugging Face checkpoint.</param>
     public virtual DecoderNames Names(bool isGguf) => isGguf ? DecoderNames.Gguf : DecoderNames.HuggingFace;
@@ -74,6 +85,12 @@ public abstract class ModelFamily
             ?? throw Unknown(path, "model_type", keys.Family, All.SelectMany(family => family.ModelTypes));
         keys.Ignore(Bookkeeping);
         var config = found.Read(keys);
+        if (keys.Part("quantization_config") is { } storage)
+        {
+            storage.Ignore("modules_to_not_convert");   // the file says which they are
+            found.AllowStorage(storage);
+            storage.ThrowIfUnread();
+        }
         keys.ThrowIfUnread();
         return (found, config, false);
     }

@@ -175,8 +175,8 @@ public sealed partial class WeightReader
 
     float[] Decoded(WeightEntry entry)
     {
-        float[] numbers = new float[entry.Elements];
-        BlockCodec.Of(entry.Type).Decode(File.Bytes(entry).Span, numbers);
+        if (ScaledWeights.ScalesOf(File, entry) is { } scales) taken.Add(scales.Name);
+        float[] numbers = ScaledWeights.Decode(File, entry);
         foreach (float number in numbers)
             if (!float.IsFinite(number))
                 throw new ModelException("ASH0352", $"the weight '{entry.Name}' of {File.Path} holds {number}.",
