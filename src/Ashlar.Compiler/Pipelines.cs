@@ -23,6 +23,7 @@ public static class Pipelines
         new("simplify", OptimizationLevel.O1, Simplify.Rules.Rewrite),
         new("merge contractions", OptimizationLevel.O2, MergeContractions.Run),
         new("split long reductions", OptimizationLevel.O1, LongReductions.Split),
+        new("split wide concats", OptimizationLevel.O0, WideConcats.Split),
     ];
 
     /// <summary>Compiles a function to a plan.</summary>

@@ -54,7 +54,8 @@ static class Estimate
     /// <summary>Instructions per element, roughly: what recomputing costs.</summary>
     public static int Cost(Op op) => op switch
     {
-        Op.Exp or Op.Log or Op.Sin or Op.Cos or Op.Tanh or Op.Erf or Op.Pow => 12,
+        Op.Exp or Op.Log or Op.Sin or Op.Cos or Op.Tanh or Op.Erf => 12,
+        Op.Pow => 24,
         Op.RandomBits => 80,
         Op.Div or Op.Mod or Op.Sqrt or Op.Rsqrt or Op.Recip => 4,
         Op.Constant or Op.Parameter or Op.Buffer or Op.Size or Op.Iota => 0,

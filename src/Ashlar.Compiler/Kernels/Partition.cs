@@ -76,6 +76,7 @@ sealed class Partition
     void Seed()
     {
         var reads = new Dictionary<Node, HashSet<Node>>();   // of nodes that are computed where they are used: what is in memory
+        var sizes = new InlineSizes(node => IsStored(node) || owner.ContainsKey(node));
         foreach (var node in Traversal.PostOrder(function.Results))
         {
             if (IsStored(node)) continue;
@@ -90,6 +91,7 @@ sealed class Partition
                 continue;
             }
             if (fuse) reads[node] = CutTo(MostReads, node, reads);
+            CutTo(GreatestCost, node, sizes);
             if (IsAnchor(node) || results.Contains(node) || copied.Contains(node) || !fuse && Estimate.Cost(node.Op) > 0 || fuse && IsShared(node) || FeedsAnchorUnreadably(node))
                 Add(node);
         }
@@ -112,6 +114,47 @@ sealed class Partition
             if (all.Count <= most || greatest is null) return all;
             Add(greatest);
         }
+    }
+
+    // Inputs become kernels of their own, the largest first, until what the node inlines is small enough: a chain of thousands of
+    // operations is many kernels.
+    void CutTo(int most, Node node, InlineSizes sizes)
+    {
+        while (sizes.Of(node, most) > most)
+        {
+            Node? greatest = null;
+            foreach (var input in node.Inputs)
+            {
+                var source = Moved(input);
+                if (sizes.Of(source, most) > 1 && (greatest is null || sizes.Of(source, most) > sizes.Of(greatest, most))) greatest = source;
+            }
+            if (greatest is null) return;
+            Add(greatest);
+            Forget(node, sizes);
+        }
+    }
+
+    // Where elements only change places, what they are taken from is stored, which may be smaller.
+    Node Moved(Node node)
+    {
+        while (IsMovement(node) && !IsStored(node) && !owner.ContainsKey(node)) node = node.Inputs[0];
+        return node;
+    }
+
+    static bool IsMovement(Node node) => node.Op is Op.Reshape or Op.Permute or Op.Broadcast or Op.Slice or Op.Flip or Op.Window or Op.Barrier;
+
+    // Of the node, and before it of the movement between it and what was stored.
+    void Forget(Node node, InlineSizes sizes)
+    {
+        var moved = new Stack<Node>();
+        foreach (var input in node.Inputs)
+            for (var next = input; IsMovement(next) && !IsStored(next) && !owner.ContainsKey(next); next = next.Inputs[0])
+            {
+                sizes.Forget(next);
+                moved.Push(next);
+            }
+        while (moved.TryPop(out var next)) sizes.Of(next, GreatestCost);
+        sizes.Forget(node);
     }
 
     // A kernel that people wrote is one launch: all of its results together, from inputs in memory.
