@@ -3,17 +3,29 @@ using System.Text;
 
 namespace Ashlar;
 
-/// <summary>How long an axis is: a number, or a polynomial with whole coefficients over <see cref="Symbol"/>s.</summary>
+/// <summary>How long an axis is: a number, or a polynomial over <see cref="Symbol"/>s.</summary>
 /// <remarks>
 /// Sums, differences and products keep one normal form, so two extents are equal exactly when they are the same polynomial:
-/// <c>(B * T) * 4 == 4 * T * B</c>. Reshapes that merge symbolic axes need the products; everything else stays affine.
+/// <c>(B * T) * 4 == 4 * T * B</c>. Reshapes that merge symbolic axes need the products; everything else stays affine. Coefficients are whole,
+/// or parts of what symbols are multiples of (<c>T/4</c> where every T is a multiple of 8), so that each term is a whole number always.
 /// </remarks>
 public readonly struct Extent : IEquatable<Extent>
 {
     readonly long constant;
     readonly Term[]? terms;   // sorted by Product, no zero factor, null when there is none
 
-    readonly record struct Term(string Product, Symbol[] Symbols, long Factor);
+    // Factor / Over times the product of the symbols; in lowest terms, Over at least 1.
+    readonly record struct Term(string Product, Symbol[] Symbols, long Factor, long Over = 1)
+    {
+        // What divides the product of the symbols.
+        public long MultipleOfSymbols => Symbols.Aggregate(1L, (product, symbol) => Saturate((Int128)product * symbol.MultipleOf));
+
+        public Term With(long factor, long over)
+        {
+            long common = Gcd(Math.Abs(factor), over);
+            return this with { Factor = factor / common, Over = over / common };
+        }
+    }
 
     Extent(long constant, Term[]? terms)
     {
@@ -55,7 +67,7 @@ public readonly struct Extent : IEquatable<Extent>
         {
             long divisor = Math.Abs(constant);
             foreach (var term in terms ?? [])
-                divisor = Gcd(divisor, Math.Abs(term.Factor) * term.Symbols.Aggregate(1L, (product, symbol) => Saturate((Int128)product * symbol.MultipleOf)));
+                divisor = Gcd(divisor, Saturate((Int128)Math.Abs(term.Factor) * (term.MultipleOfSymbols / term.Over)));
             return divisor;
         }
     }
@@ -68,37 +80,44 @@ public readonly struct Extent : IEquatable<Extent>
         {
             long product = term.Factor;
             foreach (var symbol in term.Symbols) product = checked(product * values(symbol));
-            sum = checked(sum + product);
+            sum = checked(sum + product / term.Over);
         }
         return sum;
     }
 
     /// <summary>The same polynomial with other extents in place of its symbols.</summary>
+    /// <exception cref="ShapeException">ASH0133: part of a symbol is not whole with what replaces it.</exception>
     public Extent Substitute(Func<Symbol, Extent> values)
     {
         Extent sum = constant;
         foreach (var term in terms ?? [])
-            sum += term.Symbols.Aggregate((Extent)term.Factor, (product, symbol) => product * values(symbol));
+        {
+            var product = term.Symbols.Aggregate((Extent)term.Factor, (product, symbol) => product * values(symbol));
+            sum += product.TryDivide(term.Over, out var part) ? part : throw new ShapeException("ASH0133",
+                $"{product} in place of {term.Product} has no {term.Over}th part in {this}.", $"put a multiple of {term.Over} in its place, or a symbol with multipleOf: {term.Over}.");
+        }
         return sum;
     }
 
-    /// <summary>Divides where the quotient is a polynomial with whole coefficients.</summary>
-    /// <returns>False when it is not, or when <paramref name="divisor"/> is 0 or has more than one term.</returns>
+    /// <summary>Divides where every term of the quotient is whole, whatever values the symbols have.</summary>
+    /// <returns>False when one is not, or when <paramref name="divisor"/> is 0 or has more than one term.</returns>
     public bool TryDivide(Extent divisor, out Extent quotient)
     {
         quotient = default;
         if (this == divisor && divisor != 0) { quotient = 1; return true; }
         Term[] one = divisor.terms ?? [];
         if (one.Length == 0 && divisor.constant == 0 || one.Length > 1 || one.Length == 1 && divisor.constant != 0) return false;
-        long factor = one.Length == 0 ? divisor.constant : one[0].Factor;
+        long factor = one.Length == 0 ? divisor.constant : one[0].Factor, over = one.Length == 0 ? 1 : one[0].Over;
         Symbol[] symbols = one.Length == 0 ? [] : one[0].Symbols;
         if (constant % factor != 0 || constant != 0 && symbols.Length > 0) return false;
-        Extent sum = constant / factor;
+        Extent sum = constant / factor;   // here Over is 1: there are no symbols, or there is no constant
         foreach (var term in terms ?? [])
         {
             var rest = term.Symbols.ToList();
-            if (term.Factor % factor != 0 || !symbols.All(rest.Remove)) return false;
-            sum += rest.Aggregate((Extent)(term.Factor / factor), (product, symbol) => product * Of(symbol));
+            if (!symbols.All(rest.Remove)) return false;
+            var part = OfProduct([.. rest]).With(checked(term.Factor * over * Math.Sign(factor)), checked(term.Over * Math.Abs(factor)));
+            if (part.MultipleOfSymbols % part.Over != 0) return false;
+            sum += part.Symbols.Length == 0 ? part.Factor : new Extent(0, [part]);
         }
         quotient = sum;
         return true;
@@ -148,7 +167,7 @@ public readonly struct Extent : IEquatable<Extent>
         if (terms is null) return true;
         if (terms.Length != other.terms!.Length) return false;
         for (int i = 0; i < terms.Length; i++)
-            if (terms[i].Factor != other.terms[i].Factor || !terms[i].Symbols.AsSpan().SequenceEqual(other.terms[i].Symbols)) return false;
+            if (terms[i].Factor != other.terms[i].Factor || terms[i].Over != other.terms[i].Over || !terms[i].Symbols.AsSpan().SequenceEqual(other.terms[i].Symbols)) return false;
         return true;
     }
 
@@ -164,11 +183,12 @@ public readonly struct Extent : IEquatable<Extent>
         {
             hash.Add(term.Product);
             hash.Add(term.Factor);
+            hash.Add(term.Over);
         }
         return hash.ToHashCode();
     }
 
-    /// <summary>As the text forms write it: <c>4*B*T+1</c>.</summary>
+    /// <summary>As the text forms write it: <c>4*B*T+1</c>, <c>3*T/4</c>.</summary>
     public override string ToString()
     {
         if (terms is null) return constant.ToString(System.Globalization.CultureInfo.InvariantCulture);
@@ -179,6 +199,7 @@ public readonly struct Extent : IEquatable<Extent>
             else if (text.Length > 0) text.Append('+');
             if (Math.Abs(term.Factor) != 1) text.Append(Math.Abs(term.Factor)).Append('*');
             text.Append(term.Product);
+            if (term.Over != 1) text.Append('/').Append(term.Over);
         }
         if (constant > 0) text.Append('+');
         if (constant != 0) text.Append(constant);
@@ -189,17 +210,24 @@ public readonly struct Extent : IEquatable<Extent>
 
     static Term Multiply(Term a, Term b)
     {
-        Symbol[] symbols = [.. a.Symbols.Concat(b.Symbols).Order()];
-        return new(string.Join('*', symbols.Select(symbol => symbol.Name)), symbols, checked(a.Factor * b.Factor));
+        return OfProduct([.. a.Symbols.Concat(b.Symbols).Order()]).With(checked(a.Factor * b.Factor), checked(a.Over * b.Over));
+    }
+
+    static Term OfProduct(Symbol[] symbols) => new(string.Join('*', symbols.Select(symbol => symbol.Name)), symbols, 1);
+
+    static Term Add(Term a, Term b)
+    {
+        long common = Gcd(a.Over, b.Over);
+        return a.With(checked(a.Factor * (b.Over / common) + b.Factor * (a.Over / common)), checked(a.Over / common * b.Over));
     }
 
     static Term[] Normalise(IEnumerable<Term> terms) =>
         [.. from term in terms
             group term by term.Product into same
-            let sum = same.Sum(term => term.Factor)
-            where sum != 0
+            let sum = same.Aggregate(Add)
+            where sum.Factor != 0
             orderby same.Key
-            select same.First() with { Factor = sum }];
+            select sum];
 
     long Bound(bool least)
     {
@@ -209,7 +237,7 @@ public readonly struct Extent : IEquatable<Extent>
             bool low = least == term.Factor > 0;
             Int128 product = term.Factor;
             foreach (var symbol in term.Symbols) product = Saturate(product * (low ? symbol.Min : symbol.Max));
-            sum += product;
+            sum += product / term.Over;
         }
         return Saturate(sum);
     }

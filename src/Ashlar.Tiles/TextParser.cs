@@ -287,6 +287,8 @@ sealed class TextParser(string text)
             Extent product = negative ? -1 : 1;
             do product *= Now.Kind == TokenKind.Number ? Number() : Ashlar.Extent.Of(KnownSymbol());
             while (Take("*"));
+            int at = next;
+            if (Take("/") && !product.TryDivide(Number(), out product)) throw Unexpected("a number that divides the product whatever the symbols are", at);
             sum += product;
             negative = Now.Text == "-";
         }

@@ -137,7 +137,7 @@ sealed class GraphParser(string text, IReadOnlyList<object>? buffers, Func<strin
         return list;
     }
 
-    // [ "-" ] product { ( "+" | "-" ) product }, a product being factors with "*" between
+    // [ "-" ] product { ( "+" | "-" ) product }, a product being factors with "*" between and a number behind "/" at last
     Extent Polynomial()
     {
         Extent sum = 0;
@@ -146,6 +146,12 @@ sealed class GraphParser(string text, IReadOnlyList<object>? buffers, Func<strin
         {
             Extent product = Factor();
             while (TryToken("*")) product *= Factor();
+            if (TryToken("/"))
+            {
+                int start = position;
+                long over = Integer();
+                product = product.TryDivide(over, out var part) ? part : throw Wrong(start, $"{product} has no whole {over}th part");
+            }
             sum += minus ? product * -1 : product;
             if (TryToken("+")) minus = false;
             else if (TryToken("-")) minus = true;
