@@ -25,7 +25,7 @@ static class ChatCommand
         var verb = new Verb("chat", "Talk to a model in the terminal.")
         {
             Arguments = { path },
-            Options = { system, count, model.Weights, model.Cache, model.Context, model.Template },
+            Options = { system, count, model.Weights, model.Cache, model.KeepPacked, model.Context, model.Template },
             Examples =
             [
                 ("ashlar chat Qwen3-0.6B", "a conversation; Ctrl+C stops an answer, /exit ends"),

@@ -37,7 +37,7 @@ static class GenerateCommand
         var verb = new Verb("generate", "Let a model go on from a text.")
         {
             Arguments = { path },
-            Options = { prompt, ids, count, stop, ignoreEnd, logProbabilities, json, model.Weights, model.Cache, model.Context },
+            Options = { prompt, ids, count, stop, ignoreEnd, logProbabilities, json, model.Weights, model.Cache, model.KeepPacked, model.Context },
             Examples =
             [
                 ("ashlar generate shakespeare --prompt \"ROMEO:\"", "200 tokens, as they come"),

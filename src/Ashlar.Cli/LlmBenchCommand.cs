@@ -12,7 +12,7 @@ namespace Ashlar.Cli;
 /// <summary><c>ashlar bench llm</c>: how fast a model reads prompts and makes tokens, against what this machine's memory gives.</summary>
 static class LlmBenchCommand
 {
-    const int Repeats = 3;
+    const int Repeats = 3, WarmUp = 4;
     const double FirstTokenSeconds = 6;   // what a person waits for without wondering, with 512 tokens to read
 
     /// <param name="prepare">Registers the device.</param>
@@ -21,8 +21,8 @@ static class LlmBenchCommand
         var path = new Argument<string>("model") { Description = "A safetensors folder or a GGUF file; with --make the GGUF file to write, where there is none yet." };
         var prompt = Number("--prompt", "Tokens of the prompt.", 512);
         var generate = Number("--generate", "Tokens to make after it.", 128);
-        var batch = Number("--batch", "Texts side by side.", 1);
-        var after = new Option<int?>("--after") { Description = "Also time tokens after a prompt of so many tokens.", HelpName = "tokens" };
+        var batch = Number("--batch", "Also time so many texts side by side.", 1);
+        var after = new Option<int?>("--after") { Description = "Also time tokens after a prompt of so many tokens, against those after 16.", HelpName = "tokens" };
         var make = new Option<string?>("--make") { Description = "Write a model of random weights of this size first.", HelpName = string.Join('|', RandomModel.Sizes) };
         make.AcceptOnlyFromAmong([.. RandomModel.Sizes]);
         var type = new Option<string>("--type") { Description = "With --make: the type of its matrices.", HelpName = "bf16|q8_0|q4_0", DefaultValueFactory = _ => "bf16" };
@@ -33,7 +33,7 @@ static class LlmBenchCommand
         var verb = new Verb("llm", "Measure a language model: prompts, tokens, memory.")
         {
             Arguments = { path },
-            Options = { prompt, generate, batch, after, make, type, json, file, model.Weights, model.Cache },
+            Options = { prompt, generate, batch, after, make, type, json, file, model.Weights, model.Cache, model.KeepPacked },
             Examples =
             [
                 ("ashlar bench llm llama-3.2-1b-q8_0.gguf", "512 tokens read, 128 made"),
@@ -107,10 +107,6 @@ static class LlmBenchCommand
             report(Figure.Against($"{name}.load", loaded, "s", FirstTokenSeconds));
             report(Figure.Against($"{name}.first_token", loaded + Stopwatch.GetElapsedTime(start).TotalSeconds, "s", FirstTokenSeconds));
 
-            double weights = model.Decoder.Layers.Count == 0 ? 0 : WeightBytes();
-            bool hasTiles = MatrixUnit.PathOf(Isa.Chosen, DType.BFloat16, DType.BFloat16).Name == "amx";
-            double peak = 1e9 * Median(5, () => limits.Sample(hasTiles ? Limit.AmxBF16 : Limit.Fma, limits.Threads));
-            double flops = 2.0 * Parameters();
             double read = Median(Repeats, () =>
             {
                 using var text = engine.NewText();
@@ -118,17 +114,39 @@ static class LlmBenchCommand
                 engine.Read(text, Tokens(prompt), null, cancellation: cancellation);
                 return prompt / Stopwatch.GetElapsedTime(before).TotalSeconds;
             });
-            report(new($"{name}.prompt{prompt}", read, "token/s", peak / flops, read / (peak / flops)));
+            Steps(1, 4, 8);
+            if (batch > 1) Steps(batch, 4, 8);
+            // Before the limits are sampled: they read large arrays of their own.
+            long resident = Environment.WorkingSet - engine.CacheBytes;
+            report(new($"{name}.resident", resident / 1e6, "MB", model.Decoder.FileBytes / 1e6, (double)resident / model.Decoder.FileBytes));
 
-            Decode($"{name}.decode{Suffix(batch)}", prompt, batch, weights, report);
-            if (after is { } length) Decode($"{name}.decode_after{length}", length, 1, weights, report);
-            long resident = Environment.WorkingSet;
-            report(new($"{name}.resident", resident / 1e6, "MB", (weights + engine.CacheBytes) / 1e6, resident / (weights + engine.CacheBytes)));
+            bool hasTiles = MatrixUnit.PathOf(Isa.Chosen, DType.BFloat16, DType.BFloat16).Name == "amx";
+            double peak = 1e9 * Median(5, () => limits.Sample(hasTiles ? Limit.AmxBF16 : Limit.Fma, limits.Threads)), most = peak / (2.0 * model.Decoder.WeightCount);
+            report(new($"{name}.prompt{prompt}", read, "token/s", most, read / most));
+
+            double one = Decode($"{name}.decode", prompt, 1, report);
+            if (batch > 1) report(Figure.Against($"{name}.decode.b{batch}.gain", Decode($"{name}.decode.b{batch}", prompt, batch, report) / one, "times", batch));
+            if (after is not { } length) return;
+            double early = Decode($"{name}.decode_after16", 16, 1, report), late = Decode($"{name}.decode_after{length}", length, 1, report);
+            report(new($"{name}.decode_after{length}.share", late, "token/s", early, late / early));
         }
 
-        static string Suffix(int batch) => batch == 1 ? "" : $".b{batch}";
+        // Tokens a second, all texts together.
+        double Decode(string figure, int length, int count, Action<Figure> report)
+        {
+            double bandwidth = 1e9 * Median(3, () => limits.Sample(Limit.Read, limits.Threads));
+            var (each, allocated) = Steps(count, length, generate);
+            bandwidth = Math.Max(bandwidth, 1e9 * Median(3, () => limits.Sample(Limit.Read, limits.Threads)));
+            double cache = new PageLayout(engine.CacheType, model.Decoder.Config.KeyWidth, model.Decoder.Config.ValueWidth)
+                .BytesPerToken(model.Decoder.Config.CacheHeads) * model.Decoder.Layers.Count * length * count;
+            double most = count * bandwidth / (model.Decoder.WeightBytes + cache);
+            report(new(figure, count / each, "token/s", most, count / each / most));
+            report(Figure.Against($"{figure}.allocated", allocated, "bytes/token", 0));
+            return count / each;
+        }
 
-        void Decode(string figure, int length, int count, double weights, Action<Figure> report)
+        // Seconds of a step of one token of each text, and bytes that it allocates for each.
+        (double Seconds, double Allocated) Steps(int count, int length, int steps)
         {
             var texts = Enumerable.Range(0, count).Select(_ => engine.NewText()).ToArray();
             int[] tokens = new int[count];
@@ -143,32 +161,20 @@ static class LlmBenchCommand
                 for (int i = 0; i < tokens.Length; i++) tokens[i] = Best(logits.Slice(i * vocabulary, vocabulary));
             }
             LogitsReader use = Choose;
-            for (int i = 0; i < 4; i++) engine.ReadEach(texts, tokens, use);
-            double bandwidth = 1e9 * Median(3, () => limits.Sample(Limit.Read, limits.Threads));
+            for (int i = 0; i < WarmUp; i++) engine.ReadEach(texts, tokens, use);
+            double[] times = new double[Math.Max(1, steps - WarmUp)];
             long allocated = GC.GetAllocatedBytesForCurrentThread();
-            var times = new List<double>();
-            for (int i = 4; i < generate; i++)
+            for (int i = 0; i < times.Length; i++)
             {
                 cancellation.ThrowIfCancellationRequested();
                 long before = Stopwatch.GetTimestamp();
                 engine.ReadEach(texts, tokens, use);
-                times.Add(Stopwatch.GetElapsedTime(before).TotalSeconds);
+                times[i] = Stopwatch.GetElapsedTime(before).TotalSeconds;
             }
             allocated = GC.GetAllocatedBytesForCurrentThread() - allocated;
-            bandwidth = Math.Max(bandwidth, 1e9 * Median(3, () => limits.Sample(Limit.Read, limits.Threads)));
-            double each = times.Order().ElementAt(times.Count / 2);
-            double cache = new PageLayout(engine.Options.CacheType, model.Decoder.Config.KeyWidth, model.Decoder.Config.ValueWidth)
-                .BytesPerToken(model.Decoder.Config.CacheHeads) * model.Decoder.Layers.Count * length * count;
-            double most = count * bandwidth / (weights + cache);
-            report(new(figure, count / each, "token/s", most, count / each / most));
-            report(Figure.Against($"{figure}.allocated", (double)allocated / times.Count, "bytes/token", 0));
             foreach (var text in texts) text.Dispose();
+            return (times.Order().ElementAt(times.Length / 2), (double)allocated / times.Length / count);
         }
-
-        // Every weight but the table of embeddings, of which a token reads one row.
-        double WeightBytes() => model.Decoder.WeightBytes;
-
-        double Parameters() => model.Decoder.WeightCount;
 
         int[] Tokens(int count) => [.. Enumerable.Range(0, count).Select(_ => random.Next(3, model.Decoder.Config.Vocabulary))];
 

@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace Ashlar.Runtime;
 
 /// <summary>Ways to see a buffer's bytes from managed code. The caller keeps the buffer alive while it uses a span.</summary>
@@ -18,6 +20,11 @@ public static class Buffers
         handle.Dispose();
         return Of(memory.Span);
     }
+
+    /// <summary>A buffer over memory that was pinned, such as a part of a mapped file of any size; the handle is disposed when nobody refers to the buffer.</summary>
+    /// <param name="pinned">The first byte. At a multiple of 64: kernels load whole lines.</param>
+    /// <param name="bytes">How many there are.</param>
+    public static Buffer Pinned(MemoryHandle pinned, long bytes) => new BorrowedBuffer(pinned, bytes);
 
     /// <summary>A buffer with a copy of these elements.</summary>
     public static Buffer Of<T>(ReadOnlySpan<T> elements) where T : unmanaged

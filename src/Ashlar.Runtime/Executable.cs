@@ -18,6 +18,7 @@ public sealed class Executable
     readonly (int Result, int Original)[] repeated;           // results that are earlier results
     readonly Buffer[] scratch;
     readonly Extent[] elements;
+    readonly Shape?[] shapesBefore;   // of results, in the last run: most runs have the same
     readonly int[] order;       // of the program's symbols: which of the function's
     readonly long[] numbers;    // their values
 
@@ -35,6 +36,7 @@ public sealed class Executable
         (this.computed, this.passed, this.repeated) = ([.. computed], [.. passed], [.. repeated]);
         scratch = new Buffer[computed.Count];
         elements = [.. results.Select(Elements)];
+        shapesBefore = new Shape?[results.Count];
 
         if (computed.Count > 0)
         {
@@ -69,7 +71,7 @@ public sealed class Executable
             for (int i = 0; i < outputs.Length; i++)
             {
                 outputs[i] ??= device.Backend.Allocate(Bytes(i));
-                resultShapes[i] = binding.Evaluate(Function.Results[i].Shape);
+                resultShapes[i] = shapesBefore[i] = ShapeOf(i);
             }
             foreach (var (result, parameter) in passed) outputs[result]!.CopyFrom(inputs[parameter], Bytes(result));
             for (int i = 0; i < computed.Length; i++) scratch[i] = outputs[computed[i]]!;
@@ -78,6 +80,15 @@ public sealed class Executable
             Array.Clear(scratch);
             foreach (var (result, original) in repeated) outputs[result]!.CopyFrom(outputs[original]!, Bytes(result));
         }
+    }
+
+    Shape ShapeOf(int result)
+    {
+        var shape = Function.Results[result].Shape;
+        if (shapesBefore[result] is not { } before) return binding.Evaluate(shape);
+        for (int axis = 0; axis < shape.Rank; axis++)
+            if (before[axis].Value != binding.Evaluate(shape[axis])) return binding.Evaluate(shape);
+        return before;
     }
 
     static Extent Elements(Node result)

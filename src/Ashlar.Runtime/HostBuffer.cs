@@ -59,7 +59,7 @@ public sealed unsafe class HostBuffer : Buffer
         "use smaller batches or a narrower element type, or compute the large value in parts.");
 }
 
-/// <summary>Memory that the caller owns, pinned for as long as somebody refers to the buffer. Only read, never written.</summary>
+/// <summary>Memory that the caller owns, pinned for as long as somebody refers to the buffer. Written only where the caller asks for results in it.</summary>
 sealed unsafe class BorrowedBuffer(MemoryHandle handle, long bytes) : Buffer
 {
     MemoryHandle handle = handle;

@@ -47,13 +47,13 @@ public sealed class LanguageModel : IDisposable
     /// <exception cref="ModelFileException">ASH0738: the model has none.</exception>
     public ChatTemplate Template => template ?? throw new ModelFileException("ASH0738",
         $"{Path} has no chat template, so how a conversation is written for it is not known.",
-        "give one: --template FILE, or use `ashlar generate` for a model that was not made to talk.");
+        "give one when the model is opened, or let it go on with a text instead: it may not be made to talk.");
 
     /// <summary>True where the model was made to talk.</summary>
     public bool HasTemplate => template is not null;
 
     TokenizerFiles Files => files ?? throw new ModelFileException("ASH0737", $"{Path} has no tokenizer.",
-        "put tokenizer.json beside the weights, or pass token ids: --prompt-ids.");
+        "put tokenizer.json beside the weights, or pass token ids.");
 
     /// <summary>Opens a safetensors folder or a GGUF file.</summary>
     /// <param name="path">A folder or a file.</param>
@@ -104,11 +104,11 @@ public sealed class LanguageModel : IDisposable
         CancellationToken cancellation = default)
     {
         options ??= new();
-        if (prompt.IsEmpty) throw new ModelException("ASH0355", "the prompt has no tokens, and a model goes on from something.", "give it a word: --prompt \"The\".");
+        if (prompt.IsEmpty) throw new ModelException("ASH0355", "the prompt has no tokens, and a model goes on from something.", "give it at least one word.");
         ArgumentOutOfRangeException.ThrowIfLessThan(options.MostTokens, 1);
         if (prompt.Length > Engine.MostTokens)
             throw new ModelException("ASH0347", $"the prompt has {prompt.Length} tokens, but the maximum context length is {Engine.MostTokens} tokens.",
-                Engine.MostTokens < Decoder.Config.Context ? "give the engine a larger context: --context." : "shorten the prompt.");
+                Engine.MostTokens < Decoder.Config.Context ? "give the engine a larger context." : "shorten the prompt.");
         return Tokens(prompt, options, text, progress, cancellation);
     }
 

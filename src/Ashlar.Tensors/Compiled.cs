@@ -44,6 +44,31 @@ public static class Compiled
     public static Func<Tensor, Tensor, Tensor, Tensor, TResult> Step<TResult>(Func<Tensor, Tensor, Tensor, Tensor, TResult> f, params ReadOnlySpan<Shape> shapes) =>
         new Recording<TResult>(Name(f), true, x => f(x[0], x[1], x[2], x[3]), 4, shapes.ToArray()).Invoke4;
 
+    /// <summary>A compiled step of one tensor whose result goes to memory of the caller, so that a call allocates nothing.</summary>
+    /// <param name="f">What to record; it may assign states.</param>
+    /// <param name="shapes">One shape per argument, which may be symbolic; none takes the shapes of each call as they are.</param>
+    /// <returns>
+    /// Takes the argument, then the tensor whose memory receives the result: of the result's type and shape, over memory that the caller
+    /// owns (<c>Tensor.FromMemory</c>, at a multiple of 64 bytes) and that nobody reads meanwhile. It is not an argument of the same call.
+    /// </returns>
+    public static Action<Tensor, Tensor> StepInto(Func<Tensor, Tensor> f, params ReadOnlySpan<Shape> shapes) =>
+        new Recording<Tensor>(Name(f), true, x => f(x[0]), 1, shapes.ToArray()).Into1;
+
+    /// <summary>A compiled step of two tensors whose result goes to memory of the caller.</summary>
+    /// <inheritdoc cref="StepInto(Func{Tensor, Tensor}, ReadOnlySpan{Shape})"/>
+    public static Action<Tensor, Tensor, Tensor> StepInto(Func<Tensor, Tensor, Tensor> f, params ReadOnlySpan<Shape> shapes) =>
+        new Recording<Tensor>(Name(f), true, x => f(x[0], x[1]), 2, shapes.ToArray()).Into2;
+
+    /// <summary>A compiled step of three tensors whose result goes to memory of the caller.</summary>
+    /// <inheritdoc cref="StepInto(Func{Tensor, Tensor}, ReadOnlySpan{Shape})"/>
+    public static Action<Tensor, Tensor, Tensor, Tensor> StepInto(Func<Tensor, Tensor, Tensor, Tensor> f, params ReadOnlySpan<Shape> shapes) =>
+        new Recording<Tensor>(Name(f), true, x => f(x[0], x[1], x[2]), 3, shapes.ToArray()).Into3;
+
+    /// <summary>A compiled step of four tensors whose result goes to memory of the caller.</summary>
+    /// <inheritdoc cref="StepInto(Func{Tensor, Tensor}, ReadOnlySpan{Shape})"/>
+    public static Action<Tensor, Tensor, Tensor, Tensor, Tensor> StepInto(Func<Tensor, Tensor, Tensor, Tensor, Tensor> f, params ReadOnlySpan<Shape> shapes) =>
+        new Recording<Tensor>(Name(f), true, x => f(x[0], x[1], x[2], x[3]), 4, shapes.ToArray()).Into4;
+
     /// <summary>A compiled function without arguments; it must not assign states.</summary>
     public static Func<TResult> Function<TResult>(Func<TResult> f) =>
         new Recording<TResult>(Name(f), false, _ => f(), 0, []).Invoke0;

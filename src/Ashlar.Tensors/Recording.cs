@@ -34,6 +34,14 @@ sealed class Recording<TResult>(string name, bool assigns, Func<Tensor[], TResul
 
     public void Run4(Tensor a, Tensor b, Tensor c, Tensor d) => Invoke([a, b, c, d]);
 
+    public void Into1(Tensor a, Tensor into) => InvokeInto([a], into);
+
+    public void Into2(Tensor a, Tensor b, Tensor into) => InvokeInto([a, b], into);
+
+    public void Into3(Tensor a, Tensor b, Tensor c, Tensor into) => InvokeInto([a, b, c], into);
+
+    public void Into4(Tensor a, Tensor b, Tensor c, Tensor d, Tensor into) => InvokeInto([a, b, c, d], into);
+
     public override string ToString()
     {
         var text = new StringBuilder(name);
@@ -56,22 +64,48 @@ sealed class Recording<TResult>(string name, bool assigns, Func<Tensor[], TResul
     {
         foreach (var argument in arguments) ArgumentNullException.ThrowIfNull(argument);
         if (Trace.Current is not null) return f(arguments.ToArray());   // a step within a step is a part of it
+        Realize(arguments);
+        lock (gate) return Run(ReplayFor(arguments), arguments);
+    }
+
+    void InvokeInto(ReadOnlySpan<Tensor> arguments, Tensor into)
+    {
+        foreach (var argument in arguments) ArgumentNullException.ThrowIfNull(argument);
+        ArgumentNullException.ThrowIfNull(into);
+        if (Trace.Current is not null)
+            throw new TraceException("ASH0401", $"'{name}' writes into a given tensor, but it was called while another function is being recorded.",
+                "call it outside, or make it with Compiled.Step: what that returns can be a part of another step.");
+        Realize(arguments);
+        lock (gate)
+        {
+            var replay = ReplayFor(arguments);
+            var (dtype, shape) = replay.Result;
+            bool fits = into.DType == dtype && into.Rank == shape.Rank;
+            for (int axis = 0; fits && axis < shape.Rank; axis++) fits = into.Shape[axis].Value == (binding?.Evaluate(shape[axis]) ?? shape[axis].Value);
+            if (!fits) throw new ShapeException("ASH0141", $"'{name}' gives {dtype.Name}{shape}, but was to write it into {into.Type}.", "pass a tensor of the result's type and shape.");
+            replay.Run(arguments, into);
+        }
+    }
+
+    static void Realize(ReadOnlySpan<Tensor> arguments)
+    {
         foreach (var argument in arguments)
             if (!argument.IsRealized)
             {
                 State.RealizeWith(arguments);
-                break;
+                return;
             }
+    }
+
+    Replay ReplayFor(ReadOnlySpan<Tensor> arguments)
+    {
         var device = Device.Default;
-        lock (gate)
-        {
-            if (binding is not null) Bind(arguments);
-            foreach (var trace in traces)
-                if (trace.Fits(device, arguments))
-                    foreach (var replay in trace.Replays)
-                        if (Fits(replay.Classes)) return Run(replay, arguments);
-            return Run(Specialise(device, arguments), arguments);
-        }
+        if (binding is not null) Bind(arguments);
+        foreach (var trace in traces)
+            if (trace.Fits(device, arguments))
+                foreach (var replay in trace.Replays)
+                    if (Fits(replay.Classes)) return replay;
+        return Specialise(device, arguments);
     }
 
     static TResult Run(Replay replay, ReadOnlySpan<Tensor> arguments)
@@ -140,7 +174,7 @@ sealed class Recording<TResult>(string name, bool assigns, Func<Tensor[], TResul
     {
         var dependent = new HashSet<Node>();
         foreach (var node in Traversal.PostOrder(results))
-            if (node.Op == Op.Parameter || node.Inputs.Any(dependent.Contains)) dependent.Add(node);
+            if (node.Op is Op.Parameter or Op.Size || !node.Shape.IsConstant || node.Inputs.Any(dependent.Contains)) dependent.Add(node);   // on arguments, or on their extents
         var (found, seen, stack) = (new List<Node>(), new HashSet<Node>(results), new Stack<Node>(results));
         while (stack.TryPop(out var node))
             if (!dependent.Contains(node) && node.Id < start)

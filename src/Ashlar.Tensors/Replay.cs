@@ -42,15 +42,22 @@ sealed class Replay
     /// <summary>The class of each symbol that the program is made for.</summary>
     public ShapeClass[] Classes { get; }
 
+    /// <summary>Element type and shape of the first result, in the symbols that were declared.</summary>
+    public (DType DType, Shape Shape) Result => (traced.Function.Results[0].DType, traced.Function.Results[0].Shape);
+
     /// <summary>Runs it. The span is valid until the next run.</summary>
-    public ReadOnlySpan<Tensor> Run(ReadOnlySpan<Tensor> arguments)
+    /// <param name="arguments">One per parameter of the function.</param>
+    /// <param name="into">Takes the only result; null makes new tensors.</param>
+    public ReadOnlySpan<Tensor> Run(ReadOnlySpan<Tensor> arguments, Tensor? into = null)
     {
+        if (into is not null) outputs[0] = into.Memory();
         for (int i = 0; i < arity; i++) (inputs[i], shapes[i]) = (arguments[i].Memory(), arguments[i].Shape);
         try
         {
             if (traced.Read.Length + traced.Assigned.Length == 0) executable.Run(inputs, shapes, outputs, resultShapes);
             else
                 lock (State.Gate) RunOnStates();
+            if (into is not null) return [];
             for (int i = 0; i < returned.Length; i++) returned[i] = new(outputs[i]!, executable.Function.Results[i].DType, resultShapes[i]);
             return returned;
         }

@@ -17,6 +17,14 @@ sealed class ModelOptions
     /// <summary>Tokens of the cache.</summary>
     public Option<int?> Context { get; } = new("--context") { Description = "Tokens that the cache holds. Default: what the text needs, or 4096 for a chat.", HelpName = "tokens" };
 
+    /// <summary>Packed weights are kept in a file.</summary>
+    public Option<string?> KeepPacked { get; } = new("--keep-packed")
+    {
+        Description = "Keep packed weights in a file, beside the model or in this folder: the next start maps it instead of packing.",
+        HelpName = "folder",
+        Arity = ArgumentArity.ZeroOrOne,
+    };
+
     /// <summary>A template in place of the model's.</summary>
     public Option<FileInfo?> Template { get; } = new("--template") { Description = "A chat template (Jinja) in place of the model's own.", HelpName = "file" };
 
@@ -47,22 +55,18 @@ sealed class ModelOptions
             "int8" => DType.Int8,
             "f32" => DType.Float32,
             "bf16" => DType.BFloat16,
-            _ => encoding is null && IsFloat32(path) ? DType.Float32 : DType.BFloat16,
+            _ => (DType?)null,
         };
         string? template = parsed.GetValue(Template) is { } file ? File.ReadAllText(file.FullName) : null;
         var engine = new EngineOptions(cache, parsed.GetValue(Context) ?? context, texts);
         LanguageModel? model = null;
-        void Load(IProgress<double>? progress) => model = LanguageModel.Load(path, new(new(encoding, progress, cancellation), engine, template));
+        var notices = new List<string>();
+        var keep = parsed.GetResult(KeepPacked) is { Implicit: false } ? new WeightCache(parsed.GetValue(KeepPacked), notices.Add) : null;
+        void Load(IProgress<double>? progress) => model = LanguageModel.Load(path, new(new(encoding, progress, cancellation, keep), engine, template));
         if (quiet || Console.IsErrorRedirected) Load(null);
         else Screen.On(Console.Error).WithProgress("loading", Load);
+        foreach (string notice in notices) parsed.InvocationConfiguration.Error.WriteLine(notice);
         return model!;
-    }
-
-    // A model of float32 is computed in float32 throughout: it is small, or exactness is wanted.
-    static bool IsFloat32(string path)
-    {
-        using var file = Formats.WeightFile.Open(path);
-        return file.Entries.All(entry => entry.Type is Formats.WeightType.F32 or Formats.WeightType.F64);
     }
 
     static Option<string?> Choice(string name, string description, params string[] choices)

@@ -110,6 +110,26 @@ public sealed class Safetensors : IDisposable
     /// <exception cref="ModelFileException">There is no such array, or it has more bytes than a span can.</exception>
     public ReadOnlyMemory<byte> ElementBytes(string name) => Memory<byte>(this[name], this[name].Bytes);
 
+    /// <summary>A piece of the bytes of an array of any size; allocates nothing. Not to be used after <see cref="Dispose"/>.</summary>
+    /// <param name="entry">An array of this file.</param>
+    /// <param name="offset">The first byte, counted from that of the array.</param>
+    /// <param name="count">How many bytes.</param>
+    public ReadOnlySpan<byte> Span(ArrayEntry entry, long offset, int count)
+    {
+        ArgumentNullException.ThrowIfNull(entry);
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, entry.Bytes - count);
+        return file.Span<byte>(entry.Offset + offset, count);
+    }
+
+    /// <summary>Holds an array of any size in place until the handle is disposed, also after <see cref="Dispose"/>.</summary>
+    /// <returns>Points to its first byte.</returns>
+    public System.Buffers.MemoryHandle Pin(ArrayEntry entry)
+    {
+        ArgumentNullException.ThrowIfNull(entry);
+        return file.Memory<byte>(entry.Offset, (int)Math.Min(entry.Bytes, int.MaxValue)).Pin();
+    }
+
     /// <summary>The checksum of the whole file, which reads all of it.</summary>
     public uint Checksum()
     {

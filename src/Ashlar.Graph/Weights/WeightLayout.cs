@@ -19,6 +19,9 @@ namespace Ashlar.Graph;
 /// </remarks>
 public readonly record struct WeightLayout(WeightEncoding Encoding, long Rows, long Columns)
 {
+    /// <summary>Files of packed weights say which layout they hold: another one, another number.</summary>
+    public const int Version = 1;
+
     /// <summary>Outputs of a panel.</summary>
     public const int PanelSide = 32;
 

@@ -13,6 +13,7 @@ public sealed class Decoder : IDisposable
     readonly WeightEntry embedding;
     readonly BlockCodec codec;
     readonly float[]? positions;          // [context, width]
+    readonly Rope[] ropes;
     readonly Norm finalNorm;
     readonly Projection head;
 
@@ -20,7 +21,7 @@ public sealed class Decoder : IDisposable
     {
         (Config, this.file, this.embedding, this.positions, Layers, this.finalNorm, this.head) = (config, file, embedding, positions, layers, finalNorm, head);
         codec = BlockCodec.Of(embedding.Type);
-        Ropes = [.. config.Layers.Select(layer => layer.Rope).OfType<Rope>().Distinct()];
+        ropes = [.. config.Layers.Select(layer => layer.Rope).OfType<Rope>().Distinct()];
         FeatureWidth = config.Width + Ropes.Sum(rope => rope.Width);
     }
 
@@ -31,13 +32,19 @@ public sealed class Decoder : IDisposable
     public IReadOnlyList<DecoderLayer> Layers { get; }
 
     /// <summary>The kinds of rotary positions, each once.</summary>
-    public IReadOnlyList<Rope> Ropes { get; }
+    public IReadOnlyList<Rope> Ropes => ropes;
 
     /// <summary>Numbers per token that <see cref="Features"/> writes: the embedding, then cosines and sines of each kind of positions.</summary>
     public int FeatureWidth { get; }
 
     /// <summary>Bytes of all matrices, packed; embeddings are not among them, unless they are the matrix of logits too.</summary>
     public long WeightBytes => Projections().Sum(part => part.Bytes);
+
+    /// <summary>Bytes of all weights as they lie in the file.</summary>
+    public long FileBytes => file.Entries.Sum(entry => entry.Bytes);
+
+    /// <summary>True where every matrix is float32: such models are small, or exactness is wanted.</summary>
+    public bool IsFloat32 => Projections().All(part => part.Bytes == part.Count * sizeof(float));
 
     /// <summary>Numbers of all matrices, likewise.</summary>
     public long WeightCount => Projections().Sum(part => part.Count);
@@ -53,24 +60,32 @@ public sealed class Decoder : IDisposable
     public void Features(ReadOnlySpan<int> tokens, int place, int length, Span<float> features)
     {
         long rowBytes = (long)Config.Width / codec.Elements * codec.Bytes;
+        ThrowUnlessKnown(tokens);
         for (int t = 0; t < tokens.Length; t++)
         {
             var row = features.Slice(t * FeatureWidth, FeatureWidth);
             var embedded = row[..Config.Width];
-            if ((uint)tokens[t] >= (uint)Config.Vocabulary)
-                throw new ModelException("ASH0353", $"token {tokens[t]} is not of the vocabulary of {Config.Vocabulary} tokens.", "pass ids that the model's own tokenizer gave.");
             codec.Decode(file.Span(embedding, tokens[t] * rowBytes, (int)rowBytes), embedded);
             if (Config.EmbeddingScale != 1)
                 foreach (ref float number in embedded) number *= (float)Config.EmbeddingScale;
             if (positions is not null)
                 for (int i = 0; i < embedded.Length; i++) embedded[i] += positions[(place + t) * Config.Width + i];
             int at = Config.Width;
-            foreach (var rope in Ropes)
+            foreach (var rope in ropes)
             {
                 rope.Turn(place + t, length, row.Slice(at, rope.Width / 2), row.Slice(at + rope.Width / 2, rope.Width / 2));
                 at += rope.Width;
             }
         }
+    }
+
+    /// <summary>Fails where a token is not of the vocabulary.</summary>
+    /// <exception cref="ModelException">ASH0353: one is not.</exception>
+    public void ThrowUnlessKnown(ReadOnlySpan<int> tokens)
+    {
+        foreach (int token in tokens)
+            if ((uint)token >= (uint)Config.Vocabulary)
+                throw new ModelException("ASH0353", $"token {token} is not of the vocabulary of {Config.Vocabulary} tokens.", "pass ids that the model's own tokenizer gave.");
     }
 
     /// <summary>Pages of an empty cache, one state per layer.</summary>

@@ -76,8 +76,9 @@ public sealed record DecoderLayer(Norm AttentionNorm, IAttention Attention, Norm
 /// <param name="QueryNorm">[D]; null for none.</param>
 /// <param name="KeyNorm">[D]; null for none.</param>
 /// <param name="Sinks">[H]; null for none.</param>
+/// <param name="InHalves">Queries and keys were brought into the order in which halves are rotated, whatever the file's positions are.</param>
 public sealed record GroupedAttention(DecoderConfig Config, AttentionLayer Layer, Projection Qkv, Projection Output, Norm? QueryNorm = null, Norm? KeyNorm = null,
-    Tensor? Sinks = null) : IAttention
+    Tensor? Sinks = null, bool InHalves = false) : IAttention
 {
     /// <inheritdoc/>
     public Tensor Apply(Tensor x, DecoderStep step, State cache)
@@ -97,7 +98,7 @@ public sealed record GroupedAttention(DecoderConfig Config, AttentionLayer Layer
         {
             var part = all.Narrow(1, first * width, count * width).Reshape(tokens, count, width);
             if (norm is not null) part = norm.Apply(part);
-            return rotated && Layer.Rope is { } rope ? Rotate(part, rope, step) : part;
+            return rotated && Layer.Rope is { } rope ? Rotate(part, rope, step, rope.Interleaved && !InHalves) : part;
         }
     }
 
@@ -108,13 +109,14 @@ public sealed record GroupedAttention(DecoderConfig Config, AttentionLayer Layer
     /// <param name="x">[T, heads, width]</param>
     /// <param name="rope">How.</param>
     /// <param name="step">Holds cosines and sines.</param>
-    public static Tensor Rotate(Tensor x, Rope rope, DecoderStep step)
+    /// <param name="interleaved">Pairs are neighbours.</param>
+    public static Tensor Rotate(Tensor x, Rope rope, DecoderStep step, bool interleaved)
     {
         ArgumentNullException.ThrowIfNull(rope);
         ArgumentNullException.ThrowIfNull(step);
         var (cos, sin) = step.Turns[rope];
-        if (x.Shape[2] == rope.Width) return x.Rope(cos, sin, rope.Interleaved);
-        var turned = x.Narrow(2, 0, rope.Width).Rope(cos, sin, rope.Interleaved);
+        if (x.Shape[2] == rope.Width) return x.Rope(cos, sin, interleaved);
+        var turned = x.Narrow(2, 0, rope.Width).Rope(cos, sin, interleaved);
         return Tensor.Concat([turned, x.Narrow(2, rope.Width, x.Shape[2] - rope.Width)], 2);
     }
 }

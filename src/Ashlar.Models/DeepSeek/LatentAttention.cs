@@ -52,5 +52,5 @@ public sealed record LatentAttention(DecoderConfig Config, AttentionLayer Layer,
         (KeyUp.Bytes, KeyUp.Count), (ValueUp.Bytes, ValueUp.Count), (Output.Bytes, Output.Count),
     ];
 
-    Tensor Rotate(Tensor x, DecoderStep step) => Layer.Rope is { } rope ? GroupedAttention.Rotate(x, rope, step) : x;
+    Tensor Rotate(Tensor x, DecoderStep step) => Layer.Rope is { } rope ? GroupedAttention.Rotate(x, rope, step, rope.Interleaved) : x;
 }

@@ -31,6 +31,15 @@ public class DecoderLoader
     /// <exception cref="ModelException">A weight is missing, left over, of other extents, or not finite.</exception>
     public Decoder Load()
     {
+        var decoder = Begin();
+        Reader.Finish();
+        return decoder;
+    }
+
+    /// <summary>The decoder with the memory of all weights; their content comes with <see cref="WeightReader.Finish"/>, and nothing runs before.</summary>
+    /// <exception cref="ModelException">A weight is missing, left over, of other extents, or not finite.</exception>
+    public Decoder Begin()
+    {
         int width = Config.Width, vocabulary = Config.Vocabulary;
         var embedding = Reader.Entry($"{Names.Embedding}.weight", vocabulary, width);
         if (embedding.RowElements % BlockCodec.Of(embedding.Type).Elements != 0)
@@ -56,22 +65,56 @@ public class DecoderLoader
     }
 
     /// <summary>A norm over the width, or over that of a head.</summary>
-    protected Norm Norm(string name, int? width = null)
+    /// <param name="name">The weight's, without its end.</param>
+    /// <param name="width">Numbers; null: the model's width.</param>
+    /// <param name="order">Of each number, which one of the file it is; null: they stay.</param>
+    protected Norm Norm(string name, int? width = null, int[]? order = null)
     {
         long count = width ?? Config.Width;
-        return new(Reader.DensePlus(Config.Norm == NormKind.RmsPlusOne ? 1 : 0, $"{name}.weight", count),
-            Config.Norm == NormKind.Layer ? Reader.Dense($"{name}.bias", count) : null, Config.NormEpsilon);
+        return new(Vector(Config.Norm == NormKind.RmsPlusOne ? 1 : 0, $"{name}.weight"), Config.Norm == NormKind.Layer ? Vector(0, $"{name}.bias") : null, Config.NormEpsilon);
+
+        Tensor Vector(float plus, string full)
+        {
+            if (order is null) return Reader.DensePlus(plus, full, count);
+            float[] numbers = Reader.Numbers(full, count);
+            return Tensor.From<float>(Array.ConvertAll(order, from => numbers[from] + plus), [count]);
+        }
     }
 
     /// <summary>The attention of a layer.</summary>
     protected virtual IAttention Attention(string path, int layer)
     {
         long queries = (long)Config.Heads * Config.HeadWidth, keys = (long)Config.KvHeads * Config.HeadWidth;
-        var qkv = Config.FusedQkv ? Linear(Config.Width, Config.QkvBias, (path + Names.Qkv, queries + 2 * keys))
-            : Linear(Config.Width, Config.QkvBias, (path + Names.Query, queries), (path + Names.Key, keys), (path + Names.Value, keys));
+        // Neighbours that are rotated together come to lie half a head apart: no result differs, and vectors turn whole.
+        bool isTurned = Config.Layers[layer].Rope is { Interleaved: true };
+        int[]? queryOrder = isTurned ? HalvesOf(Config.Heads, layer) : null, keyOrder = isTurned ? HalvesOf(Config.KvHeads, layer) : null;
+        Projection qkv;
+        if (!isTurned)
+            qkv = Config.FusedQkv ? Linear(Config.Width, Config.QkvBias, (path + Names.Qkv, queries + 2 * keys))
+                : Linear(Config.Width, Config.QkvBias, (path + Names.Query, queries), (path + Names.Key, keys), (path + Names.Value, keys));
+        else if (Config.FusedQkv)
+        {
+            int[] order = [.. queryOrder!, .. keyOrder!.Select(row => (int)queries + row), .. Enumerable.Range((int)(queries + keys), (int)keys)];
+            qkv = Reader.Projection(Config.Width, [($"{path}{Names.Qkv}.weight", queries + 2 * keys)], Config.QkvBias ? [$"{path}{Names.Qkv}.bias"] : [], [order]);
+        }
+        else
+            qkv = Reader.Projection(Config.Width, [($"{path}{Names.Query}.weight", queries), ($"{path}{Names.Key}.weight", keys), ($"{path}{Names.Value}.weight", keys)],
+                Config.QkvBias ? [$"{path}{Names.Query}.bias", $"{path}{Names.Key}.bias", $"{path}{Names.Value}.bias"] : [], [queryOrder, keyOrder, null]);
+        int[]? within = isTurned ? HalvesOf(1, layer) : null;
         return new GroupedAttention(Config, Config.Layers[layer], qkv, Linear(queries, Config.OutputBias, (path + Names.Output, Config.Width)),
-            Config.HeadNorms ? Norm(path + Names.QueryNorm, Config.HeadWidth) : null, Config.HeadNorms ? Norm(path + Names.KeyNorm, Config.HeadWidth) : null,
-            Config.Sinks ? Reader.Dense(path + Names.Sinks, Config.Heads) : null);
+            Config.HeadNorms ? Norm(path + Names.QueryNorm, Config.HeadWidth, within) : null, Config.HeadNorms ? Norm(path + Names.KeyNorm, Config.HeadWidth, within) : null,
+            Config.Sinks ? Reader.Dense(path + Names.Sinks, Config.Heads) : null, isTurned);
+    }
+
+    // Of each number of heads in halves, which one of the file it is: the even ones of the rotated part, then the odd ones.
+    int[] HalvesOf(int heads, int layer)
+    {
+        int width = Config.HeadWidth, rotated = Config.Layers[layer].Rope!.Width;
+        return [.. Enumerable.Range(0, heads * width).Select(i =>
+        {
+            int at = i % width;
+            return i - at + (at >= rotated ? at : at < rotated / 2 ? 2 * at : 2 * (at - rotated / 2) + 1);
+        })];
     }
 
     /// <summary>The feed-forward layer of a layer.</summary>

@@ -16,10 +16,9 @@ public sealed partial class WeightReader
     /// <summary>A linear layer whose matrix lies otherwise in the file.</summary>
     internal Projection Rearranged(WeightEntry entry, int outputs, int inputs, MatrixRow row, Tensor? bias = null)
     {
-        float[] matrix = Matrices([entry], 1, outputs, inputs, row);
-        return EncodingOf(entry) is { } encoding
-            ? new([new(PackedWeight.Pack(encoding, Source(matrix, 0, outputs, inputs), null, options.Cancellation))], bias)
-            : new([new(Tensor.From<float>(matrix, [outputs, inputs]))], bias);
+        if (EncodingOf(entry) is not { } encoding) return new([new(Tensor.From<float>(Matrices([entry], 1, outputs, inputs, row), [outputs, inputs]))], bias);
+        return new([new(Kept(entry.Name, encoding, outputs, inputs, 1, [entry],
+            () => PackedWeight.Pack(encoding, Source(Matrices([entry], 1, outputs, inputs, row), 0, outputs, inputs), null, options.Cancellation)))], bias);
     }
 
     /// <summary>Linear layers of experts, or of heads, whose matrices lie otherwise in the file.</summary>
@@ -31,22 +30,28 @@ public sealed partial class WeightReader
     /// <param name="bias">float32[count, outputs]; null for none.</param>
     internal ExpertProjection Rearranged(IReadOnlyList<WeightEntry> entries, int count, int outputs, int inputs, MatrixRow row, Tensor? bias = null)
     {
-        float[] matrices = Matrices(entries, count, outputs, inputs, row);
-        if (EncodingOf(entries[0]) is not { } encoding) return new(null, Tensor.From<float>(matrices, [count, outputs, inputs]), bias);
-        return new(PackedWeight.PackExperts(encoding, [.. Enumerable.Range(0, count).Select(i => (IReadOnlyList<WeightSource>)[Source(matrices, i, outputs, inputs)])],
-            null, options.Cancellation), null, bias);
+        if (EncodingOf(entries[0]) is not { } encoding) return new(null, Tensor.From<float>(Matrices(entries, count, outputs, inputs, row), [count, outputs, inputs]), bias);
+        return new(Kept(entries[0].Name, encoding, outputs, inputs, count, entries, () =>
+        {
+            float[] matrices = Matrices(entries, count, outputs, inputs, row);
+            return PackedWeight.PackExperts(encoding, [.. Enumerable.Range(0, count).Select(i => (IReadOnlyList<WeightSource>)[Source(matrices, i, outputs, inputs)])], null, options.Cancellation);
+        }), null, bias);
     }
 
     /// <summary>Linear layers of experts whose blocks others take apart.</summary>
     internal ExpertProjection Packed(IReadOnlyList<WeightEntry> entries, WeightEncoding encoding, IReadOnlyList<WeightSource> experts, Tensor? bias)
     {
-        var packed = PackedWeight.PackExperts(encoding, [.. experts.Select(source => (IReadOnlyList<WeightSource>)[source])], null, options.Cancellation);
-        foreach (var entry in entries)
+        var weight = Kept(entries[0].Name, encoding, experts[0].Rows, experts[0].Columns, experts.Count, entries, () =>
         {
-            File.Release(entry);
-            Report(entry);
-        }
-        return new(packed, null, bias);
+            var packed = PackedWeight.PackExperts(encoding, [.. experts.Select(source => (IReadOnlyList<WeightSource>)[source])], null, options.Cancellation);
+            foreach (var entry in entries)
+            {
+                File.Release(entry);
+                Report(entry);
+            }
+            return packed;
+        });
+        return new(weight, null, bias);
     }
 
     float[] Matrices(IReadOnlyList<WeightEntry> entries, int count, int outputs, int inputs, MatrixRow row)

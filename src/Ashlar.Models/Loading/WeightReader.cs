@@ -7,15 +7,21 @@ namespace Ashlar.Models;
 /// <param name="Encoding">What matrices of floats become; null keeps the type of the file, float32 too.</param>
 /// <param name="Progress">Told which share of the bytes is read, from 0 to 1.</param>
 /// <param name="Cancellation">Stops loading.</param>
-public sealed record LoadOptions(WeightEncoding? Encoding = null, IProgress<double>? Progress = null, CancellationToken Cancellation = default);
+/// <param name="Cache">Keeps packed weights in a file for the next start; null packs them each time.</param>
+public sealed record LoadOptions(WeightEncoding? Encoding = null, IProgress<double>? Progress = null, CancellationToken Cancellation = default, WeightCache? Cache = null);
 
 /// <summary>Takes weights out of a file by name: matrices packed for products, vectors as float32. Knows what was not taken.</summary>
 /// <remarks>Pages of the file are given back as soon as a matrix is packed, so a model is never held twice.</remarks>
 public sealed partial class WeightReader
 {
+    const double PackingShare = 0.7;   // of the time, where a file of packed weights is written afterwards
+
     readonly HashSet<string> taken = new(StringComparer.Ordinal);
     readonly LoadOptions options;
     readonly long total;
+    readonly PackedCache? cache;
+    readonly List<Action> pending = [];
+    int packedWeights;
     long done;
 
     /// <summary>Reads from an open file.</summary>
@@ -25,6 +31,7 @@ public sealed partial class WeightReader
         File = file;
         this.options = options ?? new();
         total = Math.Max(1, file.Entries.Sum(entry => entry.Bytes));
+        if (this.options.Cache is { } wanted) cache = new(file, this.options.Encoding, wanted);
     }
 
     /// <summary>The file.</summary>
@@ -71,13 +78,23 @@ public sealed partial class WeightReader
     /// <param name="inputs">Numbers that come in.</param>
     /// <param name="parts">Name and outputs of each matrix.</param>
     /// <param name="bias">Names of the biases, one per matrix; empty for none.</param>
-    public Projection Projection(long inputs, IReadOnlyList<(string Name, long Outputs)> parts, params IReadOnlyList<string> bias)
+    public Projection Projection(long inputs, IReadOnlyList<(string Name, long Outputs)> parts, params IReadOnlyList<string> bias) =>
+        Projection(inputs, parts, bias, []);
+
+    /// <summary>A linear layer of matrices whose outputs come in another order than in the file.</summary>
+    /// <param name="inputs">Numbers that come in.</param>
+    /// <param name="parts">Name and outputs of each matrix.</param>
+    /// <param name="bias">Names of the biases, one per matrix; empty for none.</param>
+    /// <param name="orders">Of each output of each matrix, which row of the file it is; null for matrices that stay. Empty: all stay.</param>
+    public Projection Projection(long inputs, IReadOnlyList<(string Name, long Outputs)> parts, IReadOnlyList<string> bias, IReadOnlyList<int[]?> orders)
     {
         ArgumentNullException.ThrowIfNull(parts);
         ArgumentNullException.ThrowIfNull(bias);
+        ArgumentNullException.ThrowIfNull(orders);
+        int[]? OrderOf(int part) => part < orders.Count ? orders[part] : null;
         var entries = parts.Select(part => Entry(part.Name, part.Outputs, inputs)).ToArray();
         Tensor? added = bias.Count == 0 ? null
-            : Tensor.From<float>([.. bias.SelectMany((name, i) => Numbers(name, parts[i].Outputs))]);
+            : Tensor.From<float>([.. bias.SelectMany((name, i) => Ordered(Numbers(name, parts[i].Outputs), 1, OrderOf(i)))]);
         var encodings = entries.Select(EncodingOf).ToArray();
         var matrices = new List<WeightMatrix>();
         for (int first = 0; first < entries.Length;)
@@ -85,8 +102,9 @@ public sealed partial class WeightReader
             int end = first + 1;
             while (end < entries.Length && encodings[end] == encodings[first]) end++;
             var alike = entries[first..end];
-            matrices.Add(encodings[first] is { } encoding ? new(Pack(encoding, [alike]))
-                : new(Tensor.From<float>([.. alike.SelectMany(Decoded)], [alike.Sum(entry => entry.Elements) / inputs, inputs])));
+            int[]?[] alikeOrders = [.. Enumerable.Range(first, end - first).Select(OrderOf)];
+            matrices.Add(encodings[first] is { } encoding ? new(Pack(encoding, [alike], alikeOrders))
+                : new(Tensor.From<float>([.. alike.SelectMany((entry, i) => Ordered(Decoded(entry), (int)inputs, alikeOrders[i]))], [alike.Sum(entry => entry.Elements) / inputs, inputs])));
             first = end;
         }
         return new(matrices, added);
@@ -152,16 +170,61 @@ public sealed partial class WeightReader
         _ => BlockPacking.EncodingOf(BlockCodec.Of(entry.Type)),
     };
 
-    PackedWeight Pack(WeightEncoding encoding, WeightEntry[][] experts)
+    // The bytes come when Finish is called; what is wrong with names and extents is found before any of them is packed.
+    PackedWeight Pack(WeightEncoding encoding, WeightEntry[][] experts, int[]?[]? orders = null)
     {
-        var progress = options.Progress is null ? null : new RowProgress(this, experts);
-        var packed = PackedWeight.PackExperts(encoding, [.. experts.Select(parts => (IReadOnlyList<WeightSource>)[.. parts.Select(Source)])], progress, options.Cancellation);
-        foreach (var entry in experts.SelectMany(parts => parts))
+        long columns = experts[0][0].RowElements, rows = experts[0].Sum(entry => entry.Elements / columns);
+        string name = string.Join('+', experts.SelectMany((parts, expert) => parts.Select((entry, i) => expert == 0 ? entry.Name + (orders?[i] is null ? "" : "*") : "")).Where(part => part.Length > 0));
+        return Kept(name, encoding, rows, columns, experts.Length, experts.SelectMany(parts => parts), () =>
         {
-            File.Release(entry);
-            Report(entry);
+            var weight = PackedWeight.Reserve(encoding, rows, columns, experts.Length);
+            pending.Add(() =>
+            {
+                var progress = options.Progress is null ? null : new RowProgress(this, experts);
+                weight.Fill([.. experts.Select(parts => (IReadOnlyList<WeightSource>)[.. parts.Select((entry, i) => orders?[i] is { } order ? Source(entry).InOrder(order) : Source(entry))])],
+                    progress, options.Cancellation);
+                foreach (var entry in experts.SelectMany(parts => parts))
+                {
+                    File.Release(entry);
+                    Report(entry);
+                }
+            });
+            return weight;
+        });
+    }
+
+    // A packed weight out of the file that keeps them, or made anew.
+    PackedWeight Kept(string name, WeightEncoding encoding, long rows, long columns, long count, IEnumerable<WeightEntry> entries, Func<PackedWeight> make)
+    {
+        if (cache is null) return make();
+        string key = $"{packedWeights++}:{name}";
+        if (cache.Find(key, encoding, rows, columns, count) is { } found)
+        {
+            foreach (var entry in entries) Report(entry);
+            return found;
         }
-        return packed;
+        var made = make();
+        cache.Keep(key, made);
+        return made;
+    }
+
+    /// <summary>Packs what was asked for, and keeps it in a file where that is wanted. Until then weights have memory, but no content.</summary>
+    /// <exception cref="ModelFileException">A weight holds what is no number (ASH0648).</exception>
+    public void Finish()
+    {
+        foreach (var pack in pending) pack();
+        pending.Clear();
+        cache?.Save(share => options.Progress?.Report(PackingShare + (1 - PackingShare) * share));
+        cache?.Dispose();
+        options.Progress?.Report(1);
+    }
+
+    static float[] Ordered(float[] numbers, int width, int[]? order)
+    {
+        if (order is null) return numbers;
+        var ordered = new float[numbers.Length];
+        for (int row = 0; row < order.Length; row++) numbers.AsSpan(order[row] * width, width).CopyTo(ordered.AsSpan(row * width));
+        return ordered;
     }
 
     WeightSource Source(WeightEntry entry)
@@ -188,9 +251,11 @@ public sealed partial class WeightReader
     void Report(WeightEntry entry)
     {
         done += entry.Bytes;
-        options.Progress?.Report(Math.Min(1, (double)done / total));
+        Report(done);
         options.Cancellation.ThrowIfCancellationRequested();
     }
+
+    void Report(double bytes) => options.Progress?.Report(Math.Min(1, bytes / total) * (cache is { IsMissing: true } ? PackingShare : 1));
 
     static bool Same(ValueList<long> extents, ReadOnlySpan<long> wanted)
     {
@@ -207,6 +272,6 @@ public sealed partial class WeightReader
         readonly long rows = experts.Sum(parts => parts.Sum(entry => entry.Elements / entry.RowElements));
         readonly long bytes = experts.Sum(parts => parts.Sum(entry => entry.Bytes));
 
-        public void Report(long value) => owner.options.Progress!.Report(Math.Min(1, (owner.done + (double)bytes * value / rows) / owner.total));
+        public void Report(long value) => owner.Report(owner.done + (double)bytes * value / rows);
     }
 }

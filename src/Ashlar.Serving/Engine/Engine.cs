@@ -14,7 +14,8 @@ public delegate void LogitsReader(ReadOnlySpan<float> logits);
 /// <summary>Runs a model over texts: reads tokens into a paged cache and gives logits of what comes next.</summary>
 /// <remarks>
 /// One compiled program serves all steps of a kind: one token of one text, one token of several, and prompts. A step reads tokens
-/// of several texts at once; long prompts are cut into chunks. Thread-safe: steps run one after the other.
+/// of several texts at once; long prompts are cut into chunks. A step of one token of one or several texts allocates nothing. Thread-safe:
+/// steps run one after the other.
 /// </remarks>
 public sealed class Engine : IDisposable
 {
@@ -22,8 +23,8 @@ public sealed class Engine : IDisposable
     readonly State[] cache;
     readonly PagePool pool;
     readonly int mostPages;
-    readonly Func<Tensor, Tensor, Tensor, Tensor, Tensor> step;
-    readonly StepInputs inputs;
+    readonly Action<Tensor, Tensor, Tensor, Tensor, Tensor> step;
+    readonly StepMemory memory;
     readonly Lock gate = new();
 
     /// <summary>An engine with an empty cache.</summary>
@@ -41,16 +42,20 @@ public sealed class Engine : IDisposable
         int pages = (context + PageLayout.Tokens - 1) / PageLayout.Tokens + Options.MostTexts - 1;   // each text's last page is partly empty
         Context = context;
         mostPages = (Math.Min(context, model.Config.Context) + PageLayout.Tokens - 1) / PageLayout.Tokens;
-        cache = model.NewCache(pages, Options.CacheType);
+        var type = CacheType = Options.CacheType ?? (model.IsFloat32 ? DType.Float32 : DType.BFloat16);
+        cache = model.NewCache(pages, type);
         pool = new(pages);
         Symbol tokens = new("T", 1, Math.Max(Options.Chunk, Options.MostTexts)), texts = new("S", 1, Options.MostTexts), wanted = new("W", 1, Math.Max(Options.Chunk, Options.MostTexts));
-        step = Compiled.Step((Tensor features, Tensor placed, Tensor tables, Tensor rows) => model.Forward(features, placed, tables, rows, cache, Options.CacheType),
+        step = Compiled.StepInto((Tensor features, Tensor placed, Tensor tables, Tensor rows) => model.Forward(features, placed, tables, rows, cache, type),
             [tokens, model.FeatureWidth], [2, tokens], [texts, mostPages], [wanted]);
-        inputs = new(Math.Max(Options.Chunk, Options.MostTexts), model.FeatureWidth, Options.MostTexts, mostPages);
+        memory = new(Math.Max(Options.Chunk, Options.MostTexts), model.FeatureWidth, Options.MostTexts, mostPages, model.Config.Vocabulary);
     }
 
     /// <summary>Cache and chunks.</summary>
     public EngineOptions Options { get; }
+
+    /// <summary>The element type of keys and values.</summary>
+    public DType CacheType { get; }
 
     /// <summary>The model.</summary>
     public Decoder Model => model;
@@ -81,10 +86,10 @@ public sealed class Engine : IDisposable
         ArgumentNullException.ThrowIfNull(text);
         ObjectDisposedException.ThrowIf(text.IsDisposed, text);
         if (tokens.IsEmpty) throw new ModelException("ASH0355", "there are no tokens to read.", "give a prompt of at least one token.");
-        Check(tokens);
+        model.ThrowUnlessKnown(tokens);
         if (text.Count + tokens.Length > MostTokens)
             throw new ModelException("ASH0347", $"the text would have {text.Count + tokens.Length} tokens, but the maximum context length is {MostTokens} tokens.",
-                MostTokens < model.Config.Context ? "give the engine a larger context: --context." : "shorten the prompt.");
+                MostTokens < model.Config.Context ? "give the engine a larger context." : "shorten the prompt.");
         lock (gate)
             for (int first = 0; first < tokens.Length; first += Options.Chunk)
             {
@@ -92,14 +97,14 @@ public sealed class Engine : IDisposable
                 var chunk = tokens.Slice(first, Math.Min(Options.Chunk, tokens.Length - first));
                 bool isLast = first + chunk.Length == tokens.Length;
                 Grow(text, chunk.Length);
-                inputs.Begin(chunk.Length, 1, 1);
-                model.Features(chunk, text.Count, text.Length, inputs.Features);
-                inputs.Place(0, chunk.Length, 0, text.Count, text.Pages);
-                inputs.Wanted[0] = chunk.Length - 1;
-                var logits = step(inputs.FeatureTensor, inputs.TokenTensor, inputs.TableTensor, inputs.WantedTensor);
+                memory.Begin(chunk.Length, 1, 1);
+                model.Features(chunk, text.Count, text.Length, memory.Features);
+                memory.Place(0, chunk.Length, 0, text.Count, text.Pages);
+                memory.Wanted[0] = chunk.Length - 1;
+                step(memory.FeatureTensor, memory.TokenTensor, memory.TableTensor, memory.WantedTensor, memory.LogitsTensor);
                 text.Append(chunk);
                 progress?.Report(first + chunk.Length);
-                if (isLast && use is not null) Show(logits, use);
+                if (isLast) use?.Invoke(memory.Logits);
             }
     }
 
@@ -109,20 +114,20 @@ public sealed class Engine : IDisposable
     {
         ArgumentNullException.ThrowIfNull(text);
         ObjectDisposedException.ThrowIf(text.IsDisposed, text);
-        Check(tokens);
+        model.ThrowUnlessKnown(tokens);
         if (tokens.IsEmpty || tokens.Length > Options.Chunk || text.Count + tokens.Length > MostTokens)
             throw new ModelException("ASH0347", $"{tokens.Length} tokens after {text.Count} cannot be scored at once: chunks have {Options.Chunk}, and the maximum context length is {MostTokens} tokens.",
                 "score fewer at once.");
         lock (gate)
         {
             Grow(text, tokens.Length);
-            inputs.Begin(tokens.Length, 1, tokens.Length);
-            model.Features(tokens, text.Count, text.Length, inputs.Features);
-            inputs.Place(0, tokens.Length, 0, text.Count, text.Pages);
-            for (int i = 0; i < tokens.Length; i++) inputs.Wanted[i] = i;
-            var logits = step(inputs.FeatureTensor, inputs.TokenTensor, inputs.TableTensor, inputs.WantedTensor);
+            memory.Begin(tokens.Length, 1, tokens.Length);
+            model.Features(tokens, text.Count, text.Length, memory.Features);
+            memory.Place(0, tokens.Length, 0, text.Count, text.Pages);
+            for (int i = 0; i < tokens.Length; i++) memory.Wanted[i] = i;
+            step(memory.FeatureTensor, memory.TokenTensor, memory.TableTensor, memory.WantedTensor, memory.LogitsTensor);
             text.Append(tokens);
-            return logits.ToArray<float>();
+            return memory.Logits.ToArray();
         }
     }
 
@@ -136,7 +141,7 @@ public sealed class Engine : IDisposable
         ArgumentNullException.ThrowIfNull(use);
         if (texts.Length == 0 || texts.Length != tokens.Length || texts.Length > Options.MostTexts)
             throw new ModelException("ASH0354", $"{texts.Length} texts with {tokens.Length} tokens were given to an engine of {Options.MostTexts} texts.", "give one token per text.");
-        Check(tokens);
+        model.ThrowUnlessKnown(tokens);
         for (int i = 0; i < texts.Length; i++)
         {
             ObjectDisposedException.ThrowIf(texts[i].IsDisposed, texts[i]);
@@ -145,19 +150,19 @@ public sealed class Engine : IDisposable
         }
         lock (gate)
         {
-            inputs.Begin(texts.Length, texts.Length, texts.Length);
+            memory.Begin(texts.Length, texts.Length, texts.Length);
             for (int i = 0; i < texts.Length; i++)
             {
                 if (texts[i].Count + 1 > MostTokens)
                     throw new ModelException("ASH0347", $"a text would have {texts[i].Count + 1} tokens, but the maximum context length is {MostTokens} tokens.", "end the text, or begin it anew with less.");
                 Grow(texts[i], 1);
-                model.Features(tokens.Slice(i, 1), texts[i].Count, texts[i].Length, inputs.Features.Slice(i * model.FeatureWidth, model.FeatureWidth));
-                inputs.Place(i, 1, i, texts[i].Count, texts[i].Pages);
-                inputs.Wanted[i] = i;
+                model.Features(tokens.Slice(i, 1), texts[i].Count, texts[i].Length, memory.Features.Slice(i * model.FeatureWidth, model.FeatureWidth));
+                memory.Place(i, 1, i, texts[i].Count, texts[i].Pages);
+                memory.Wanted[i] = i;
             }
-            var logits = step(inputs.FeatureTensor, inputs.TokenTensor, inputs.TableTensor, inputs.WantedTensor);
+            step(memory.FeatureTensor, memory.TokenTensor, memory.TableTensor, memory.WantedTensor, memory.LogitsTensor);
             for (int i = 0; i < texts.Length; i++) texts[i].Append(tokens.Slice(i, 1));
-            Show(logits, use);
+            use(memory.Logits);
         }
     }
 
@@ -165,7 +170,7 @@ public sealed class Engine : IDisposable
     public string Describe() => Compiled.Describe(step);
 
     /// <summary>Gives the memory of inputs back. The cache goes with the engine.</summary>
-    public void Dispose() => inputs.Dispose();
+    public void Dispose() => memory.Dispose();
 
     internal void Shrink(TextState text)
     {
@@ -182,20 +187,7 @@ public sealed class Engine : IDisposable
         int needed = (text.Count + added + PageLayout.Tokens - 1) / PageLayout.Tokens;
         if (needed - text.Pages.Count > pool.Free)
             throw new ModelException("ASH0347", $"the cache of {Context} tokens is full: a text of {text.Count + added} tokens needs {needed - text.Pages.Count} more pages, {pool.Free} are free.",
-                "end other texts, or give the engine a larger context: --context.");
+                "end other texts, or give the engine a larger context.");
         while (text.Pages.Count < needed && pool.TryTake(out int page)) text.Pages.Add(page);
-    }
-
-    static void Show(Tensor logits, LogitsReader use) => logits.Read((ReadOnlySpan<float> scores) =>
-    {
-        use(scores);
-        return true;
-    });
-
-    void Check(ReadOnlySpan<int> tokens)
-    {
-        foreach (int token in tokens)
-            if ((uint)token >= (uint)model.Config.Vocabulary)
-                throw new ModelException("ASH0353", $"token {token} is not of the vocabulary of {model.Config.Vocabulary} tokens.", "pass ids that the model's own tokenizer gave.");
     }
 }

@@ -5,10 +5,16 @@ namespace Ashlar.Serving;
 public sealed class TextState : IDisposable
 {
     readonly Engine engine;
-    readonly List<int> tokens = [];
-    readonly List<int> pages = [];
+    const int MostReserved = 1 << 16;   // tokens of a list that is made at once: those of longer texts grow
 
-    internal TextState(Engine engine, int length) => (this.engine, Length) = (engine, length);
+    readonly List<int> tokens, pages;
+
+    internal TextState(Engine engine, int length)
+    {
+        (this.engine, Length) = (engine, length);
+        int reserved = Math.Clamp(length, 1, Math.Min(engine.MostTokens, MostReserved));
+        (tokens, pages) = (new(reserved), new(reserved / PageLayout.Tokens + 1));
+    }
 
     /// <summary>The tokens that the cache holds.</summary>
     public IReadOnlyList<int> Tokens => tokens;

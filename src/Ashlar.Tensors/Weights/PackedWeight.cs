@@ -26,6 +26,9 @@ public sealed class PackedWeight
         Data = data;
     }
 
+    /// <summary>Which layout the bytes have: files of another one are of no use.</summary>
+    public static int LayoutVersion => WeightLayout.Version;
+
     /// <summary>How numbers are stored.</summary>
     public WeightEncoding Encoding => Attributes.Encoding;
 
@@ -42,6 +45,23 @@ public sealed class PackedWeight
     public Tensor Data { get; }
 
     internal WeightAttributes Attributes { get; }
+
+    /// <summary>A weight over memory that was pinned, such as that of a mapped file of packed weights.</summary>
+    /// <param name="encoding">How numbers are stored.</param>
+    /// <param name="rows">Outputs (N) of each matrix.</param>
+    /// <param name="columns">Inputs (K) of each matrix.</param>
+    /// <param name="count">How many matrices.</param>
+    /// <param name="pinned">As many bytes as <see cref="BytesOf"/> says, at a multiple of 64; let go of when nobody refers to the weight.</param>
+    public static PackedWeight Over(WeightEncoding encoding, long rows, long columns, long count, System.Buffers.MemoryHandle pinned)
+    {
+        long bytes = BytesOf(encoding, rows, columns, count);
+        return new(encoding, rows, columns, new(Buffers.Pinned(pinned, bytes), DType.UInt8, [bytes]), count);
+    }
+
+    /// <summary>A piece of the packed bytes; valid while the weight is referred to.</summary>
+    /// <param name="start">The first byte.</param>
+    /// <param name="count">How many.</param>
+    public ReadOnlySpan<byte> Span(long start, int count) => Data.Memory().Span<byte>(start, count);
 
     /// <summary>How many bytes packed matrices take.</summary>
     /// <exception cref="ShapeException">An extent is below 1 (ASH0641).</exception>
@@ -89,10 +109,33 @@ public sealed class PackedWeight
         ArgumentNullException.ThrowIfNull(encoding);
         ArgumentNullException.ThrowIfNull(experts);
         var packing = new WeightPacking(encoding, experts);
-        long bytes = packing.Weight.Bytes;
-        var buffer = Buffers.Allocate(bytes);
-        packing.Run(buffer, progress, cancellation);
-        return new(encoding, packing.Weight.Rows, packing.Weight.Columns, new(buffer, DType.UInt8, [bytes]), packing.Weight.Count);
+        var weight = Reserve(encoding, packing.Weight.Rows, packing.Weight.Columns, packing.Weight.Count);
+        packing.Run(weight.Data.Memory(), progress, cancellation);
+        return weight;
+    }
+
+    /// <summary>A weight whose memory is there and whose bytes come later, by <see cref="Fill"/>: so that programs can be compiled while weights are packed.</summary>
+    /// <param name="encoding">How numbers are to be stored.</param>
+    /// <param name="rows">Outputs (N) of each matrix.</param>
+    /// <param name="columns">Inputs (K) of each matrix.</param>
+    /// <param name="count">How many matrices.</param>
+    public static PackedWeight Reserve(WeightEncoding encoding, long rows, long columns, long count = 1)
+    {
+        long bytes = BytesOf(encoding, rows, columns, count);
+        return new(encoding, rows, columns, new(Buffers.Allocate(bytes), DType.UInt8, [bytes]), count);
+    }
+
+    /// <summary>Packs into a weight that was reserved. Once, before anything is computed with it.</summary>
+    /// <exception cref="ShapeException">The parts are not of its extents (ASH0647).</exception>
+    /// <inheritdoc cref="PackExperts"/>
+    public void Fill(IReadOnlyList<IReadOnlyList<WeightSource>> experts, IProgress<long>? progress = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(experts);
+        var packing = new WeightPacking(Encoding, experts);
+        if (packing.Weight != Attributes)
+            throw new ShapeException("ASH0647", $"matrices of {packing.Weight.Count} times {packing.Weight.Rows} by {packing.Weight.Columns} were to fill {Count} times {Rows} by {Columns}.",
+                "pass parts of the extents that were reserved.");
+        packing.Run(Data.Memory(), progress, cancellation);
     }
 }
 

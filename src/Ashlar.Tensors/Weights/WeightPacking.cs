@@ -116,9 +116,13 @@ sealed unsafe class WeightPacking
                 continue;
             }
             int count = (int)Math.Min(rows - row, source.Rows - within);
-            if (source is BlockSource blocks) ReadBlocks(blocks, within, count, row, staging);
+            var order = source.Order;
+            if (source is BlockSource ordered && order is not null)
+                for (int i = 0; i < count; i++) ReadBlocks(ordered, order[within + i], 1, row + i, staging);
+            else if (source is BlockSource blocks) ReadBlocks(blocks, within, count, row, staging);
             else
-                for (int i = 0; i < count; i++) ReadDense((DenseSource)source, (byte*)addresses[expert][part], within + i, row + i, panel, matrix, staging);
+                for (int i = 0; i < count; i++)
+                    ReadDense((DenseSource)source, (byte*)addresses[expert][part], order is null ? within + i : order[within + i], row + i, panel, matrix, staging);
             row += count;
         }
         if (encoding.IsQuantized) StoreCodes(panel, matrix, staging, expert);

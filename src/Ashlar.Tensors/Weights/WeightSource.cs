@@ -25,6 +25,20 @@ public abstract class WeightSource
     /// <summary>Inputs.</summary>
     public long Columns { get; }
 
+    /// <summary>Which row of the matrix becomes each output; null: they stay as they are.</summary>
+    internal int[]? Order { get; private set; }
+
+    /// <summary>The same matrix with its rows in another order.</summary>
+    /// <param name="order">Of each output, which row it is: each row once.</param>
+    /// <exception cref="ShapeException">There are more or fewer numbers than rows (ASH0647).</exception>
+    public WeightSource InOrder(int[] order)
+    {
+        ArgumentNullException.ThrowIfNull(order);
+        if (order.Length != Rows) throw new ShapeException("ASH0647", $"an order of {order.Length} rows was given to a matrix of {Rows}.", "name each row once.");
+        Order = order;
+        return this;
+    }
+
     /// <summary>Numbers as they lie in memory, such as a mapped file.</summary>
     /// <param name="data">[rows, columns], row-major, little endian; at least as many bytes.</param>
     /// <param name="dtype">float32, float16 or bfloat16.</param>

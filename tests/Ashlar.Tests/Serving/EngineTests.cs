@@ -105,6 +105,49 @@ public sealed class EngineTests : DeviceTests, IDisposable
         Assert.Equal(0, text.Count);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void Tokens_CostNoAllocation_OnceTheProgramIsThere(int count)
+    {
+        using var engine = new Engine(model, new(Context: 400, MostTexts: 3));
+        TextState[] texts = [.. Enumerable.Range(0, count).Select(_ => engine.NewText())];
+        foreach (var text in texts) engine.Read(text, Text(5), null);
+        int[] tokens = Text(count);
+        float sum = 0;
+        LogitsReader use = logits => sum += logits[0];
+        for (int i = 0; i < 20; i++) engine.ReadEach(texts, tokens, use);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 30; i++) engine.ReadEach(texts, tokens, use);
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.True(float.IsFinite(sum));
+        foreach (var text in texts) text.Dispose();
+    }
+
+    [Fact]
+    public void Cache_IsOfTheTypeThatTheWeightsAskFor()
+    {
+        Assert.True(model.IsFloat32);
+        using Engine own = new(model), asked = new(model, new(DType.Int8));
+        Assert.Equal((DType.Float32, DType.Int8), (own.CacheType, asked.CacheType));
+        using var rounded = ModelFamily.Load(tiny.Write(folder.Path), new(WeightEncoding.BF16));
+        using var engine = new Engine(rounded);
+        Assert.Equal(DType.BFloat16, engine.CacheType);
+    }
+
+    [Fact]
+    public void ReadAll_GivesTheLogitsOfEachToken_AlsoAfterFewerWereWanted()
+    {
+        using var engine = new Engine(model, new(DType.Float32, Context: 96, MostTexts: 1, Chunk: 32));
+        int[] tokens = Text(20);
+        using TextState all = engine.NewText(), one = engine.NewText();
+        float[] last = Logits(engine, one, tokens), scores = engine.ReadAll(all, tokens);
+        Assert.Equal(20 * model.Config.Vocabulary, scores.Length);
+        for (int v = 0; v < last.Length; v++) Assert.Equal(last[v], scores[19 * last.Length + v], 1e-4f);
+        float[] before = Logits(engine, one, [3]), after = Logits(engine, all, [3]);
+        for (int v = 0; v < last.Length; v++) Assert.Equal(before[v], after[v], 1e-4f);
+    }
+
     sealed class Steps(List<int> steps) : IProgress<int>
     {
         public void Report(int value) => steps.Add(value);

@@ -23,6 +23,32 @@ public abstract class CompiledTests(Device device) : DeviceTests(new Device(devi
     }
 
     [Fact]
+    public void StepInto_WritesIntoTheCallersMemory_AndRefusesWhatDoesNotFit()
+    {
+        var state = new State("n", Tensor.Zeros(3));
+        var f = Compiled.StepInto((Tensor a, Tensor b) =>
+        {
+            state.Value += b;
+            return a * b;
+        }, [new Symbol("B", 1, 100), 3], [3]);
+        foreach (int rows in (int[])[2, 1, 40])
+        {
+            var into = Tensor.Zeros(rows, 3).Realize();
+            f(Tensor.Ones(rows, 3), x, into);
+            Assert.Equal(Enumerable.Repeat((float[])[1, 2, 3], rows).SelectMany(row => row), into.ToArray<float>());
+        }
+        Same(state.Value, "f32[3]", 3, 6, 9);
+        Fails<ShapeException>(() => f(Tensor.Ones(2, 3), x, Tensor.Zeros(3, 3).Realize()), "ASH0141", "[3, 3]");
+        Fails<ShapeException>(() => f(Tensor.Ones(2, 3), x, Tensor.Zeros([2, 3], DType.Int32).Realize()), "ASH0141", "i32");
+        Same(state.Value, "f32[3]", 3, 6, 9);   // a call that is refused changes nothing
+        Fails<TraceException>(() => Compiled.Step((Tensor a) =>
+        {
+            f(a, x, Tensor.Zeros(2, 3));
+            return a;
+        })(Tensor.Ones(2, 3)), "ASH0401", "Compiled.Step");
+    }
+
+    [Fact]
     public void Function_ReturnsWhatItsBodyReturns()
     {
         var (sum, product) = Compiled.Function((Tensor a) => (a.Sum(), a.Prod()))(x);

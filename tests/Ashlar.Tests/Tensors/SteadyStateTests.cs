@@ -29,6 +29,20 @@ public sealed class SteadyStateTests
         Assert.Equal(0, Measure(() => step(argument)));
     }
 
+    [Fact]
+    public void StepInto_AllocatesNothing_AlsoWhereTheShapeIsSymbolic()
+    {
+        using var selected = new Device(new IdleBackend()).Select();
+        var states = States(3);
+        var step = Compiled.StepInto((Tensor x, Tensor y) =>
+        {
+            foreach (var state in states) state.Value += y;
+            return x + y;
+        }, [new Symbol("B", 1, 100), 2], [2]);
+        var (a, b, into) = (Tensor.Zeros(70, 2).Realize(), Tensor.From([1f, 2f]), Tensor.Zeros(70, 2).Realize());
+        Assert.Equal(0, Measure(() => step(a, b, into)));
+    }
+
     static State[] States(int count) => [.. Enumerable.Range(0, count).Select(i => new State($"w{i}", Tensor.Full([2], (double)i).Realize()))];
 
     static long BytesPerStep(int count)

@@ -1,28 +1,30 @@
 namespace Ashlar.Serving;
 
-/// <summary>The arguments of a step in memory that is kept from step to step, and the tensors over it.</summary>
+/// <summary>Arguments and logits of a step in memory that is kept from step to step, and the tensors over it.</summary>
 /// <remarks>
 /// Tensors do not change while somebody computes with them; these change between steps, and nobody but the engine ever sees them. So
 /// a token costs no allocation.
 /// </remarks>
-sealed class StepInputs : IDisposable
+sealed class StepMemory : IDisposable
 {
     const int Kept = 16;   // shapes of decoding: their tensors are made once
 
     readonly Memory<float> features;
     readonly Memory<int> tokens, tables, wanted;
-    readonly int width, mostPages;
-    readonly Dictionary<(int, int, int), (Tensor Features, Tensor Tokens, Tensor Tables, Tensor Wanted)> made = [];
-    (Tensor Features, Tensor Tokens, Tensor Tables, Tensor Wanted) now;
+    readonly int width, mostPages, vocabulary;
+    Memory<float> logits;        // [texts, vocabulary]; more once somebody scored whole chunks
+    readonly Dictionary<(int, int, int), (Tensor Features, Tensor Tokens, Tensor Tables, Tensor Wanted, Tensor Logits)> made = [];
+    (Tensor Features, Tensor Tokens, Tensor Tables, Tensor Wanted, Tensor Logits) now;
     int count, texts, rows;
 
-    public StepInputs(int mostTokens, int width, int mostTexts, int mostPages)
+    public StepMemory(int mostTokens, int width, int mostTexts, int mostPages, int vocabulary)
     {
-        (this.width, this.mostPages) = (width, mostPages);
+        (this.width, this.mostPages, this.vocabulary) = (width, mostPages, vocabulary);
         features = Aligned<float>((long)mostTokens * width);
         tokens = Aligned<int>(2L * mostTokens);
         tables = Aligned<int>((long)mostTexts * mostPages);
         wanted = Aligned<int>(mostTokens);
+        logits = Aligned<float>((long)mostTexts * vocabulary);
     }
 
     public Span<float> Features => features.Span[..(count * width)];
@@ -37,13 +39,24 @@ sealed class StepInputs : IDisposable
 
     public Tensor WantedTensor => now.Wanted;
 
+    public Tensor LogitsTensor => now.Logits;
+
+    /// <summary>What the step gave, [wanted, vocabulary].</summary>
+    public ReadOnlySpan<float> Logits => logits.Span[..(rows * vocabulary)];
+
     /// <summary>Begins a step of so many tokens and texts, of which so many logits are wanted.</summary>
     public void Begin(int tokenCount, int textCount, int wantedCount)
     {
         (count, texts, rows) = (tokenCount, textCount, wantedCount);
+        if (rows * (long)vocabulary > logits.Length)
+        {
+            made.Clear();
+            logits = Aligned<float>((long)rows * vocabulary);
+        }
         if (made.TryGetValue((tokenCount, textCount, wantedCount), out now)) return;
         now = (Tensor.FromMemory<float>(features[..(count * width)], [count, width]), Tensor.FromMemory<int>(tokens[..(2 * count)], [2, count]),
-            Tensor.FromMemory<int>(tables[..(texts * mostPages)], [texts, mostPages]), Tensor.FromMemory<int>(wanted[..rows], [rows]));
+            Tensor.FromMemory<int>(tables[..(texts * mostPages)], [texts, mostPages]), Tensor.FromMemory<int>(wanted[..rows], [rows]),
+            Tensor.FromMemory<float>(logits[..(rows * vocabulary)], [rows, vocabulary]));
         if (tokenCount <= Kept) made[(tokenCount, textCount, wantedCount)] = now;
     }
 
