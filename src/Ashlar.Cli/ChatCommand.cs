@@ -4,6 +4,7 @@ using System.Globalization;
 using Ashlar.Models;
 using Ashlar.Serving;
 using Ashlar.Tokenizers;
+using Microsoft.Extensions.AI;
 using Spectre.Console;
 
 namespace Ashlar.Cli;
@@ -39,7 +40,7 @@ static class ChatCommand
             prepare();
             using var language = model.Open(parsed, parsed.GetValue(path)!, null, quiet: false, cancellation);
             _ = language.Template;   // a model without one cannot talk: said before the first question
-            var options = new GenerationOptions(parsed.GetValue(count)) { Sampling = sampling.Of(parsed), Seed = parsed.GetValue(sampling.Seed) };
+            var options = new GenerationOptions(parsed.GetValue(count)) { Sampling = sampling.Of(parsed, language, output: parsed.InvocationConfiguration.Error), Seed = parsed.GetValue(sampling.Seed) };
             new Talk(language, options, parsed.GetValue(system), parsed.InvocationConfiguration.Output, input ?? Console.In, cancellation).Run();
             return Task.FromResult(0);
         });
@@ -106,21 +107,19 @@ static class ChatCommand
         {
             turns.Add(new("user", said));
             using var stopped = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-            var reasoning = new ReasoningSplitter();
             long start = Stopwatch.GetTimestamp(), first = 0;
             int made = 0, asked = 0;
             try
             {
                 int[] prompt = model.Encode(new() { Turns = turns });
                 asked = prompt.Length;
-                reasoning.Begin(model.Tokenizer.Decode(prompt.AsSpan(Math.Max(0, prompt.Length - 8))));
+                var answer = new AnswerReader(model, prompt);
                 foreach (var token in model.Generate(prompt, options, text, cancellation: stopped.Token))
                 {
                     if (made++ == 0) first = Stopwatch.GetTimestamp();
-                    foreach (var (piece, isReasoning) in reasoning.Add(token.Text)) Show(piece, isReasoning);
+                    foreach (var part in answer.Add(token)) Show(part is TextReasoningContent thought ? thought.Text : ((TextContent)part).Text, part is TextReasoningContent);
                 }
-                foreach (var (piece, isReasoning) in reasoning.Rest()) Show(piece, isReasoning);
-                turns.Add(new("assistant", reasoning.Answer.Trim()));
+                turns.Add(new("assistant", answer.Answer.Trim()));
             }
             catch (AshlarException problem)
             {

@@ -70,11 +70,11 @@ static class GenerateCommand
                 int most = parsed.GetValue(count);
                 // The context is what the text needs; the prompt's length is known only with the tokenizer.
                 int[] tokens = parsed.GetValue(ids) is { Length: > 0 } given ? given : Encode(folder, parsed.GetValue(prompt)!);
-                using var language = model.Open(parsed, folder, Math.Max(1, tokens.Length + most), isJson, cancellation);
+                using var language = model.Open(parsed, folder, Math.Max(1, tokens.Length + most), isJson, cancellation, prompt: tokens.Length);
                 double loadSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
                 var options = new GenerationOptions(most)
                 {
-                    Sampling = sampling.Of(parsed),
+                    Sampling = sampling.Of(parsed, language, output: parsed.InvocationConfiguration.Error),
                     Seed = parsed.GetValue(sampling.Seed) ?? 0,
                     Stop = parsed.GetValue(stop) ?? [],
                     IgnoreEnd = parsed.GetValue(ignoreEnd),

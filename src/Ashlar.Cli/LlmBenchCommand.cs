@@ -13,6 +13,7 @@ namespace Ashlar.Cli;
 static class LlmBenchCommand
 {
     const int Repeats = 3, WarmUp = 4;
+    const double Overhead = 0.15;         // of the bytes of the file's weights, beside the cache
     const double FirstTokenSeconds = 6;   // what a person waits for without wondering, with 512 tokens to read
 
     /// <param name="prepare">Registers the device.</param>
@@ -49,7 +50,7 @@ static class LlmBenchCommand
             int asked = parsed.GetValue(prompt), made = parsed.GetValue(generate), texts = parsed.GetValue(batch);
             int longest = Math.Max(asked, parsed.GetValue(after) ?? 0);
             long start = Stopwatch.GetTimestamp();
-            using var language = model.Open(parsed, name, (longest + made + 32) * texts, quiet: true, cancellation, texts);
+            using var language = model.Open(parsed, name, (longest + made + 32) * texts, quiet: true, cancellation, texts, asked);
             double loaded = Stopwatch.GetElapsedTime(start).TotalSeconds;
             var figures = new List<Figure>();
             var console = Screen.On(parsed.InvocationConfiguration.Output);
@@ -117,8 +118,9 @@ static class LlmBenchCommand
             Steps(1, 4, 8);
             if (batch > 1) Steps(batch, 4, 8);
             // Before the limits are sampled: they read large arrays of their own.
-            long resident = Environment.WorkingSet - engine.CacheBytes;
-            report(new($"{name}.resident", resident / 1e6, "MB", model.Decoder.FileBytes / 1e6, (double)resident / model.Decoder.FileBytes));
+            double resident = Environment.WorkingSet, weights = model.Decoder.FileBytes, cache = engine.CacheBytes;
+            report(new($"{name}.resident", resident / 1e6, "MB", (weights + cache) / 1e6, resident / (weights + cache)));
+            report(Figure.Against($"{name}.resident.overhead", (resident - cache) / weights - 1, "of the weights", Overhead));
 
             bool hasTiles = MatrixUnit.PathOf(Isa.Chosen, DType.BFloat16, DType.BFloat16).Name == "amx";
             double peak = 1e9 * Median(5, () => limits.Sample(hasTiles ? Limit.AmxBF16 : Limit.Fma, limits.Threads)), most = peak / (2.0 * model.Decoder.WeightCount);

@@ -9,12 +9,15 @@ namespace Ashlar.Serving;
 /// <param name="Load">How weights are kept.</param>
 /// <param name="Engine">Cache and chunks.</param>
 /// <param name="Template">A chat template in place of the model's own.</param>
-public sealed record LanguageModelOptions(LoadOptions? Load = null, EngineOptions? Engine = null, string? Template = null);
+/// <param name="FirstPrompt">How many tokens the first prompt has, where that is known: its program is compiled while weights are packed.</param>
+public sealed record LanguageModelOptions(LoadOptions? Load = null, EngineOptions? Engine = null, string? Template = null, int? FirstPrompt = null);
 
 /// <summary>A model of files, ready to talk: weights, tokenizer, chat template and an engine.</summary>
 /// <remarks>Thread-safe: texts of several callers take turns, token by token.</remarks>
 public sealed class LanguageModel : IDisposable
 {
+    const int LikelyPrompt = 50;   // of any length but a multiple of 16
+
     readonly TokenizerFiles? files;
     readonly ChatTemplate? template;
 
@@ -49,6 +52,9 @@ public sealed class LanguageModel : IDisposable
         $"{Path} has no chat template, so how a conversation is written for it is not known.",
         "give one when the model is opened, or let it go on with a text instead: it may not be made to talk.");
 
+    /// <summary>How the model's makers advise to choose its tokens; null where its files do not say.</summary>
+    public GenerationDefaults? Defaults { get; private init; }
+
     /// <summary>True where the model was made to talk.</summary>
     public bool HasTemplate => template is not null;
 
@@ -69,14 +75,27 @@ public sealed class LanguageModel : IDisposable
         var template = options.Template is { } own ? ChatTemplate.Parse(own, "the given chat template")
             : files is not null && files.ChatTemplates.TryGetValue("default", out string? text) ? ChatTemplate.Parse(text, $"the chat template of {path}")
             : null;
-        var decoder = ModelFamily.Load(path, options.Load);
+        var defaults = GenerationDefaults.Read(Directory.Exists(path) ? path : System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!);
+        var loading = ModelFamily.Begin(path, options.Load);
+        var decoder = loading.Decoder;
         try
         {
             if (files is not null && files.Tokenizer.VocabularySize > decoder.Config.Vocabulary && !Pads(files.Tokenizer, decoder.Config.Vocabulary))
                 throw new ModelException("ASH0353",
                     $"the tokenizer of {path} has {files.Tokenizer.VocabularySize} tokens, but the model has embeddings of {decoder.Config.Vocabulary}.",
                     "take the tokenizer that came with the model.");
-            return new(path, decoder, new(decoder, options.Engine), files, template);
+            var engine = new Engine(decoder, options.Engine);
+            // Compiling keeps one processor busy for a while, packing all of them.
+            var compiling = Task.Run(() => engine.Prepare(options.FirstPrompt ?? LikelyPrompt));
+            try
+            {
+                loading.Finish();
+            }
+            finally
+            {
+                compiling.GetAwaiter().GetResult();
+            }
+            return new(path, decoder, engine, files, template) { Defaults = defaults };
         }
         catch
         {

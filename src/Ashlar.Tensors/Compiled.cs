@@ -133,6 +133,17 @@ public static class Compiled
         trace.Products = dtype;
     }
 
+    /// <summary>Records and compiles a function for arguments like these without running it, so that the first call need not wait.</summary>
+    /// <param name="compiled">What <c>Step</c>, <c>StepInto</c> or <c>Function</c> returned.</param>
+    /// <param name="arguments">Of the element types and shapes that a call will have; what they hold does not matter.</param>
+    /// <exception cref="ArgumentException">It is not a compiled function.</exception>
+    public static void Prepare(Delegate compiled, params ReadOnlySpan<Tensor> arguments)
+    {
+        ArgumentNullException.ThrowIfNull(compiled);
+        if (compiled.Target is not IRecording recording) throw new ArgumentException("it is not a compiled function.", nameof(compiled));
+        recording.Prepare(arguments);
+    }
+
     /// <summary>What was made of a compiled function so far: kernels and memory plan of each of its programs.</summary>
     /// <param name="compiled">What <c>Step</c> or <c>Function</c> returned.</param>
     public static string Describe(Delegate compiled) => compiled.Target?.ToString() ?? "not a compiled function";

@@ -2,12 +2,19 @@ using System.Text;
 
 namespace Ashlar;
 
+/// <summary>What compiled functions have in common, whatever they return.</summary>
+interface IRecording
+{
+    /// <summary>Records and compiles for these arguments, without running.</summary>
+    void Prepare(ReadOnlySpan<Tensor> arguments);
+}
+
 /// <summary>A function to be recorded, and what was recorded: one program for each shape class of its arguments.</summary>
 /// <remarks>
 /// The function is run once for each combination of element types (and of shapes, where none are declared). Its graph is then
 /// specialised by substitution for each class of the symbols' values: 1, small, general, and general in multiples of 16.
 /// </remarks>
-sealed class Recording<TResult>(string name, bool assigns, Func<Tensor[], TResult> f, int arity, Shape[] declared)
+sealed class Recording<TResult>(string name, bool assigns, Func<Tensor[], TResult> f, int arity, Shape[] declared) : IRecording
 {
     readonly Lock gate = new();
     readonly List<Traced> traces = [];
@@ -41,6 +48,14 @@ sealed class Recording<TResult>(string name, bool assigns, Func<Tensor[], TResul
     public void Into3(Tensor a, Tensor b, Tensor c, Tensor into) => InvokeInto([a, b, c], into);
 
     public void Into4(Tensor a, Tensor b, Tensor c, Tensor d, Tensor into) => InvokeInto([a, b, c, d], into);
+
+    public void Prepare(ReadOnlySpan<Tensor> arguments)
+    {
+        if (arguments.Length != arity)
+            throw new ShapeException("ASH0164", $"'{name}' takes {arity} tensors, but {arguments.Length} were given.", "give one tensor per argument.");
+        Realize(arguments);
+        lock (gate) ReplayFor(arguments);
+    }
 
     public override string ToString()
     {

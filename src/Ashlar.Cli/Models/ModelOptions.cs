@@ -40,7 +40,8 @@ sealed class ModelOptions
     /// <param name="quiet">Draws nothing.</param>
     /// <param name="cancellation">Stops loading.</param>
     /// <param name="texts">Texts that are read side by side.</param>
-    public LanguageModel Open(ParseResult parsed, string path, int? context, bool quiet, CancellationToken cancellation, int texts = 1)
+    /// <param name="prompt">Tokens of the first prompt, where they are known.</param>
+    public LanguageModel Open(ParseResult parsed, string path, int? context, bool quiet, CancellationToken cancellation, int texts = 1, int? prompt = null)
     {
         var encoding = parsed.GetValue(Weights) switch
         {
@@ -62,7 +63,7 @@ sealed class ModelOptions
         LanguageModel? model = null;
         var notices = new List<string>();
         var keep = parsed.GetResult(KeepPacked) is { Implicit: false } ? new WeightCache(parsed.GetValue(KeepPacked), notices.Add) : null;
-        void Load(IProgress<double>? progress) => model = LanguageModel.Load(path, new(new(encoding, progress, cancellation, keep), engine, template));
+        void Load(IProgress<double>? progress) => model = LanguageModel.Load(path, new(new(encoding, progress, cancellation, keep), engine, template, prompt));
         if (quiet || Console.IsErrorRedirected) Load(null);
         else Screen.On(Console.Error).WithProgress("loading", Load);
         foreach (string notice in notices) parsed.InvocationConfiguration.Error.WriteLine(notice);
@@ -80,7 +81,7 @@ sealed class ModelOptions
 /// <summary>The options of sampling, which generate and chat share.</summary>
 sealed class SamplingChoices
 {
-    public Option<float> Temperature { get; } = Number("--temperature", "0 takes the likeliest token each time; 1 draws as the model learned; more is wilder.", 0.8f);
+    public Option<float> Temperature { get; } = Number("--temperature", "0 takes the likeliest token each time; 1 draws as the model learned; more is wilder. What is not given, generation_config.json says where the model has one.", 0.8f);
     public Option<int> TopK { get; } = Number("--top-k", "Draw among so many of the likeliest tokens; 0: all.", 0);
     public Option<float> TopP { get; } = Number("--top-p", "Draw among the likeliest tokens that together have this share of the probability.", 1f);
     public Option<float> MinP { get; } = Number("--min-p", "Draw among tokens at least so likely as this share of the likeliest.", 0f);
@@ -113,6 +114,28 @@ sealed class SamplingChoices
         PresencePenalty = parsed.GetValue(Presence),
         FrequencyPenalty = parsed.GetValue(Frequency),
     };
+
+    /// <summary>What the command line says, and where it says nothing what the model's makers advise.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="output">Told what of that advice is not done.</param>
+    public SamplingOptions Of(ParseResult parsed, LanguageModel model, TextWriter output)
+    {
+        if (model.Defaults is not { } defaults) return Of(parsed);
+        if (defaults.NotDone.Count > 0) output.WriteLine($"generation_config.json asks for {string.Join(", ", defaults.NotDone)}, which is not done here.");
+        var advised = defaults.Sampling;
+        return Of(parsed) with
+        {
+            Temperature = Given(Temperature) ? parsed.GetValue(Temperature) : advised.Temperature,
+            TopK = Given(TopK) ? parsed.GetValue(TopK) : advised.TopK,
+            TopP = Given(TopP) ? parsed.GetValue(TopP) : advised.TopP,
+            MinP = Given(MinP) ? parsed.GetValue(MinP) : advised.MinP,
+            TypicalP = Given(Typical) ? parsed.GetValue(Typical) : advised.TypicalP,
+            RepetitionPenalty = Given(Repetition) ? parsed.GetValue(Repetition) : advised.RepetitionPenalty,
+        };
+
+        bool Given(Option option) => parsed.GetResult(option) is { Implicit: false };
+    }
 
     static Option<T> Number<T>(string name, string description, T usual) =>
         new(name) { Description = description, HelpName = "number", DefaultValueFactory = _ => usual };

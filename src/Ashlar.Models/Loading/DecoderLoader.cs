@@ -27,15 +27,6 @@ public class DecoderLoader
     /// <summary>The file.</summary>
     protected WeightReader Reader { get; }
 
-    /// <summary>Reads and packs all weights. The decoder keeps the file open.</summary>
-    /// <exception cref="ModelException">A weight is missing, left over, of other extents, or not finite.</exception>
-    public Decoder Load()
-    {
-        var decoder = Begin();
-        Reader.Finish();
-        return decoder;
-    }
-
     /// <summary>The decoder with the memory of all weights; their content comes with <see cref="WeightReader.Finish"/>, and nothing runs before.</summary>
     /// <exception cref="ModelException">A weight is missing, left over, of other extents, or not finite.</exception>
     public Decoder Begin()

@@ -54,11 +54,21 @@ public abstract class ModelFamily
     /// <exception cref="ModelException">The model is of a kind that Ashlar does not know, or its weights are not those of its config.</exception>
     public static Decoder Load(string path, LoadOptions? options = null)
     {
+        var loading = Begin(path, options);
+        loading.Finish();
+        return loading.Decoder;
+    }
+
+    /// <summary>Opens a model, and leaves the packing of its weights for later: meanwhile programs over it can be compiled.</summary>
+    /// <inheritdoc cref="Load"/>
+    public static ModelLoading Begin(string path, LoadOptions? options = null)
+    {
         var file = WeightFile.Open(path);
         try
         {
             var (family, config, isGguf) = Describe(path, file);
-            return family.Loader(config, isGguf, new(file, options)).Load();
+            var reader = new WeightReader(file, options);
+            return new(family.Loader(config, isGguf, reader).Begin(), reader);
         }
         catch
         {
@@ -107,4 +117,30 @@ public abstract class ModelFamily
     static ModelException Unknown(string path, string key, string value, IEnumerable<string> known) => new("ASH0351",
         $"{path} is a model of {key} '{value}', which Ashlar does not know. It knows {string.Join(", ", known.Order(StringComparer.Ordinal))}.",
         "take a model of one of these, or update Ashlar.");
+}
+
+/// <summary>A model whose weights have memory, but no content yet.</summary>
+public sealed class ModelLoading
+{
+    readonly WeightReader reader;
+
+    internal ModelLoading(Decoder decoder, WeightReader reader) => (Decoder, this.reader) = (decoder, reader);
+
+    /// <summary>The model. Nothing is to be computed with it before <see cref="Finish"/>.</summary>
+    public Decoder Decoder { get; }
+
+    /// <summary>Packs the weights. Where that fails, the model is closed.</summary>
+    /// <exception cref="ModelFileException">A weight holds what is no number (ASH0648).</exception>
+    public void Finish()
+    {
+        try
+        {
+            reader.Finish();
+        }
+        catch
+        {
+            Decoder.Dispose();
+            throw;
+        }
+    }
 }

@@ -13,8 +13,8 @@ namespace Ashlar.Serving;
 /// </code>
 /// <para>
 /// Thread-safe: answers are given one after the other. The conversation stays in the cache, and of the next one only what differs is read.
-/// Reasoning comes apart as <see cref="TextReasoningContent"/>; with tools, <c>&lt;tool_call&gt;{json}&lt;/tool_call&gt;</c> comes as <see cref="FunctionCallContent"/>,
-/// and a function-calling client around this one calls them.
+/// Reasoning comes apart as <see cref="TextReasoningContent"/>; with tools, calls come as <see cref="FunctionCallContent"/> (<see cref="AnswerReader"/> says in which
+/// formats they are read), and a function-calling client around this one calls them.
 /// </para>
 /// <para>
 /// Beside the properties of <see cref="ChatOptions"/>, additional properties are taken: <c>min_p</c>, <c>typical_p</c>, <c>repetition_penalty</c>, <c>logit_bias</c>
@@ -24,8 +24,6 @@ namespace Ashlar.Serving;
 /// </remarks>
 public sealed class LocalChatClient : IChatClient
 {
-    const int PromptEnd = 8;   // tokens that show whether the template opened the reasoning
-
     readonly LanguageModel model;
     readonly GenerationOptions defaults;
     readonly ChatClientMetadata metadata;
@@ -38,7 +36,7 @@ public sealed class LocalChatClient : IChatClient
 
     /// <summary>A client of a model that is open.</summary>
     /// <param name="model">Stays the caller's to dispose, after the client.</param>
-    /// <param name="defaults">How answers are chosen where a request does not say; by default at temperature 0.8, from the 40 likeliest tokens and 95 % of the probability, until the context is full.</param>
+    /// <param name="defaults">How answers are chosen where a request does not say; by default as the model's makers advise (<see cref="LanguageModel.Defaults"/>), or at temperature 0.8, from the 40 likeliest tokens and 95 % of the probability, until the context is full.</param>
     /// <exception cref="ModelFileException">ASH0737, ASH0738: the model has no tokenizer, or no chat template.</exception>
     public LocalChatClient(LanguageModel model, GenerationOptions? defaults = null) : this(model, defaults, ownsModel: false) { }
 
@@ -47,7 +45,7 @@ public sealed class LocalChatClient : IChatClient
         ArgumentNullException.ThrowIfNull(model);
         _ = (model.Template, model.Tokenizer);   // a model without them cannot talk: said before the first question
         (this.model, this.ownsModel) = (model, ownsModel);
-        this.defaults = defaults ?? new(int.MaxValue) { Sampling = new(0.8f, 40, 0.95f) };
+        this.defaults = defaults ?? new(int.MaxValue) { Sampling = model.Defaults?.Sampling ?? new(0.8f, 40, 0.95f) };
         metadata = new("ashlar", null, model.Name);
         text = model.Engine.NewText();
     }
@@ -147,8 +145,7 @@ public sealed class LocalChatClient : IChatClient
     sealed class Answer
     {
         readonly string modelName;
-        readonly ReasoningSplitter reasoning = new();
-        readonly ToolCallSplitter? tools;
+        readonly AnswerReader reader;
         readonly bool showsReasoning, onlyOneCall;
         readonly string id = Guid.NewGuid().ToString("N");
         readonly DateTimeOffset created = DateTimeOffset.UtcNow;
@@ -159,27 +156,21 @@ public sealed class LocalChatClient : IChatClient
         public Answer(LanguageModel model, int[] prompt, ChatOptions? options)
         {
             modelName = model.Name;
-            reasoning.Begin(model.Tokenizer.Decode(prompt.AsSpan(Math.Max(0, prompt.Length - PromptEnd))));
-            tools = ChatRequest.HasTools(options) ? new() : null;
+            reader = new(model, prompt, ChatRequest.HasTools(options));
             showsReasoning = options?.Reasoning?.Output != ReasoningOutput.None;
             onlyOneCall = options?.AllowMultipleToolCalls == false;
         }
 
         /// <summary>One call was asked for, and it is here.</summary>
-        public bool IsEnough => onlyOneCall && tools is { Calls: > 0 };
+        public bool IsEnough => onlyOneCall && reader.Calls > 0;
 
         public List<AIContent> Add(GeneratedToken token)
         {
             count++;
             if (token.Finish is { } reason) finish = reason == FinishReason.Stop ? ChatFinishReason.Stop : ChatFinishReason.Length;
             var contents = new List<AIContent>();
-            Take(reasoning.Add(token.Text), contents);
-            if (reasoning.IsReasoning) reasoningCount++;
-            if (token.Finish is not null)
-            {
-                Take(reasoning.Rest(), contents);
-                if (tools is not null) Show(tools.Rest(), contents);
-            }
+            foreach (var part in reader.Add(token)) Show(part, contents);
+            if (reader.IsReasoning) reasoningCount++;
             return contents;
         }
 
@@ -202,36 +193,24 @@ public sealed class LocalChatClient : IChatClient
                 ReasoningTokenCount = reasoningCount,
             };
             var update = Update([new UsageContent(usage)]);
-            update.FinishReason = tools is { Calls: > 0 } ? ChatFinishReason.ToolCalls : finish;
+            update.FinishReason = reader.Calls > 0 ? ChatFinishReason.ToolCalls : finish;
             return update;
         }
 
-        void Take(IReadOnlyList<(string Text, bool IsReasoning)> parts, List<AIContent> contents)
+        void Show(AIContent part, List<AIContent> contents)
         {
-            foreach (var (text, isReasoning) in parts)
+            if (part is FunctionCallContent)
             {
-                if (isReasoning != wasReasoning) (trims, wasReasoning) = (true, isReasoning);
-                if (isReasoning)
-                {
-                    if (showsReasoning && Trimmed(text) is { Length: > 0 } thought) contents.Add(new TextReasoningContent(thought));
-                }
-                else if (tools is not null) Show(tools.Add(text), contents);
-                else Show([new TextContent(text)], contents);
+                if (onlyOneCall && contents.OfType<FunctionCallContent>().Any()) return;
+                contents.Add(part);
+                trims = true;
+                return;
             }
-        }
-
-        void Show(IReadOnlyList<AIContent> parts, List<AIContent> contents)
-        {
-            foreach (var part in parts)
-                if (part is TextContent text)
-                {
-                    if (Trimmed(text.Text) is { Length: > 0 } shown) contents.Add(new TextContent(shown));
-                }
-                else if (!(onlyOneCall && tools!.Calls > 1 && contents.OfType<FunctionCallContent>().Any()))
-                {
-                    contents.Add(part);
-                    trims = true;
-                }
+            bool isReasoning = part is TextReasoningContent;
+            if (isReasoning != wasReasoning) (trims, wasReasoning) = (true, isReasoning);
+            if (isReasoning && !showsReasoning) return;
+            string text = Trimmed(isReasoning ? ((TextReasoningContent)part).Text : ((TextContent)part).Text);
+            if (text.Length > 0) contents.Add(isReasoning ? new TextReasoningContent(text) : new TextContent(text));
         }
 
         // What begins is not begun with white space: templates write it, and models repeat it.

@@ -166,6 +166,18 @@ public sealed class Engine : IDisposable
         }
     }
 
+    /// <summary>Compiles what reading a prompt and then token by token takes, without running it: beside the packing of weights, for one.</summary>
+    /// <param name="promptTokens">How many tokens the first prompt has; other prompts share the program unless one of them only is a multiple of 16, or short.</param>
+    public void Prepare(int promptTokens)
+    {
+        lock (gate)
+            foreach (int tokens in (int[])[Math.Clamp(promptTokens, 1, Options.Chunk), 1])
+            {
+                memory.Begin(tokens, 1, 1);
+                Compiled.Prepare(step, memory.FeatureTensor, memory.TokenTensor, memory.TableTensor, memory.WantedTensor);
+            }
+    }
+
     /// <summary>What was compiled: kernels and memory of each program.</summary>
     public string Describe() => Compiled.Describe(step);
 

@@ -47,6 +47,38 @@ public sealed class LanguageModelTests() : DeviceTests(new Device(new CpuBackend
         Assert.All(made.SkipLast(1), token => Assert.Null(token.Finish));
     }
 
+    [Theory]
+    [InlineData("{\"do_sample\": true, \"temperature\": 0.6, \"top_k\": 20, \"top_p\": 0.95, \"eos_token_id\": [1, 2]}", 0.6f, 20, 0.95f, "")]
+    [InlineData("{\"do_sample\": false, \"temperature\": 0.6}", 0f, 0, 1f, "")]
+    [InlineData("{\"temperature\": null, \"top_p\": 0.5, \"num_beams\": 4, \"guidance_scale\": 1}", 1f, 0, 0.5f, "num_beams 4")]
+    public void Defaults_AreThoseOfTheMakers(string config, float temperature, int topK, float topP, string notDone)
+    {
+        using var model = Advised(config);
+        Assert.Equal((temperature, topK, topP), (model.Defaults!.Sampling.Temperature, model.Defaults.Sampling.TopK, model.Defaults.Sampling.TopP));
+        Assert.Equal(notDone, string.Join(", ", model.Defaults.NotDone));
+    }
+
+    [Theory]
+    [InlineData("{\"temperature\": \"warm\"}", "warm"), InlineData("{\"top_p\": 7}", "top_p is 7"), InlineData("[]", "no object"), InlineData("{", "cannot be used")]
+    public void Defaults_ThatCannotBe_AreAnError(string config, string word)
+    {
+        Fails<ModelFileException>(() => Advised(config), "ASH0461", word);
+    }
+
+    [Fact]
+    public void Defaults_AreNone_WhereTheFilesDoNotSay()
+    {
+        using var model = Advised("{\"eos_token_id\": 2}");
+        Assert.Null(model.Defaults);
+    }
+
+    LanguageModel Advised(string config)
+    {
+        string path = TinyModels.Make("llama2").Write(folder.Path);
+        File.WriteAllText(folder.File("generation_config.json"), config);
+        return LanguageModel.Load(path, exact);
+    }
+
     [Fact]
     public void Seed_Replays()
     {

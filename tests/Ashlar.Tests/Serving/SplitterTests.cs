@@ -82,12 +82,67 @@ public class SplitterTests
     {
         for (int size = 1; size <= answer.Length; size += 3)
         {
-            var splitter = new ToolCallSplitter();
+            var splitter = new ToolCallSplitter(ToolFormat.Tagged);
             List<AIContent> parts = [.. answer.Chunk(size).SelectMany(piece => splitter.Add(new string(piece)))];
             parts.AddRange(splitter.Rest());
             Assert.Equal(text, string.Concat(parts.OfType<TextContent>().Select(part => part.Text)));
             Assert.Equal(calls, string.Join(' ', parts.OfType<FunctionCallContent>().Select(call => $"{call.Name}({string.Join(',', call.Arguments!.Select(a => $"{a.Key}={a.Value}"))})")));
             Assert.Equal(splitter.Calls, parts.OfType<FunctionCallContent>().Select(call => call.CallId).Distinct().Count());
+        }
+    }
+
+    static string Written(IEnumerable<AIContent> parts) => string.Concat(parts.Select(part => part switch
+    {
+        TextReasoningContent thought => $"({thought.Text})",
+        FunctionCallContent call => $"{{{call.Name}: {string.Join(", ", call.Arguments!.Select(argument => $"{argument.Key}={argument.Value}"))}}}",
+        _ => ((TextContent)part).Text,
+    }));
+
+    [Theory]
+    [InlineData("Tagged", "<tool_call>find\n<arg_key>city</arg_key>\n<arg_value>Rome</arg_value>\n<arg_key>days</arg_key>\n<arg_value>3</arg_value>\n</tool_call>", "{find: city=Rome, days=3}")]
+    [InlineData("Mistral", "[TOOL_CALLS] [{\"name\": \"find\", \"arguments\": {\"city\": \"Rome\"}}, {\"name\": \"now\", \"arguments\": {}}]", "{find: city=Rome}{now: }")]
+    [InlineData("Mistral", "Wait.[TOOL_CALLS]find[CALL_ID]ab1[ARGS]{\"city\": \"Rome\"}[TOOL_CALLS]now[ARGS]{}", "Wait.{find: city=Rome}{now: }")]
+    [InlineData("Mistral", "[TOOL_CALLS] none of these", "[TOOL_CALLS] none of these")]
+    [InlineData("Llama", "{\"name\": \"find\", \"parameters\": {\"city\": \"Rome\"}}; {\"name\": \"now\"}", "{find: city=Rome}{now: }")]
+    [InlineData("Llama", "<|python_tag|>{\"type\": \"function\", \"function\": {\"name\": \"now\", \"parameters\": {}}}", "{now: }")]
+    [InlineData("Llama", "<|python_tag|>print(1)", "<|python_tag|>print(1)")]
+    [InlineData("Llama", "{\"city\": \"Rome\"}", "{\"city\": \"Rome\"}")]
+    [InlineData("Llama", "Rome, {1}", "Rome, {1}")]
+    [InlineData("Phi", "<|tool_call|>[{\"name\": \"now\", \"arguments\": {}}]<|/tool_call|>", "{now: }")]
+    [InlineData("DeepSeek", "So:<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>find\n```json\n{\"city\": \"Rome\"}\n```<｜tool▁call▁end｜>\n<｜tool▁call▁begin｜>function<｜tool▁sep｜>now\n```json\n{}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>", "So:{find: city=Rome}{now: }")]
+    [InlineData("DeepSeek", "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>find<｜tool▁sep｜>{\"city\": \"Rome\"}<｜tool▁call▁end｜><｜tool▁calls▁end｜>", "{find: city=Rome}")]
+    public void ToolCalls_AreReadAsFamiliesWriteThem_HoweverTheyAreCut(string family, string answer, string expected)
+    {
+        var format = (ToolFormat)typeof(ToolFormat).GetProperty(family)!.GetValue(null)!;
+        for (int size = 1; size <= answer.Length; size += 3)
+        {
+            var splitter = new ToolCallSplitter(format);
+            List<AIContent> parts = [.. answer.Chunk(size).SelectMany(piece => splitter.Add(new string(piece)))];
+            parts.AddRange(splitter.Rest());
+            Assert.Equal(expected, Written(parts));
+        }
+    }
+
+    [Theory]
+    [InlineData("<|channel|>analysis<|message|>Why?<|end|><|start|>assistant<|channel|>final<|message|>So.<|return|>", "(Why?)So.")]
+    [InlineData("<|channel|>commentary to=functions.find <|constrain|>json<|message|>{\"city\": \"Rome\"}<|call|>", "{find: city=Rome}")]
+    [InlineData(" to=functions.now<|channel|>commentary json<|message|><|call|>", "{now: }")]
+    [InlineData("<|channel|>commentary<|message|>I look.<|end|><|start|>assistant<|channel|>commentary to=functions.f<|message|>no object", "I look.no object")]
+    [InlineData("<|channel|>final<|message|>cut sho", "cut sho")]
+    [InlineData("no format at all", "no format at all")]
+    public void Harmony_TellsChannelsApart(string answer, string expected)
+    {
+        foreach (int size in (int[])[1, 4, 100])
+        {
+            var counter = new ToolCallSplitter(ToolFormat.Tagged);
+            var splitter = new HarmonySplitter(counter.Numbered);
+            var parts = new List<AIContent>();
+            foreach (string word in System.Text.RegularExpressions.Regex.Split(answer, @"(<\|[a-z]+\|>)"))
+                if (word.StartsWith("<|", StringComparison.Ordinal)) parts.AddRange(splitter.Mark(word));
+                else
+                    foreach (char[] piece in word.Chunk(size)) parts.AddRange(splitter.Add(new string(piece)));
+            parts.AddRange(splitter.Rest());
+            Assert.Equal(expected, Written(parts));
         }
     }
 }

@@ -15,7 +15,9 @@ public sealed class WeightReaderTests
         using var folder = new TemporaryFolder();
         float[] exact = [.. Enumerable.Range(0, 3 * Inputs).Select(i => 1f + i / 4096f)];   // more digits than bfloat16 has
         using var file = Write(folder, Rounded("a", 2), Exact("b", exact), Rounded("c", 2));
-        var projection = new WeightReader(file).Projection(Inputs, [("a", 2), ("b", 3), ("c", 2)]);
+        var reader = new WeightReader(file);
+        var projection = reader.Projection(Inputs, [("a", 2), ("b", 3), ("c", 2)]);
+        reader.Finish();
 
         Assert.Equal("bf16+f32", projection.Encoding);
         using var selected = Devices.Reference.Select();
