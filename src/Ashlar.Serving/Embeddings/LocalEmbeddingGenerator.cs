@@ -11,10 +11,12 @@ namespace Ashlar.Serving;
 /// using var generator = LocalEmbeddingGenerator.Open("all-MiniLM-L6-v2");
 /// var vector = await generator.GenerateVectorAsync("What is a stone?");
 /// </code>
-/// Thread-safe: texts are read one after the other. Models that want a word before the text (such as <c>search_query: </c>) are given it by the caller.
+/// Thread-safe. Texts of a call that have equally many tokens are read side by side, so that weights are read once for all of them: nothing is padded. Models that want a word before the text (such as <c>search_query: </c>) are given it by the caller.
 /// </remarks>
 public sealed class LocalEmbeddingGenerator : IEmbeddingGenerator<string, Embedding<float>>
 {
+    const int MostTexts = 32, MostTokens = 4096;   // of a batch
+
     readonly Bert model;
     readonly Tokenizer tokenizer;
     readonly string name;
@@ -26,7 +28,7 @@ public sealed class LocalEmbeddingGenerator : IEmbeddingGenerator<string, Embedd
     LocalEmbeddingGenerator(Bert model, Tokenizer tokenizer, string name)
     {
         (this.model, this.tokenizer, this.name) = (model, tokenizer, name);
-        embed = Compiled.Function((Tensor tokens) => model.Embed(tokens), [1, new Symbol("T", 1, model.Config.Context)]);
+        embed = Compiled.Function((Tensor tokens) => model.Embed(tokens), [new Symbol("B", 1, MostTexts), new Symbol("T", 1, model.Config.Context)]);
         metadata = new("ashlar", null, name, model.Config.Width);
     }
 
@@ -76,18 +78,20 @@ public sealed class LocalEmbeddingGenerator : IEmbeddingGenerator<string, Embedd
 
     GeneratedEmbeddings<Embedding<float>> Generate(string[] texts, CancellationToken cancellation)
     {
-        var made = new GeneratedEmbeddings<Embedding<float>>(texts.Length);
-        long count = 0;
-        foreach (string text in texts)
-        {
-            cancellation.ThrowIfCancellationRequested();
-            int[] tokens = tokenizer.Encode(text, addSpecial: true);
-            Check(tokens);
-            count += tokens.Length;
-            float[] vector;
-            lock (gate) vector = embed(Tensor.From<int>(tokens, [1, tokens.Length])).ToArray<float>();
-            made.Add(new(vector) { CreatedAt = DateTimeOffset.UtcNow, ModelId = name });
-        }
+        int[][] tokens = [.. texts.Select(text => tokenizer.Encode(text, addSpecial: true))];
+        foreach (int[] one in tokens) Check(one);
+        var vectors = new float[texts.Length][];
+        foreach (var alike in Enumerable.Range(0, texts.Length).GroupBy(i => tokens[i].Length))
+            foreach (int[] batch in alike.Chunk(Math.Clamp(MostTokens / alike.Key, 1, MostTexts)))
+            {
+                cancellation.ThrowIfCancellationRequested();
+                float[] all;
+                lock (gate) all = embed(Tensor.From<int>([.. batch.SelectMany(i => tokens[i])], [batch.Length, alike.Key])).ToArray<float>();
+                int width = all.Length / batch.Length;
+                for (int i = 0; i < batch.Length; i++) vectors[batch[i]] = all[(i * width)..((i + 1) * width)];
+            }
+        var made = new GeneratedEmbeddings<Embedding<float>>(vectors.Select(vector => new Embedding<float>(vector) { CreatedAt = DateTimeOffset.UtcNow, ModelId = name }));
+        long count = tokens.Sum(one => (long)one.Length);
         made.Usage = new() { InputTokenCount = count, TotalTokenCount = count };
         return made;
     }

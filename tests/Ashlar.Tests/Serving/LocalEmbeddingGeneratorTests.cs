@@ -51,6 +51,21 @@ public sealed class LocalEmbeddingGeneratorTests() : DeviceTests(new Device(new 
     }
 
     [Fact]
+    public async Task Vectors_AreThoseOfSingleTexts_WhenTextsAreReadSideBySide()
+    {
+        using var generator = Open(out _);
+        string[] words = ["a", "stone", "is", "hard", "stones"];
+        string[] texts = [.. Enumerable.Range(0, 90).Select(i => string.Join(' ', Enumerable.Range(0, i % 3).Select(j => words[(i + j * 7) % words.Length])))];
+        var together = await generator.GenerateAsync(texts);
+        Assert.Equal(texts.Length, together.Count);
+        for (int i = 0; i < texts.Length; i += 7)
+        {
+            float[] single = (await generator.GenerateVectorAsync(texts[i])).ToArray();
+            for (int j = 0; j < single.Length; j++) Assert.Equal(single[j], together[i].Vector.Span[j], 1e-5f);
+        }
+    }
+
+    [Fact]
     public async Task Requests_ThatCannotBe_AreRefused()
     {
         using var generator = Open(out var tiny);
