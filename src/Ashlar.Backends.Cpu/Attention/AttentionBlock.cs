@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Ashlar.Backends.Cpu.Matrix;
 using Ashlar.Graph;
 
@@ -73,6 +74,7 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
     public void Compute(in AttentionItem item, int parts, byte* partial)
     {
         int group = Attention.Heads / Attention.KvHeads, rows = item.Count * group;
+        var layout = Attention.Layout;
         LoadQueries(item, group);
         for (int r = 0; r < rows; r++) (most[r], totals[r]) = (float.NegativeInfinity, 0);
         new Span<float>(sums, plan.Rows * plan.SumStride).Clear();
@@ -84,12 +86,22 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
         for (long page = firstPage + begin; page < firstPage + end; page += AttentionScratch.PagesAtOnce)
         {
             int count = (int)Math.Min(AttentionScratch.PagesAtOnce, firstPage + end - page);
-            for (int i = 0; i < count; i++) Score(item, launch.Page(item.Run.Text, (int)page + i, item.Head), i, rows);
+            // Pages lie anywhere, so no prefetcher follows them: values come while scores are computed, the next keys while values are added up.
+            for (int i = 0; i < count; i++)
+            {
+                byte* at = launch.Page(item.Run.Text, (int)page + i, item.Head);
+                Fetch(at + layout.KeyBytes, layout.Bytes - layout.KeyBytes);
+                Score(item, at, i, rows);
+            }
             for (int r = 0; r < rows; r++) Update(r, (int)page * PageLayout.Tokens, count * PageLayout.Tokens, firstPlace + r / group);
             if (Attention.Layout.HasFactors)
                 for (int i = 0; i < count; i++) Weigh(launch.Page(item.Run.Text, (int)page + i, item.Head), i, rows);
             if (UsesTiles) Pack(rows, count);
-            for (int i = 0; i < count; i++) Accumulate(launch.Page(item.Run.Text, (int)page + i, item.Head), i, count, rows);
+            for (int i = 0; i < count; i++)
+            {
+                if (page + count + i < firstPage + end) Fetch(launch.Page(item.Run.Text, (int)page + count + i, item.Head), layout.KeyBytes);
+                Accumulate(launch.Page(item.Run.Text, (int)page + i, item.Head), i, count, rows);
+            }
         }
 
         if (partial is null)
@@ -128,6 +140,13 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
             }
             Finish(item, r, group, sums, largest, total);
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Fetch(byte* from, long bytes)
+    {
+        if (!Sse.IsSupported) return;
+        for (long at = 0; at < bytes; at += 64) Sse.Prefetch1(from + at);
     }
 
     float* Row(byte* partial, int part, int r) => (float*)(partial + part * plan.PartialBytes) + (long)r * (plan.ValueWidth + 2);
