@@ -62,6 +62,17 @@ public sealed class LanguageCommandsTests() : DeviceTests(new Device(new CpuBack
         }
     }
 
+    [Fact]
+    public async Task Generate_KeepsPackedWeights_AndSaysWhere()
+    {
+        string model = ScriptedModel.Write(folder.Path, [" one", " two"]), cache = folder.File("kept");
+        string[] args = ["generate", model, "--prompt", "x<|go|>", "--temperature", "0", "--weights", "bf16", "--keep-packed", cache];
+        var (_, first, told) = await Run("", args);
+        Assert.Contains(cache, told, StringComparison.Ordinal);
+        Assert.Single(Directory.GetFiles(cache));
+        Assert.Equal((0, first, ""), await Run("", args));
+    }
+
     [Theory]
     [InlineData("ASH0355", "--prompt", "")]
     [InlineData("ASH0353", "--prompt-ids", "3,9999")]

@@ -142,7 +142,7 @@ public class SplitterTests
                 else
                     foreach (char[] piece in word.Chunk(size)) parts.AddRange(splitter.Add(new string(piece)));
             parts.AddRange(splitter.Rest());
-            Assert.Equal(expected, Written(parts));
+            Assert.Equal(expected, Written(parts).Replace(")(", "", StringComparison.Ordinal));
         }
     }
 }
