@@ -49,6 +49,7 @@ public sealed partial class WeightReader
                 + SimilarNames.Text(name, File.Entries.Select(other => other.Name)),
                 "check that the file is whole, and that its config is that of the weights.");
         taken.Add(name);
+        if (ScaledWeights.ScalesOf(File, entry) is { } scales) taken.Add(scales.Name);   // they are read with the weight
         if (!Same(entry.Extents, extents))
             throw new ModelException("ASH0342", $"the weight '{name}' should be [{string.Join(", ", extents.ToArray())}], but {File.Path} holds {entry}.",
                 "check the config against the weights.");
@@ -238,7 +239,6 @@ public sealed partial class WeightReader
 
     float[] Decoded(WeightEntry entry)
     {
-        if (ScaledWeights.ScalesOf(File, entry) is { } scales) taken.Add(scales.Name);
         float[] numbers = ScaledWeights.Decode(File, entry);
         foreach (float number in numbers)
             if (!float.IsFinite(number))
