@@ -56,6 +56,19 @@ public sealed class Executable
     /// <summary>What the backend made of it.</summary>
     public string Describe() => program?.Describe() ?? "every result is an argument: nothing to compute";
 
+    /// <summary>Does what the first run with arguments of these shapes would do before it runs.</summary>
+    /// <param name="shapes">The shape of each parameter.</param>
+    /// <exception cref="ShapeException">The shapes do not fit the parameters'.</exception>
+    public void Prepare(ReadOnlySpan<Shape> shapes)
+    {
+        lock (gate)
+        {
+            binding.Bind(shapes);
+            for (int i = 0; i < order.Length; i++) numbers[i] = binding.Values[order[i]];
+            program?.Prepare(numbers);
+        }
+    }
+
     /// <summary>Runs it once.</summary>
     /// <param name="inputs">One buffer per parameter.</param>
     /// <param name="shapes">The shape of each.</param>

@@ -34,6 +34,12 @@ public interface IProgram
     /// <exception cref="KernelException">An index of a gather or scatter was out of range.</exception>
     void Run(ReadOnlySpan<Buffer> inputs, ReadOnlySpan<Buffer> outputs, ReadOnlySpan<long> symbols);
 
+    /// <summary>Does what the first run with these values would do before it runs, so that it need not. By default that is nothing.</summary>
+    /// <param name="symbols">The value of each symbol.</param>
+    void Prepare(ReadOnlySpan<long> symbols)
+    {
+    }
+
     /// <summary>What was made of the function: kernels, memory plan, peak bytes before and after planning.</summary>
     string Describe();
 }

@@ -71,24 +71,25 @@ public sealed class LanguageModel : IDisposable
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         options ??= new();
-        var files = ReadTokenizer(path);
-        var template = options.Template is { } own ? ChatTemplate.Parse(own, "the given chat template")
-            : files is not null && files.ChatTemplates.TryGetValue("default", out string? text) ? ChatTemplate.Parse(text, $"the chat template of {path}")
-            : null;
+        var reading = Task.Run(() => ReadTokenizer(path));   // a large vocabulary takes a while, and so do the weights
         var defaults = GenerationDefaults.Read(Directory.Exists(path) ? path : System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!);
-        var loading = ModelFamily.Begin(path, options.Load);
-        var decoder = loading.Decoder;
+        ModelLoading? loading = null;
         try
         {
-            if (files is not null && files.Tokenizer.VocabularySize > decoder.Config.Vocabulary && !Pads(files.Tokenizer, decoder.Config.Vocabulary))
-                throw new ModelException("ASH0353",
-                    $"the tokenizer of {path} has {files.Tokenizer.VocabularySize} tokens, but the model has embeddings of {decoder.Config.Vocabulary}.",
-                    "take the tokenizer that came with the model.");
+            TokenizerFiles? files;
+            ChatTemplate? template;
+            loading = ModelFamily.Begin(path, options.Load);
+            var decoder = loading.Decoder;
             var engine = new Engine(decoder, options.Engine);
             // Compiling keeps one processor busy for a while, packing all of them.
             var compiling = Task.Run(() => engine.Prepare(options.FirstPrompt ?? LikelyPrompt));
             try
             {
+                files = reading.GetAwaiter().GetResult();
+                Check(path, files, decoder.Config.Vocabulary);
+                template = options.Template is { } own ? ChatTemplate.Parse(own, "the given chat template")
+                    : files is not null && files.ChatTemplates.TryGetValue("default", out string? text) ? ChatTemplate.Parse(text, $"the chat template of {path}")
+                    : null;
                 loading.Finish();
             }
             finally
@@ -99,9 +100,17 @@ public sealed class LanguageModel : IDisposable
         }
         catch
         {
-            decoder.Dispose();
+            loading?.Decoder.Dispose();
             throw;
         }
+    }
+
+    static void Check(string path, TokenizerFiles? files, int vocabulary)
+    {
+        if (files is not null && files.Tokenizer.VocabularySize > vocabulary && !Pads(files.Tokenizer, vocabulary))
+            throw new ModelException("ASH0353",
+                $"the tokenizer of {path} has {files.Tokenizer.VocabularySize} tokens, but the model has embeddings of {vocabulary}.",
+                "take the tokenizer that came with the model.");
     }
 
     /// <summary>The tokens of a conversation, ready for the model's answer.</summary>

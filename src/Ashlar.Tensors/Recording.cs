@@ -54,7 +54,7 @@ sealed class Recording<TResult>(string name, bool assigns, Func<Tensor[], TResul
         if (arguments.Length != arity)
             throw new ShapeException("ASH0164", $"'{name}' takes {arity} tensors, but {arguments.Length} were given.", "give one tensor per argument.");
         Realize(arguments);
-        lock (gate) ReplayFor(arguments);
+        lock (gate) ReplayFor(arguments).Prepare(arguments);
     }
 
     public override string ToString()

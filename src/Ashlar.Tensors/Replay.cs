@@ -68,6 +68,18 @@ sealed class Replay
         }
     }
 
+    /// <summary>Does what the first run with arguments of these shapes would do before it runs; states get their first values.</summary>
+    public void Prepare(ReadOnlySpan<Tensor> arguments)
+    {
+        for (int i = 0; i < arity; i++) shapes[i] = arguments[i].Shape;
+        executable.Prepare(shapes);
+        lock (State.Gate)
+        {
+            State.RealizeAll(traced.Read);
+            State.RealizeAll(traced.Assigned);
+        }
+    }
+
     /// <summary>Lets go of the tensors returned last.</summary>
     public void Forget() => Array.Clear(returned);
 

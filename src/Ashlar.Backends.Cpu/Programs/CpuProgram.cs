@@ -33,6 +33,14 @@ sealed class CpuProgram : IProgram
 
     public string Describe() => plan.Describe(MemoryPlan.Of(plan, symbol => Math.Clamp(512, symbol.Min, symbol.Max)));
 
+    public void Prepare(ReadOnlySpan<long> symbols)
+    {
+        lock (gate)
+        {
+            Bound(symbols);
+        }
+    }
+
     public void Run(ReadOnlySpan<Buffer> inputs, ReadOnlySpan<Buffer> outputs, ReadOnlySpan<long> symbols)
     {
         lock (gate)
