@@ -63,7 +63,7 @@ sealed class ModelOptions
         LanguageModel? model = null;
         var notices = new List<string>();
         var keep = parsed.GetResult(KeepPacked) is { Implicit: false } ? new WeightCache(parsed.GetValue(KeepPacked), notices.Add) : null;
-        void Load(IProgress<double>? progress) => model = LanguageModel.Load(path, new(new(encoding, progress, cancellation, keep), engine, template, prompt));
+        void Load(IProgress<double>? progress) => model = LanguageModel.Load(path, new(new(encoding, progress, cancellation) { Cache = keep }, engine, template, prompt));
         if (quiet || Console.IsErrorRedirected) Load(null);
         else Screen.On(Console.Error).WithProgress("loading", Load);
         foreach (string notice in notices) parsed.InvocationConfiguration.Error.WriteLine(notice);

@@ -15,7 +15,7 @@ public sealed record WeightCache(string? Folder = null, Action<string>? Notice =
 /// It is of use only for the very files that it was made of (names, lengths, times of change and samples of the content), for one encoding and one
 /// layout. All of its bytes are checked when it is opened. A file that does not fit is replaced, and the owner is told why.
 /// </remarks>
-sealed class PackedCache : IDisposable
+sealed class PackedCache
 {
     const string FormatKey = "format", FormatName = "ashlar packed weights 1", SourceKey = "source", ChecksumKey = "crc32c ";
     const int PieceBytes = 16 << 20, SampleBytes = 4 << 10, Samples = 64;
@@ -100,7 +100,7 @@ sealed class PackedCache : IDisposable
     }
 
     /// <summary>Lets go of the file; weights that were found in it hold it in place.</summary>
-    public void Dispose() => file?.Dispose();
+    public void Close() => file?.Dispose();
 
     void Check(Safetensors found)
     {

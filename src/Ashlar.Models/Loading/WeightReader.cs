@@ -7,8 +7,11 @@ namespace Ashlar.Models;
 /// <param name="Encoding">What matrices of floats become; null keeps the type of the file, float32 too.</param>
 /// <param name="Progress">Told which share of the bytes is read, from 0 to 1.</param>
 /// <param name="Cancellation">Stops loading.</param>
-/// <param name="Cache">Keeps packed weights in a file for the next start; null packs them each time.</param>
-public sealed record LoadOptions(WeightEncoding? Encoding = null, IProgress<double>? Progress = null, CancellationToken Cancellation = default, WeightCache? Cache = null);
+public sealed record LoadOptions(WeightEncoding? Encoding = null, IProgress<double>? Progress = null, CancellationToken Cancellation = default)
+{
+    /// <summary>Keeps packed weights in a file for the next start; null packs them each time.</summary>
+    public WeightCache? Cache { get; init; }
+}
 
 /// <summary>Takes weights out of a file by name: matrices packed for products, vectors as float32. Knows what was not taken.</summary>
 /// <remarks>Pages of the file are given back as soon as a matrix is packed, so a model is never held twice.</remarks>
@@ -216,7 +219,7 @@ public sealed partial class WeightReader
         foreach (var pack in pending) pack();
         pending.Clear();
         cache?.Save(share => options.Progress?.Report(PackingShare + (1 - PackingShare) * share));
-        cache?.Dispose();
+        cache?.Close();
         options.Progress?.Report(1);
     }
 

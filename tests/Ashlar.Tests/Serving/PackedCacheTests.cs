@@ -30,7 +30,7 @@ public sealed class PackedCacheTests() : DeviceTests(new Device(new CpuBackend()
     (float[] Logits, bool WasWritten) Run(string path, WeightEncoding? encoding, string? cacheFolder = null)
     {
         notices.Clear();
-        using var model = ModelFamily.Load(path, new(encoding, Cache: new(cacheFolder, notices.Add)));
+        using var model = ModelFamily.Load(path, new(encoding) { Cache = new(cacheFolder, notices.Add) });
         using var engine = new Engine(model, new(DType.Float32, Context: 32, MostTexts: 1));
         using var text = engine.NewText();
         return (engine.ReadAll(text, [3, 1, 4, 1, 5]), notices.Any(notice => notice.Contains("are kept in")));
