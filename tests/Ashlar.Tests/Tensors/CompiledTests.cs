@@ -23,6 +23,27 @@ public abstract class CompiledTests(Device device) : DeviceTests(new Device(devi
     }
 
     [Fact]
+    public void Prepare_RecordsAndCompiles_ButRunsNothing()
+    {
+        int runs = 0;
+        var state = new State("n", Tensor.Zeros(1));
+        var f = Compiled.Step((Tensor a) =>
+        {
+            runs++;
+            state.Value += a.Sum();
+            return a * 2;
+        }, [new Symbol("B", 1, 100)]);
+        Compiled.Prepare(f, Tensor.Ones(3));
+        Assert.Equal(1, runs);
+        Same(state.Value, "f32[1]", 0);
+        Same(f(x), "f32[3]", 2, 4, 6);
+        Assert.Equal(1, runs);
+        Same(state.Value, "f32[1]", 6);
+        Assert.Throws<ArgumentException>(() => Compiled.Prepare(() => { }, x));
+        Fails<ShapeException>(() => Compiled.Prepare(f), "ASH0164");
+    }
+
+    [Fact]
     public void StepInto_WritesIntoTheCallersMemory_AndRefusesWhatDoesNotFit()
     {
         var state = new State("n", Tensor.Zeros(3));
