@@ -14,6 +14,7 @@ public static class Suites
         new("tokenizer", "text to tokens and back, on one core", TokenizerFigures.Benchmarks),
         new("elementwise", "fused elementwise chains over more than the caches hold", threads => Timing.Of(Workloads.Elementwise(), threads)),
         new("norms", "softmax, norms and cross-entropy, forward and backward", threads => Timing.Of(Workloads.Norms(), threads)),
+        new("attention", "FlashAttention forward and backward, its memory; against PyTorch where bench/peers/torch.sh set it up", AttentionFigures.Benchmarks),
         new("gemm", "matrix products: float32 squares and few rows against a large matrix; bf16 and int8 where there is a tile unit; packed weights",
             threads => [.. Timing.Of(Workloads.Gemm(), threads), .. Timing.Of(Workloads.TileGemm(), threads), .. PackedGemm.Benchmarks(threads), .. WeightFigures.Benchmarks(threads)]),
     ];

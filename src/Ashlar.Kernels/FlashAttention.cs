@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Ashlar.Tiles;
 using static Ashlar.Tiles.KernelMath;
 
@@ -7,7 +8,7 @@ namespace Ashlar.Kernels;
 /// <param name="HeadWidth">Elements of one head.</param>
 /// <param name="Group">Query heads that share one key-value head.</param>
 /// <param name="Causal">Query i of T sees the keys up to i + S - T.</param>
-/// <param name="Scale">What scores are multiplied with; null for 1 / sqrt(head width).</param>
+/// <param name="Scale">What scores are multiplied with, above 0; null for 1 / sqrt(head width).</param>
 /// <param name="DType">Element type of queries, keys, values and result; sums are float32.</param>
 /// <param name="QueryTile">Queries per step of the grid.</param>
 /// <param name="KeyTile">Keys per step of the loop.</param>
@@ -16,53 +17,89 @@ public sealed record AttentionConfig(int HeadWidth, int Group = 1, bool Causal =
     DType DType = DType.Float32,
     int QueryTile = 64, int KeyTile = 64, int Stages = 2)
 {
+    /// <summary>How many keys a query sees at most, of those up to i + S - T; null for all (Beltagy et al. 2020, arXiv:2004.05150).</summary>
+    public int? Window { get; init; }
+
+    /// <summary>Scores become cap * tanh(score / cap), as in Gemma 2 (arXiv:2408.00118); null leaves them.</summary>
+    public float? SoftCap { get; init; }
+
+    /// <summary>Whether every head has a learnt score of its own that takes part in the softmax and has no value: the input <c>sink</c>,
+    /// float32 [H] (Xiao et al. 2023, arXiv:2309.17453).</summary>
+    public bool Sinks { get; init; }
+
+    /// <summary>Whether sequences have lengths of their own: the input <c>lengths</c>, int32 [B]. Keys from there on are not seen.</summary>
+    public bool Lengths { get; init; }
+
+    /// <summary>The config with tiles that were measured to be quick on a processor with a tile unit (docs/performance/attention.md).</summary>
+    /// <param name="headWidth">Elements of one head.</param>
+    /// <param name="group">Query heads that share one key-value head.</param>
+    /// <param name="causal">Query i of T sees the keys up to i + S - T.</param>
+    /// <param name="dtype">Element type.</param>
+    public static AttentionConfig Tuned(int headWidth, int group = 1, bool causal = true, DType dtype = DType.BFloat16) =>
+        dtype == DType.BFloat16 ? new(headWidth, group, causal, DType: dtype, QueryTile: 256, KeyTile: 256) : new(headWidth, group, causal, DType: dtype);
+
     /// <summary>The scale that is used.</summary>
     public float ScoreScale => Scale ?? 1 / MathF.Sqrt(HeadWidth);
+
+    // Weights are powers of 2: what a product of query and key, or its tanh, is multiplied with to be an exponent.
+    internal float Unit => (SoftCap ?? ScoreScale) * FlashAttention.Log2E;
 }
+
+/// <summary>The kernels of one config.</summary>
+/// <param name="Forward">As <see cref="FlashAttention.Forward"/>.</param>
+/// <param name="Delta">As <see cref="FlashAttention.Delta"/>.</param>
+/// <param name="BackwardQueries">As <see cref="FlashAttention.BackwardQueries"/>.</param>
+/// <param name="BackwardKeys">As <see cref="FlashAttention.BackwardKeys"/>.</param>
+public sealed record AttentionKernels(Kernel Forward, Kernel Delta, Kernel BackwardQueries, Kernel BackwardKeys);
 
 /// <summary>Attention without the matrix of scores: memory grows with the length, not with its square.</summary>
 /// <remarks>Source: Dao et al. 2022, arXiv:2205.14135; the order of the loops as in Dao 2023, arXiv:2307.08691, algorithms 1 and
 /// 2.</remarks>
 public static class FlashAttention
 {
+    internal const float Log2E = 1.442695f;
+
     // B batch, H query heads, G key-value heads, T queries, S keys, D head width
 
     /// <summary>
     /// <c>o = softmax(q k^T * scale) v</c> and the log-sum-exp of each row of scores, which the backward kernels need.
-    /// Inputs q [B, T, H, D], k and v [B, S, G, D]; outputs o [B, T, H, D] and lse f32 [B, H, T]. A query that sees no key gets
-    /// zeros.
+    /// Inputs q [B, T, H, D], k and v [B, S, G, D], then sink and lengths where the config has them; outputs o [B, T, H, D] and lse
+    /// f32 [B, H, T]. A query that sees no key gets zeros.
     /// </summary>
     public static Kernel Forward(AttentionConfig c) => Kernel.Define("flash_attention", k =>
     {
         var q = k.Input("q", c.DType, "B", "T", "H", c.HeadWidth);
         var key = k.Input("k", c.DType, "B", "S", "G", c.HeadWidth);
         var value = k.Input("v", c.DType, "B", "S", "G", c.HeadWidth);
+        var sink = c.Sinks ? k.Input("sink", "H") : null;
+        var lengths = c.Lengths ? k.Input("lengths", DType.Int32, "B") : null;
         var o = k.Output("o", c.DType, "B", "T", "H", c.HeadWidth);
         var lse = k.Output("lse", "B", "H", "T");
 
         var (b, h, i) = k.Grid("B", "H", ("T", c.QueryTile));
-        var g = h / c.Group;
-        var ahead = k.Size("S") - k.Size("T");                     // keys that every query sees before its own
+        var (g, seen) = (h / c.Group, new Seen(k, c, lengths, b));
         var qi = k.Load(q[b, i, h, ..]);                           // [tile, D]
         var oi = k.Full(0f, i, c.HeadWidth);                       // unnormalised
-        var l = k.Full(0f, i);                                     // sum of e^(s - m)
-        var m = k.Full(-1e30f, i);                                 // greatest score; finite, so that m - m is 0
+        var l = k.Full(c.Sinks ? 1f : 0f, i);                      // sum of 2^(z - m)
+        var m = k.Full(-1e30f, i);                                 // greatest z; finite, so that m - m is 0
+        if (sink is not null) m[..] = sink[h] * Log2E;
 
-        foreach (var j in k.Pipeline(("S", c.KeyTile), c.Stages, until: c.Causal ? i.End + ahead : null))
+        foreach (var j in k.Pipeline(("S", c.KeyTile), c.Stages, seen.KeysEnd(i), seen.KeysBegin(i)))
         {
-            var s = k.Keep(Dot(qi, key[b, j, g, ..].T));           // [tile, keys]
-            if (c.Causal) k.If(j.End > i.Start + ahead + 1, () => s[..] = Select(j <= i.Rows + ahead, s, float.NegativeInfinity));
+            var s = k.Keep(Dot(qi, key[b, j, g, ..].T));           // [tile, keys]; z is Unit times as much
+            if (c.SoftCap is { } cap) s[..] = Tanh(s * (c.ScoreScale / cap));
+            seen.Only(i, j, i.Rows, j, (s, float.NegativeInfinity));
 
-            var mNew = k.Keep(Max(m, RowMax(s) * c.ScoreScale));
-            var p = k.Keep(Exp(s * c.ScoreScale - mNew.Rows));
-            var shrink = k.Keep(Exp(m - mNew));
+            var mNew = k.Keep(Max(m, RowMax(s) * c.Unit));
+            var p = k.Keep(Cast(Exp2(s * c.Unit - mNew.Rows), c.DType));
+            var shrink = k.Keep(Exp2(m - mNew));
             l[..] = l * shrink + RowSum(p);
             oi *= shrink.Rows;
-            oi += Dot(Cast(p, c.DType), value[b, j, g, ..]);
+            oi += Dot(p, value[b, j, g, ..]);
             m[..] = mNew;
         }
         o[b, i, h, ..] = oi / Max(l, 1e-30f).Rows;
-        lse[b, h, i] = m + Log(l);
+        lse[b, h, i] = m / Log2E + Log(l);
     });
 
     /// <summary>What both backward kernels subtract: <c>delta = sum over d of dy * o</c>. Inputs dy and o [B, T, H, D]; output
@@ -78,23 +115,27 @@ public static class FlashAttention
 
     /// <summary>
     /// The gradient of the queries. Inputs q, k, v as forward, dy [B, T, H, D], lse of forward and <see cref="Delta"/>, both [B,
-    /// H, T];
-    /// output dq [B, T, H, D].
+    /// H, T], then lengths where the config has them; output dq [B, T, H, D].
     /// </summary>
     public static Kernel BackwardQueries(AttentionConfig c) => Kernel.Define("flash_attention_backward_queries", k =>
     {
-        var (q, key, value, dy, lse, delta) = Saved(k, c);
+        var (q, key, value, dy, lse, delta, lengths) = Saved(k, c);
         var dq = k.Output("dq", c.DType, "B", "T", "H", c.HeadWidth);
 
         var (b, h, i) = k.Grid("B", "H", ("T", c.QueryTile));
-        var g = h / c.Group;
-        var ahead = k.Size("S") - k.Size("T");
+        var (g, seen) = (h / c.Group, new Seen(k, c, lengths, b));
+        var (qi, dyi) = (k.Load(q[b, i, h, ..]), k.Load(dy[b, i, h, ..]));
+        var m = k.Keep(Max(lse[b, h, i], -1e30f) * Log2E);         // a row without keys has lse -inf
         var sum = k.Full(0f, i, c.HeadWidth);
-        foreach (var j in k.Pipeline(("S", c.KeyTile), c.Stages, until: c.Causal ? i.End + ahead : null))
+        foreach (var j in k.Pipeline(("S", c.KeyTile), c.Stages, seen.KeysEnd(i), seen.KeysBegin(i)))
         {
-            var p = Weights(k, c, q[b, i, h, ..], key[b, j, g, ..], lse[b, h, i], i, j, ahead);
-            var ds = k.Keep(p * (Dot(dy[b, i, h, ..], value[b, j, g, ..].T) - delta[b, h, i].Rows));
-            sum += Dot(Cast(ds, c.DType), key[b, j, g, ..]);
+            var s = k.Keep(Dot(qi, key[b, j, g, ..].T));
+            var dp = k.Keep(Dot(dyi, value[b, j, g, ..].T));
+            if (c.SoftCap is { } cap) s[..] = Tanh(s * (c.ScoreScale / cap));
+            var p = Cast(Exp2(s * c.Unit - m.Rows), c.DType);      // e^(scores - lse): the rows of softmax again
+            var ds = k.Keep(Cast(Sloped(c, p * (dp - delta[b, h, i].Rows), s), c.DType));
+            seen.Only(i, j, i.Rows, j, (ds, 0f));
+            sum += Dot(ds, key[b, j, g, ..]);
         }
         dq[b, i, h, ..] = sum * c.ScoreScale;
     });
@@ -105,42 +146,74 @@ public static class FlashAttention
     /// </summary>
     public static Kernel BackwardKeys(AttentionConfig c) => Kernel.Define("flash_attention_backward_keys", k =>
     {
-        var (q, key, value, dy, lse, delta) = Saved(k, c);
+        var (q, key, value, dy, lse, delta, lengths) = Saved(k, c);
         var dk = k.Output("dk", c.DType, "B", "S", "G", c.HeadWidth);
         var dv = k.Output("dv", c.DType, "B", "S", "G", c.HeadWidth);
 
         var (b, g, j) = k.Grid("B", "G", ("S", c.KeyTile));
-        var ahead = k.Size("S") - k.Size("T");
+        var seen = new Seen(k, c, lengths, b);
+        var (kj, vj) = (k.Load(key[b, j, g, ..]), k.Load(value[b, j, g, ..]));
         var (keys, values) = (k.Full(0f, j, c.HeadWidth), k.Full(0f, j, c.HeadWidth));
         foreach (var member in k.Serial(c.Group))
         {
             var h = g * c.Group + member;
-            foreach (var i in k.Pipeline(("T", c.QueryTile), c.Stages))
-                // queries that see none of these keys are left out
-                k.If(c.Causal ? i.End + ahead > j.Start : k.Size("T") > 0, () =>
-                {
-                    var p = Weights(k, c, q[b, i, h, ..], key[b, j, g, ..], lse[b, h, i], i, j, ahead);
-                    values += Dot(Cast(p, c.DType).T, dy[b, i, h, ..]);
-                    var ds = k.Keep(p * (Dot(dy[b, i, h, ..], value[b, j, g, ..].T) - delta[b, h, i].Rows));
-                    keys += Dot(Cast(ds, c.DType).T, q[b, i, h, ..]);
-                });
+            foreach (var i in k.Pipeline(("T", c.QueryTile), c.Stages, seen.QueriesEnd(j), seen.QueriesBegin(j)))
+            {
+                var m = k.Keep(Max(lse[b, h, i], -1e30f) * Log2E);
+                var s = k.Keep(Dot(kj, q[b, i, h, ..].T));         // [keys, queries]
+                var dp = k.Keep(Dot(vj, dy[b, i, h, ..].T));
+                if (c.SoftCap is { } cap) s[..] = Tanh(s * (c.ScoreScale / cap));
+                var p = k.Keep(Cast(Exp2(s * c.Unit - m), c.DType));
+                var ds = k.Keep(Cast(Sloped(c, p * (dp - delta[b, h, i]), s), c.DType));
+                seen.Only(i, j, i, j.Rows, (p, 0f), (ds, 0f));
+                values += Dot(p, dy[b, i, h, ..]);
+                keys += Dot(ds, q[b, i, h, ..]);
+            }
         }
         dk[b, j, g, ..] = keys * c.ScoreScale;
         dv[b, j, g, ..] = values;
     });
 
+    /// <summary>All four kernels of a config, made once.</summary>
+    public static AttentionKernels For(AttentionConfig config) => made.GetOrAdd(config, c => new(Forward(c), Delta(c), BackwardQueries(c), BackwardKeys(c)));
+
+    static readonly ConcurrentDictionary<AttentionConfig, AttentionKernels> made = [];
+
     static (KernelBuffer Q, KernelBuffer Key, KernelBuffer Value, KernelBuffer Dy, KernelBuffer Lse,
-        KernelBuffer Delta) Saved(KernelBuilder k, AttentionConfig c) =>
+        KernelBuffer Delta, KernelBuffer? Lengths) Saved(KernelBuilder k, AttentionConfig c) =>
         (k.Input("q", c.DType, "B", "T", "H", c.HeadWidth), k.Input("k", c.DType, "B", "S", "G", c.HeadWidth),
             k.Input("v", c.DType, "B", "S", "G", c.HeadWidth),
-            k.Input("dy", c.DType, "B", "T", "H", c.HeadWidth), k.Input("lse", "B", "H", "T"), k.Input("delta", "B", "H", "T"));
+            k.Input("dy", c.DType, "B", "T", "H", c.HeadWidth), k.Input("lse", "B", "H", "T"), k.Input("delta", "B", "H", "T"),
+            c.Lengths ? k.Input("lengths", DType.Int32, "B") : null);
 
-    // e^(scores - lse), masked: the rows of softmax again. A row without keys has lse -inf, and weights 0.
-    static KernelTile Weights(KernelBuilder k, AttentionConfig c, KernelValue q, KernelValue key, KernelValue lse, KernelRange i,
-        KernelRange j, KernelValue ahead)
+    // Through cap * tanh(x / cap), of which s holds the tanh.
+    static KernelValue Sloped(AttentionConfig c, KernelValue gradient, KernelValue s) => c.SoftCap is null ? gradient : gradient * (1f - s * s);
+
+    /// <summary>Which queries see which keys: query i those above i + ahead - window, up to i + ahead, below the length.</summary>
+    sealed class Seen(KernelBuilder k, AttentionConfig c, KernelBuffer? lengths, KernelRange b)
     {
-        var s = Dot(q, key.T) * c.ScoreScale;
-        var p = Exp(s - Max(lse, -1e30f).Rows);
-        return k.Keep(c.Causal ? Select(j <= i.Rows + ahead, p, 0f) : p);
+        readonly KernelValue ahead = k.Size("S") - k.Size("T");    // keys that every query sees before its own
+        readonly KernelValue? length = lengths is null ? null : k.Keep(Cast(lengths[b], DType.Int64));
+
+        public KernelValue? KeysEnd(KernelRange i) => c.Causal ? i.End + ahead : null;
+
+        public KernelValue? KeysBegin(KernelRange i) => c.Window is { } window ? i.Start + ahead - (window - 1) : null;
+
+        public KernelValue? QueriesBegin(KernelRange j) => c.Causal ? j.Start - ahead : null;
+
+        public KernelValue? QueriesEnd(KernelRange j) => c.Window is { } window ? j.End - ahead + (window - 1) : null;
+
+        /// <summary>Sets to a number what is not seen; only tiles that an edge crosses are looked at.</summary>
+        public void Only(KernelRange i, KernelRange j, KernelValue query, KernelValue key, params (KernelTile Tile, float Hidden)[] tiles)
+        {
+            if (c.Causal) Mask(j.End > i.Start + ahead + 1, key <= query + ahead);
+            if (c.Window is { } window) Mask(j.Start < i.End + ahead - window, key > query + ahead - window);
+            if (length is not null) Mask(j.End > length, key < length);
+
+            void Mask(KernelValue crosses, KernelValue sees) => k.If(crosses, () =>
+            {
+                foreach (var (tile, hidden) in tiles) tile[..] = Select(sees, tile, hidden);
+            });
+        }
     }
 }

@@ -33,8 +33,9 @@ internal static class LoopGroup
         foreach (var load in Loads(second))
         {
             if (!ReferenceEquals(load.Source(), written)) continue;
-            // It reads what the first has just stored at this point, and that is a value no store rounds.
-            if (first is not Store { Mode: StoreMode.Set, Guard: null } store || written.DType.Compute != written.DType || load.Guard() is not null
+            // It reads what the first has just stored at this point: a value that no store changes, or a 16-bit float, rounded before.
+            if (first is not Store { Mode: StoreMode.Set, Guard: null } store
+                || written.DType.Compute != written.DType && written.DType is not (DType.Float16 or DType.BFloat16) || load.Guard() is not null
                 || !load.Indices().AsSpan().SequenceEqual([.. store.Indices])) return false;
         }
         foreach (var load in Loads(first))

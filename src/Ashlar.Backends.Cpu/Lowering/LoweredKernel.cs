@@ -8,14 +8,16 @@ namespace Ashlar.Backends.Cpu.Lowering;
 /// To run: evaluate <see cref="Sizes"/> into an array; for each phase in order, cut 0 .. <see cref="LoweredPhase.Grid"/> into parts,
 /// call the function once per part on any worker (parts of one phase at once), and wait for all before the next phase. Every worker
 /// brings <see cref="ScratchBytes"/> bytes of its own, aligned to 64. Where <see cref="Sites"/> is not empty, the first 8 bytes of
-/// every worker's scratch must be 0 before the first phase; see <see cref="ScratchHeader"/> for what is there afterwards.
+/// every worker's scratch must be 0 before the first phase; where <see cref="SharedBytes"/> is not 0, its <see cref="ScratchHeader.Shared"/>
+/// must be the address of so many; see <see cref="ScratchHeader"/> for what is there afterwards.
 /// </remarks>
 /// <param name="Name">The program's name.</param>
 /// <param name="Phases">In order, with a barrier between two.</param>
 /// <param name="Sizes">The run-time integers that the functions take, over the program's symbols.</param>
 /// <param name="ScratchBytes">Memory each worker needs, header included.</param>
+/// <param name="SharedBytes">Memory that all workers of a launch share, 0 for none; aligned to 64.</param>
 /// <param name="Sites">The checked indices of the program.</param>
-internal sealed record LoweredKernel(string Name, IReadOnlyList<LoweredPhase> Phases, IReadOnlyList<Extent> Sizes, Extent ScratchBytes, IReadOnlyList<string> Sites)
+internal sealed record LoweredKernel(string Name, IReadOnlyList<LoweredPhase> Phases, IReadOnlyList<Extent> Sizes, Extent ScratchBytes, Extent SharedBytes, IReadOnlyList<string> Sites)
 {
     /// <summary>The error that a worker's scratch tells of; null where every index was in range.</summary>
     public KernelException? ErrorOf(in ScratchHeader header) => header.Site == 0 ? null : new("ASH0510",
@@ -41,8 +43,12 @@ internal sealed record LoweredPhase(VecFunction Function, IReadOnlyList<Node> Co
 /// <param name="Site">1 + the place in <see cref="LoweredKernel.Sites"/> of an index that was out of range; 0 for none.</param>
 /// <param name="Index">That index.</param>
 /// <param name="Extent">What it had to be below.</param>
-internal readonly record struct ScratchHeader(long Site, long Index, long Extent)
+/// <param name="Shared">The address of the memory that all workers share.</param>
+internal readonly record struct ScratchHeader(long Site, long Index, long Extent, long Shared = 0)
 {
+    /// <summary>Where <see cref="Shared"/> lies.</summary>
+    public const int SharedAt = 24;
+
     /// <summary>Bytes of the header with its padding.</summary>
     public const int Bytes = 64;
 }

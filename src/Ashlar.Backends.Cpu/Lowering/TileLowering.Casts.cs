@@ -10,6 +10,7 @@ internal sealed partial class TileLowering
 {
     Reg Cast(Node from, DType to)
     {
+        if (to == DType.BFloat16 && BrainBits(Nodes.Cast(from, to)) is { } bits) return f.HalfBits(VecOp.FromBrainBits, bits);
         if (from.DType == DType.Int64 && to is DType.Int32 or DType.Int16 or DType.Int8 or DType.UInt8 && level.Axis is not null && IsModular(from))
             return Wrap(LowBits(from), to);
         var value = Value(from);

@@ -64,14 +64,14 @@ internal sealed partial class TileLowering
         else
         {
             var (variable, extent) = axes[depth];
-            var count = One(extent);
+            var (begin, end) = RangeOf(variable, extent);
             if (depth == axes.Length - 1 && plan.Axis >= 0)
             {
-                VectorLoop(variable, count, plan, writes, (copy, scalar) => Points(group, accumulators, scalar ? -1 : copy));
+                VectorLoop(variable, begin, end, plan, writes, (copy, scalar) => Points(group, accumulators, scalar ? -1 : copy));
             }
             else
             {
-                f.Loop(f.Const(0), count, 1, counter => Within(new(level, f.Block) { Writes = writes }, [(variable, counter)],
+                f.Loop(begin, end, 1, counter => Within(new(level, f.Block) { Writes = writes }, [(variable, counter)],
                     () => Nest(group, axes, depth + 1, plan, writes, accumulators)), variable.Name);
             }
         }
@@ -94,8 +94,7 @@ internal sealed partial class TileLowering
             }
             if (store.Mode == StoreMode.Set && store.Guard is null && !IsChecked(store.Indices))
             {
-                var value = ForStore(store.Value);
-                Forward(store, group.Skip(i + 1));
+                var value = Forward(store, ForStore(store.Value), group.Skip(i + 1));
                 stores.Add(() => PutValue(store.Target, Flat(store.Target, store.Indices), value, null, store.Streaming));
             }
             else
@@ -110,16 +109,29 @@ internal sealed partial class TileLowering
         if (level.Axis is { Rest: null } axis) Prefetch(axis, copy);
     }
 
-    // What was stored is known: a later statement of the loop need not load it.
-    void Forward(Store store, IEnumerable<Statement> later)
+    // What was stored is known: a later statement of the loop need not load it. Returns what is to be stored: of a 16-bit float that is
+    // used again the bits, so that it is rounded once.
+    Reg Forward(Store store, Reg stored, IEnumerable<Statement> later)
     {
         ForgetHere(Bit(store.Target));
-        if (store.Target.DType.Compute != store.Target.DType) return;
+        bool isHalf = store.Target.DType is DType.Float16 or DType.BFloat16;
+        if (store.Target.DType.Compute != store.Target.DType && !isHalf) return stored;
         var load = store.Target.Load([.. store.Indices]);
-        if (!Traversal.PostOrder(later.SelectMany(LoopGroup.Values)).Contains(load)) return;
-        var value = Value(store.Value);
-        if (store.Value.DType == DType.Int64 && level.Axis is not null) value = f.Convert(value, Elem.I64);
+        if (!Traversal.PostOrder(later.SelectMany(LoopGroup.Values)).Contains(load)) return stored;
+        Reg value;
+        if (isHalf)
+        {
+            var (to, from) = store.Target.DType == DType.Float16 ? (VecOp.ToHalfBits, VecOp.FromHalfBits) : (VecOp.ToBrainBits, VecOp.FromBrainBits);
+            if (stored.Type.Elem != Elem.I32) stored = f.HalfBits(to, stored);
+            value = f.HalfBits(from, stored);
+        }
+        else
+        {
+            value = Value(store.Value);
+            if (store.Value.DType == DType.Int64 && level.Axis is not null) value = f.Convert(value, Elem.I64);
+        }
         Home(load).Values[load] = value;
+        return stored;
     }
 
     void ForgetHere(ulong memories)
@@ -129,34 +141,41 @@ internal sealed partial class TileLowering
 
     /// <summary>A loop in vectors, then what is left: one partial vector at a time, or one element at a time.</summary>
     /// <param name="body">Writes the code of one vector or point, told which of the unrolled copies it is and whether it is scalar.</param>
-    void VectorLoop(LoopVariable variable, Reg count, LoopPlan plan, ulong writes, Action<int, bool> body)
+    void VectorLoop(LoopVariable variable, Reg begin, Reg end, LoopPlan plan, ulong writes, Action<int, bool> body)
     {
         long step = (long)plan.Lanes * plan.Unroll;
-        var whole = count.Known is { } n ? f.Const(n - n % step) : count - f.Binary(VecOp.FloorMod, f.Binary(VecOp.Max, count, f.Const(0)), f.Const(step));
-        if (whole.Known != 0)
-            f.Loop(f.Const(0), whole, step, counter => Copies(variable, counter, plan.Lanes, plan.Unroll, writes, null, copy => body(copy, false)), variable.Name);
-        if (count.Known is { } known && known % step == 0) return;
+        var count = LengthOf(variable, begin, end);
+        var whole = WholeEnd(begin, end, count, step);
+        if (count is not { } few || few >= step)
+            f.Loop(begin, whole, step, counter => Copies(variable, counter, plan.Lanes, plan.Unroll, writes, null, copy => body(copy, false)), variable.Name);
+        if (count is { } known && known % step == 0) return;
 
         if (plan.CanMask)
         {
-            long left = count.Known is { } all ? all % step : step;
-            if (left % plan.Lanes == 0 && count.Known is not null)
-            {
-                f.Loop(whole, count, plan.Lanes, counter => Copies(variable, counter, plan.Lanes, 1, writes, null, copy => body(copy, false)), variable.Name);
-                return;
-            }
-            f.Loop(whole, count, plan.Lanes, counter => Copies(variable, counter, plan.Lanes, 1, writes, count - counter, copy => body(copy, false)), variable.Name);
+            bool fits = count is { } all && all % step % plan.Lanes == 0;
+            f.Loop(whole, end, plan.Lanes, counter => Copies(variable, counter, plan.Lanes, 1, writes, fits ? null : end - counter, copy => body(copy, false)), variable.Name);
             return;
         }
         if (plan.Unroll > 1)
         {
-            var vectors = count.Known is { } number ? f.Const(number - number % plan.Lanes)
-                : count - f.Binary(VecOp.FloorMod, f.Binary(VecOp.Max, count, f.Const(0)), f.Const(plan.Lanes));
+            var vectors = WholeEnd(begin, end, count, plan.Lanes);
             f.Loop(whole, vectors, plan.Lanes, counter => Copies(variable, counter, plan.Lanes, 1, writes, null, copy => body(copy, false)), variable.Name);
             whole = vectors;
         }
-        f.Loop(whole, count, 1, counter => Within(new(level, f.Block) { Writes = writes }, [(variable, counter)], () => body(0, true)), variable.Name);
+        f.Loop(whole, end, 1, counter => Within(new(level, f.Block) { Writes = writes }, [(variable, counter)], () => body(0, true)), variable.Name);
     }
+
+    // Where the last whole step of a loop ends.
+    Reg WholeEnd(Reg begin, Reg end, long? count, long step)
+    {
+        if (count is { } number) return begin + (number - number % step);
+        var length = begin.Known == 0 ? end : end - begin;
+        return end - f.Binary(VecOp.FloorMod, f.Binary(VecOp.Max, length, f.Const(0)), f.Const(step));
+    }
+
+    // How many, where that is a number.
+    long? LengthOf(LoopVariable variable, Reg begin, Reg end) =>
+        end.Known is { } last && begin.Known is { } first ? last - first : strip is { IsWhole: true } at && at.Rows == variable ? StripRows : null;
 
     void Copies(LoopVariable variable, Reg counter, int lanes, int copies, ulong writes, Reg? rest, Action<int> body)
     {
@@ -186,22 +205,23 @@ internal sealed partial class TileLowering
         void Outer(int depth)
         {
             var (next, bound) = depth < outer.Length ? outer[depth] : axes[plan.Axis];
-            var count = One(bound);
+            var (begin, count) = RangeOf(next, bound);
             if (depth < outer.Length)
             {
-                f.Loop(f.Const(0), count, 1, counter => Within(new(level, f.Block) { Writes = writes }, [(next, counter)], () => Outer(depth + 1)), next.Name);
+                f.Loop(begin, count, 1, counter => Within(new(level, f.Block) { Writes = writes }, [(next, counter)], () => Outer(depth + 1)), next.Name);
                 return;
             }
             long step = (long)plan.Lanes * plan.Unroll;
-            var whole = count.Known is { } n ? f.Const(n - n % step) : count - f.Binary(VecOp.FloorMod, f.Binary(VecOp.Max, count, f.Const(0)), f.Const(step));
-            if (whole.Known != 0) f.Loop(f.Const(0), whole, step, counter => Block(counter, plan.Unroll, null), variable.Name);
-            if (count.Known is { } known && known % step == 0) return;
+            long? length = LengthOf(next, begin, count);
+            var whole = WholeEnd(begin, count, length, step);
+            if (length is not { } few || few >= step) f.Loop(begin, whole, step, counter => Block(counter, plan.Unroll, null), variable.Name);
+            if (length is { } known && known % step == 0) return;
             if (plan.CanMask)
             {
                 f.Loop(whole, count, plan.Lanes, counter => Block(counter, 1, count - counter), variable.Name);
                 return;
             }
-            var vectors = count - f.Binary(VecOp.FloorMod, f.Binary(VecOp.Max, count, f.Const(0)), f.Const(plan.Lanes));
+            var vectors = WholeEnd(begin, count, length, plan.Lanes);
             if (plan.Unroll > 1) f.Loop(whole, vectors, plan.Lanes, counter => Block(counter, 1, null), variable.Name);
             f.Loop(plan.Unroll > 1 ? vectors : whole, count, 1, counter => Within(new(level, f.Block) { Writes = writes }, [(variable, counter)], () =>
             {

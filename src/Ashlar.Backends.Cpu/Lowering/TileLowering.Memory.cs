@@ -46,7 +46,8 @@ internal sealed partial class TileLowering
     Reg Pointer(Memory memory)
     {
         if (pointers.TryGetValue(memory, out var pointer)) return pointer;
-        return pointers[memory] = At(Root(), () => memory is Tile tile ? f.Scratch + SizeOf(places[tile]) : f.Buffer(program.Buffers.IndexOf((TileBuffer)memory)));
+        return pointers[memory] = At(Root(), () =>
+            memory is Tile tile ? (sharedTiles.Contains(tile) ? f.Load(VecType.Scalar, DType.Int64, VecBuilder.At(f.Scratch, ScratchHeader.SharedAt)) : f.Scratch) + SizeOf(places[tile]) : f.Buffer(program.Buffers.IndexOf((TileBuffer)memory)));
     }
 
     /// <summary>The address of a position; in a vector that of lane 0, without the terms that each lane has its own of.</summary>
@@ -70,6 +71,8 @@ internal sealed partial class TileLowering
             }
             else if (home.Axis is null) terms.Add((home, One(atom), factor));
         }
+
+        if (strip is { } rows && rows.Narrowed.Contains(memory)) terms.Add((rows.Level, rows.Begin, memory.Shape.Strides[0] * -1));   // it holds one strip
 
         // Outermost terms first: each sum stays at the level where it is known.
         terms.Sort((a, b) => a.Home.Depth.CompareTo(b.Home.Depth));
@@ -225,9 +228,10 @@ internal sealed partial class TileLowering
 
     // Stores.
 
-    /// <summary>A value as it goes to memory of its type: what the store itself rounds is left to it.</summary>
+    /// <summary>A value as it goes to memory of its type: what the store itself rounds is left to it. A 16-bit float may be its bits.</summary>
     Reg ForStore(Node value)
     {
+        if (BrainBits(value) is { } bits) return bits;
         if (value.DType is DType.Float16 or DType.BFloat16 && value is (Op.Cast, [var from]) && from.DType != DType.Bool)
             return ToFloat(Value(from), from.DType, value.DType, round: false);
         return InMemory(Value(value), value.DType);
@@ -318,9 +322,10 @@ internal sealed partial class TileLowering
             f.Assign(scalar, value);
             return;
         }
+        var storage = memory.DType.IsFloat && value.Type.Elem == Elem.I32 ? DType.Int16 : memory.DType;   // bits of a 16-bit float
         if (level.Axis is not { } axis)
         {
-            f.Store(AddressOf(memory, flat), memory.DType, value);
+            f.Store(AddressOf(memory, flat), storage, value);
             return;
         }
         var type = VecType.Of(memory.DType, axis.Lanes);
@@ -330,11 +335,11 @@ internal sealed partial class TileLowering
         {
             bool whole = stream && mask is null && IsAligned(memory, flat, axis);
             streams |= whole;
-            f.Store(AddressOf(memory, flat), memory.DType, value, mask, whole);
+            f.Store(AddressOf(memory, flat), storage, value, mask, whole);
             return;
         }
         var (at, indices) = Spots(memory, flat, walk);
-        f.Scatter(at, memory.DType, value, indices, mask);
+        f.Scatter(at, storage, value, indices, mask);
     }
 
     // Whether every vector of a contiguous walk begins at a multiple of its size: buffers do, and so must what is added.

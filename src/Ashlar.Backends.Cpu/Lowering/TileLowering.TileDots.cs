@@ -18,21 +18,46 @@ internal sealed partial class TileLowering
     /// <param name="replaces">The sums begin at zero, whatever the target holds.</param>
     bool ProductOnTiles(Dot dot, bool replaces)
     {
-        if (TileProduct.Of(dot.Left.DType, dot.Right.DType) is not { } product || dot.Target.DType != product.Sum || !MatrixUnit.Takes(isa, product)) return false;
+        if (OnTiles(dot) is not { } product) return false;
+        if (Factors(dot) is not { } factors) return false;
+        var (left, right) = factors;
         LoopVariable i = dot.Row.Variable, j = dot.Column.Variable, k = dot.Inner.Variable;
-        if (Stored(dot.Left, i, k) is not { } left || Stored(dot.Right, j, k) is not { } right) return false;
+        var (begin, end) = RangeOf(i, dot.Row.Extent);
         Affine from = Flat(left.Source(), left.Indices()), by = Flat(right.Source(), right.Indices()), to = Flat(dot.Target, [i.Index(), j.Index()]);
+        bool isPacked = packedRights.TryGetValue(dot, out var packed);
         f.Call(typeof(TileDots).GetMethod(nameof(TileDots.Multiply))!,
             First(dot.Target, to), SizeOf(to.FactorOf(i.Index())),
             First(left.Source(), from), SizeOf(from.FactorOf(i.Index())), SizeOf(from.FactorOf(k.Index())),
-            First(right.Source(), by), SizeOf(by.FactorOf(j.Index())), SizeOf(by.FactorOf(k.Index())),
-            One(dot.Row.Extent), One(dot.Column.Extent), One(dot.Inner.Extent), f.Const(TileDots.KindOf(product, left.DType, right.DType, replaces)));
+            isPacked ? Pointer(AddressOf(packed.Packing.Panels, packed.Place)) : First(right.Source(), by),
+            isPacked ? f.Const(packed.Packing.PanelBytes) : SizeOf(by.FactorOf(j.Index())), isPacked ? f.Const(0) : SizeOf(by.FactorOf(k.Index())),
+            end - begin, One(dot.Column.Extent), One(dot.Inner.Extent), f.Const(TileDots.KindOf(product, left.DType, right.DType, replaces, isPacked)));
         return true;
 
-        // The element where all three variables are 0.
-        Vec.Reg First(Memory memory, Affine flat) =>
-            Pointer(AddressOf(memory, flat.Substitute(atom => atom == i.Index() || atom == j.Index() || atom == k.Index() ? Affine.Of(0) : null)));
+        // The element of the first row, where the other two variables are 0.
+        Vec.Reg First(Memory memory, Affine flat)
+        {
+            var rows = flat.FactorOf(i.Index());
+            var at = AddressOf(memory, flat.Substitute(atom => atom == i.Index() || atom == j.Index() || atom == k.Index() ? Affine.Of(0) : null));
+            return begin.Known == 0 || rows == 0 ? Pointer(at) : Pointer(at) + begin * SizeOf(rows * memory.DType.Bytes);
+        }
     }
+
+    // Both factors as loads that the tile unit takes; null where they are for the vectors.
+    (Node Left, Node Right)? Factors(Dot dot) =>
+        Stored(dot.Left, dot.Row.Variable, dot.Inner.Variable) is { } left && Stored(dot.Right, dot.Column.Variable, dot.Inner.Variable) is { } right ? (left, right) : null;
+
+    // Whether any dot of these statements goes to the tile unit, whose registers must be made ready then.
+    bool UsesTiles(IEnumerable<Statement> body) => body.Any(statement => statement switch
+    {
+        For loop => UsesTiles(loop.Body),
+        Tiles.If branch => UsesTiles(branch.Body),
+        Dot dot => OnTiles(dot) is not null && Factors(dot) is not null,
+        _ => false,
+    });
+
+    // What the tile unit makes of the types of a dot; null where they are for the vectors.
+    TileProduct? OnTiles(Dot dot) => TileProduct.Of(dot.Left.DType, dot.Right.DType) is { } product && dot.Target.DType == product.Sum
+        && MatrixUnit.Takes(isa, product) ? product : null;
 
     // A factor that is loaded as it is, or float32 that is rounded to bfloat16, which packing does on the way.
     Node? Stored(Node factor, LoopVariable free, LoopVariable inner)

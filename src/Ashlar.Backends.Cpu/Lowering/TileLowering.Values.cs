@@ -109,6 +109,7 @@ internal sealed partial class TileLowering
         if (node.DType == DType.Bool) return Logic(node);
         if (node.DType == DType.Int64) return level.Axis is null ? ScalarInteger(node) : WideInteger(node);
         if (Fused(node) is { } fused) return fused;
+        if (node.Op == Op.Exp && node.DType == DType.Float32 && PowerOf2(node) is { } exponent) return f.Exp2(Value(exponent));
         if (node.Op == Op.Div && node.DType == DType.Float32 && level.Axis is not null && Home(node.Inputs[1]).Axis is null && node.Inputs[1].Op != Op.Constant)
             return Value(node.Inputs[0]) * Value(Nodes.Unary(Op.Recip, node.Inputs[1]));   // a row's divisor: one division per row
         return Arithmetic(node.Op, Array.ConvertAll([.. node.Inputs], Value), node);
@@ -138,10 +139,21 @@ internal sealed partial class TileLowering
         if (node.Op == Op.Add && IsOwnProduct(right) && !IsOwnProduct(left)) (left, right) = (right, left);
         if (IsOwnProduct(left))
         {
-            var c = Value(right);
-            return f.Fma(Value(left.Inputs[0]), Value(left.Inputs[1]), node.Op == Op.Add ? c : -c);
+            var c = Value(node.Op == Op.Add ? right : Nodes.Unary(Op.Neg, right));   // a row's is negated once
+            return f.Fma(Value(left.Inputs[0]), Value(left.Inputs[1]), c);
         }
         return node.Op == Op.Sub && IsOwnProduct(right) ? f.Fma(-Value(right.Inputs[0]), Value(right.Inputs[1]), Value(left)) : null;
+    }
+
+    // The x of e^(x ln 2), which is 2^x.
+    static Node? PowerOf2(Node exponential) => exponential.Inputs[0] is (Op.Mul, [var x, { Constant: { } factor }]) && Math.Abs(factor - Math.Log(2)) < 1e-7 ? x : null;
+
+    /// <summary>The bits of a value that is rounded to bfloat16, where they take less work than the value: of an exponential that nothing else needs.</summary>
+    Reg? BrainBits(Node value)
+    {
+        if (value is not (Op.Cast, [{ Op: Op.Exp, DType: DType.Float32 } exponential]) || value.DType != DType.BFloat16 || uses.GetValueOrDefault(exponential) > 1) return null;
+        var exponent = PowerOf2(exponential) ?? Nodes.Binary(Op.Mul, exponential.Inputs[0], Nodes.Constant(1.4426950408889634, DType.Float32, Shape.Scalar));
+        return f.Exp2BrainBits(Value(exponent));
     }
 
     // Sizes are run-time arguments; equal extents share one.

@@ -1,3 +1,4 @@
+using Ashlar.Backends.Cpu.Matrix;
 using Ashlar.Backends.Cpu.Vec;
 using Ashlar.Graph;
 using Ashlar.Tiles;
@@ -76,8 +77,10 @@ internal sealed partial class TileLowering
         var phases = new List<LoweredPhase>();
         var runs = Phases();
         scalarTilesInMemory = runs.Count > 1;
-        foreach (var run in runs) phases.Add(Phase(run, phases.Count));
-        return new(program.Name, phases, sizes, scratch, sites);
+        PlanPackings(program.Body, 0);
+        foreach (var packing in packings.Values) phases.Add(PackingPhase(packing, phases.Count));
+        foreach (var (number, run) in runs.Index()) phases.Add(Phase(run, number));
+        return new(program.Name, phases, sizes, scratch, shared, sites);
     }
 
     // A parallel loop is a phase; what stands between parallel loops is one too.
@@ -97,11 +100,7 @@ internal sealed partial class TileLowering
 
     LoweredPhase Phase(List<Statement> statements, int number)
     {
-        f = VecBuilder.Kernel(number == 0 ? program.Name : $"{program.Name}_{number}", isa);
-        level = new(null, f.Block);
-        scalars.Clear();
-        pointers.Clear();
-        streams = false;
+        Open(number == 0 ? program.Name : $"{program.Name}_{number}");
         var loops = new List<For>();
         IReadOnlyList<Statement> body = statements;
         while (body is [For { Kind: LoopKind.Parallel } loop])
@@ -109,13 +108,25 @@ internal sealed partial class TileLowering
             loops.Add(loop);
             body = loop.Body;
         }
-        Grid(loops, body);
+        bool usesTiles = UsesTiles(body);
+        if (usesTiles) f.Call(typeof(TileKernels).GetMethod(nameof(TileKernels.Configure))!);
+        Grid(loops, WrittenBy(body), () => Body(body));
+        if (usesTiles) f.Call(typeof(TileKernels).GetMethod(nameof(TileKernels.Release))!);
         if (streams) f.Fence();
         return new(f.Build(), [.. loops.Select(loop => loop.Count)]);
     }
 
+    void Open(string name)
+    {
+        f = VecBuilder.Kernel(name, isa);
+        level = new(null, f.Block);
+        scalars.Clear();
+        pointers.Clear();
+        streams = false;
+    }
+
     // One loop over the flat grid. The variables count up with carries: no division in the loop.
-    void Grid(List<For> loops, IReadOnlyList<Statement> body)
+    void Grid(List<For> loops, ulong writes, Action body)
     {
         Reg[] counts = [.. loops.Select(loop => One(loop.Count))];
         var counters = new Reg[loops.Count];
@@ -131,7 +142,7 @@ internal sealed partial class TileLowering
         f.Loop(f.Begin, f.End, 1, flat =>
         {
             if (loops.Count == 1) counters[0] = flat;
-            Within(new(level, f.Block) { Writes = WrittenBy(body) }, loops.Select((loop, i) => (loop.Variable, counters[i])), () => Body(body));
+            Within(new(level, f.Block) { Writes = writes }, loops.Select((loop, i) => (loop.Variable, counters[i])), body);
             if (loops.Count > 1) Advance(counters, counts, loops.Count - 1);
         }, loops.Count == 1 ? loops[0].Variable.Name : "step");
     }
@@ -166,6 +177,11 @@ internal sealed partial class TileLowering
         PlanPrefetches(body);
         for (int i = 0; i < body.Count;)
         {
+            if (Strips(body, i) is var done && done > i)
+            {
+                i = done;
+                continue;
+            }
             switch (body[i])
             {
                 case Store store when i + 1 < body.Count && body[i + 1] is Dot next && IsCleared(store, next) && ProductOnTiles(next, replaces: true):
@@ -298,7 +314,8 @@ internal sealed partial class TileLowering
             return;
         }
         places[tile] = scratch;
-        Extent bytes = tile.Shape.Elements * tile.DType.Bytes;
+        Extent elements = strip?.Narrowed.Contains(tile) == true ? tile.Shape[1..].Elements * StripRows : tile.Shape.Elements;
+        Extent bytes = elements * tile.DType.Bytes;
         // One vector of room behind every tile, and 64-byte alignment where the size is a number.
         scratch += bytes.TryGetValue(out long number) ? (number + 127) / 64 * 64 : bytes + 64;
     }

@@ -36,6 +36,7 @@ sealed class VecKernel : CpuKernel
         readonly long[] grids;
         readonly bool[] serial;
         readonly long workerBytes;
+        readonly long sharedBytes;
         readonly Action<int, int> work;
         ChunkedRange range;
         int phase;
@@ -54,10 +55,11 @@ sealed class VecKernel : CpuKernel
             bool small = owner.bytes.Evaluate(symbols) < SerialBytes;
             serial = [.. grids.Select(grid => small || grid < 2)];
             workerBytes = Aligned(Math.Max(kernel.ScratchBytes.Evaluate(symbols), ScratchHeader.Bytes));
+            sharedBytes = kernel.SharedBytes.Evaluate(symbols);
             work = Work;
         }
 
-        public override long ScratchBytes => workerBytes * workers.Count;
+        public override long ScratchBytes => workerBytes * workers.Count + sharedBytes;
 
         public override void Run(byte* memory)
         {
@@ -65,6 +67,8 @@ sealed class VecKernel : CpuKernel
             bool checks = kernel.Sites.Count > 0;
             if (checks)
                 for (int worker = 0; worker < workers.Count; worker++) *(long*)(memory + worker * workerBytes) = 0;
+            if (sharedBytes > 0)
+                for (int worker = 0; worker < workers.Count; worker++) *(long*)(memory + worker * workerBytes + ScratchHeader.SharedAt) = (long)(memory + workers.Count * workerBytes);
             scratch = memory;
             for (phase = 0; phase < grids.Length; phase++)
             {

@@ -91,13 +91,18 @@ public static class Activations
         /// <param name="causal">A query sees keys up to its own place, counted from the end where S is greater than T.</param>
         /// <param name="scale">Null: 1 / sqrt(D).</param>
         /// <returns>[B, T, H, E]</returns>
+        /// <remarks>
+        /// Of bfloat16, or where <see cref="Compiled.ProductsIn"/> asks for it, 1024 tokens and more go through kernels that keep no matrix
+        /// of T x S scores (Dao et al. 2022, arXiv:2205.14135); their gradient has no gradient again.
+        /// </remarks>
         public Tensor Attention(Tensor keys, Tensor values, bool causal = false, double? scale = null)
         {
             if (x.Rank != 4)
                 throw new ShapeException("ASH0105",
                     $"Attention needs queries [B, T, H, D], but got {x.Type}.",
                     "split the heads first: x.Unflatten(-1, heads, -1).");
-            return Composite(Op.Attention, new AttentionAttributes(scale ?? 1 / Math.Sqrt(x.Shape[3].Value), causal), x, keys, values);
+            double factor = scale ?? 1 / Math.Sqrt(x.Shape[3].Value);
+            return LongAttention.Of(x, keys, values, causal, factor) ?? Composite(Op.Attention, new AttentionAttributes(factor, causal), x, keys, values);
         }
 
         /// <summary>Sets elements to 0 at random and scales the others so that the mean stays.</summary>

@@ -9,6 +9,9 @@ public static class KernelMath
     /// <summary><c>e^x</c>.</summary>
     public static KernelValue Exp(KernelValue x) => Apply(Op.Exp, x);
 
+    /// <summary><c>2^x</c>.</summary>
+    public static KernelValue Exp2(KernelValue x) => Exp(x * 0.6931471805599453);
+
     /// <summary>The natural logarithm.</summary>
     public static KernelValue Log(KernelValue x) => Apply(Op.Log, x);
 

@@ -45,7 +45,9 @@ static unsafe class LoweringRun
     {
         long[] sizes = [.. kernel.Sizes.Select(size => size.Evaluate(symbols)), 0];
         using var scratch = new GuardedMemory((kernel.ScratchBytes.Evaluate(symbols) + 63) / 64 * 64);
+        using var shared = new GuardedMemory((kernel.SharedBytes.Evaluate(symbols) + 63) / 64 * 64);
         *(long*)scratch.Pointer = 0;
+        *(long*)((byte*)scratch.Pointer + ScratchHeader.SharedAt) = (long)shared.Pointer;
         fixed (long* s = sizes)
         {
             for (int phase = 0; phase < entries.Length; phase++)
