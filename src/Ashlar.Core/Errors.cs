@@ -17,6 +17,9 @@ public sealed class ShapeException(string code, string problem, string fix) : As
 /// <summary>An element type that an operation cannot take, or two that do not mix. Codes ASH02xx.</summary>
 public sealed class DTypeException(string code, string problem, string fix) : AshlarException(code, problem, fix);
 
+/// <summary>A number that an operation is given is outside of what it can take. Codes from ASH0185.</summary>
+public sealed class RangeException(string code, string problem, string fix) : AshlarException(code, problem, fix);
+
 /// <summary>A graph or its text form is not well formed. Codes ASH03xx.</summary>
 public sealed class GraphException(string code, string problem, string fix) : AshlarException(code, problem, fix);
 

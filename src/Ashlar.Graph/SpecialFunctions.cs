@@ -1,7 +1,7 @@
 namespace Ashlar.Graph;
 
 /// <summary>Functions that <see cref="Math"/> lacks, in double precision.</summary>
-static class SpecialFunctions
+public static class SpecialFunctions
 {
     /// <summary>The error function, within 4 units in the last place.</summary>
     /// <remarks>Abramowitz and Stegun 7.1.6 (a series of positive terms, so nothing cancels) and 7.1.14 (the continued

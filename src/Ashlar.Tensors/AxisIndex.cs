@@ -45,6 +45,11 @@ public readonly struct AxisIndex
     /// <summary>One element from the front; a negative number counts from the back, -1 being the last.</summary>
     public static implicit operator AxisIndex(int index) => index < 0 ? ^-index : new Index(index);
 
+    /// <summary>One element from the front; a negative number counts from the back, -1 being the last.</summary>
+    public static implicit operator AxisIndex(long index) => index < 0
+        ? new() { Does = Kind.At, Start = -index, StartFromEnd = true }
+        : new() { Does = Kind.At, Start = index };
+
     /// <summary>One element; <c>^1</c> is the last.</summary>
     public static implicit operator AxisIndex(Index index) =>
         new() { Does = Kind.At, Start = index.Value, StartFromEnd = index.IsFromEnd };

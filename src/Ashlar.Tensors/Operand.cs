@@ -46,6 +46,9 @@ public readonly struct Operand
     /// <summary>The element type that a number alone has.</summary>
     internal DType DType => tensor?.DType ?? (isInteger ? DType.Int32 : DType.Float32);
 
+    /// <summary>The number; null for a tensor.</summary>
+    internal double? Number => tensor is null ? real : null;
+
     internal bool IsInteger => tensor is null && isInteger;
 
     /// <summary>As a tensor: a number becomes a scalar of float32 or int32.</summary>
@@ -71,7 +74,8 @@ public readonly struct Operand
     public override string ToString() =>
         tensor?.Type ?? (isInteger ? integer.ToString(CultureInfo.InvariantCulture) : real.ToString(CultureInfo.InvariantCulture));
 
-    static (long Least, long Greatest) Range(DType dtype) => dtype switch
+    /// <summary>The least and the greatest number of an integer type.</summary>
+    internal static (long Least, long Greatest) Range(DType dtype) => dtype switch
     {
         DType.Bool => (0, 1),
         DType.UInt8 => (byte.MinValue, byte.MaxValue),

@@ -13,7 +13,8 @@ static class Results
         ValueTuple<Tensor, Tensor, Tensor>(var a, var b, var c) => [a, b, c],
         ValueTuple<Tensor, Tensor, Tensor, Tensor>(var a, var b, var c, var d) => [a, b, c, d],
         Tensor[] tensors => tensors,
-        null => throw new ArgumentNullException(nameof(result), "the function returned null."),
+        null => throw new TraceException("ASH0405", "a compiled function returned null, which cannot be recorded.",
+            "return a Tensor, a tuple of two to four, a Tensor[], or nothing."),
         _ => throw new TraceException("ASH0405", $"a compiled function returns {typeof(TResult).Name}, which cannot be recorded.",
             "return a Tensor, a tuple of two to four, a Tensor[], or nothing."),
     };

@@ -128,8 +128,17 @@ sealed class IndexEvaluator(Func<Node, Affine[], Node?, Node?> stop)
         var chosen = Nodes.Cast(Value(node.Inputs[1], index, guard), DType.Int64);
         var extent = Nodes.Size(node.Inputs[0].Shape[axis]);
         var at = (Affine[])index.Clone();
-        at[axis] = Affine.Of(TileNodes.Bound(chosen, extent, $"gather along axis {axis} of {node.Inputs[0].DType.Name}{node.Inputs[0].Shape}"));
-        return Value(node.Inputs[0], at, guard);
+        string site = $"gather along axis {axis} of {node.Inputs[0].DType.Name}{node.Inputs[0].Shape}";
+        var bound = TileNodes.Bound(chosen, extent, site);
+        at[axis] = Affine.Of(bound);
+        var value = Value(node.Inputs[0], at, guard);
+        if (Traversal.PostOrder([value]).Contains(bound)) return value;
+
+        // The data are alike along the axis, a constant for example: the index is not used, but it must be in range all the same.
+        // What stands for the value outside of the range differs from it, so that the choice is not one of the same twice.
+        if (guard is not null) bound = TileNodes.Bound(Nodes.Select(guard, chosen, chosen.Like(0)), Nodes.Max(extent, extent.Like(1)), site);
+        var inRange = Nodes.Binary(Op.LessEqual, TileNodes.Number(0), bound);
+        return Nodes.Select(inRange, value, value.Like(value.Constant == 0 ? 1 : 0));
     }
 
     /// <summary>A value cast to a type and back to that type's compute type: what storing and loading it would give.</summary>

@@ -209,7 +209,8 @@ static class Movement
                 throw new ShapeException("ASH0118",
                     $"windows of {window.Size} with stride {window.Stride} and dilation {window.Dilation} "
                     + $"do not fit axis {window.Axis} of {x[0].Shape}.",
-                    "pad the axis, or use a smaller window.");
+                    window.Size < 1 || window.Stride < 1 || window.Dilation < 1 ? "use a size, a stride and a dilation of 1 or more."
+                    : "pad the axis, or use a smaller window.");
             return new(x[0].DType, x[0].Shape.With(window.Axis, window.Positions).Insert(window.Axis + 1, window.Size));
         })
         {

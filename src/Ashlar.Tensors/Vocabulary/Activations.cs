@@ -18,6 +18,44 @@ public static class Activations
         /// <summary>log(1 + exp(x)), without overflow</summary>
         public Tensor Softplus() => x.Maximum(0) + (-x.Abs()).Exp().Log1P();
 
+        /// <summary>elu(x) scaled so that mean and variance stay through layers: 1.0507 * (x, or 1.6733 * (exp(x) - 1) below 0).</summary>
+        /// <remarks>Source: Klambauer et al. 2017, arXiv:1706.02515.</remarks>
+        public Tensor Selu() => x.Elu(1.6732632423543772848170429916717) * 1.0507009873554804934193349852946;
+
+        /// <summary>x where positive, weight * x elsewhere: a leaky ReLU whose slope is learnt.</summary>
+        /// <param name="weight">Broadcasts: a scalar, or one per channel, such as [C, 1, 1] for [N, C, H, W].</param>
+        /// <remarks>Source: He et al. 2015, arXiv:1502.01852.</remarks>
+        public Tensor PRelu(Tensor weight) => Tensor.Where(x <= 0, x * weight, x);
+
+        /// <summary>x moved into [0, 6].</summary>
+        public Tensor Relu6() => x.Clamp(0, 6);
+
+        /// <summary>x moved into [min, max].</summary>
+        /// <param name="min">The least value.</param>
+        /// <param name="max">The greatest value.</param>
+        public Tensor Hardtanh(double min = -1, double max = 1) => x.Clamp(min, max);
+
+        /// <summary>(x + 3) / 6, moved into [0, 1]: a sigmoid of straight lines.</summary>
+        public Tensor HardSigmoid() => (x + 3.0).Clamp(0, 6) * (1.0 / 6);
+
+        /// <summary>x * hardsigmoid(x)</summary>
+        /// <remarks>Source: Howard et al. 2019, arXiv:1905.02244.</remarks>
+        public Tensor Hardswish() => x * x.HardSigmoid();
+
+        /// <summary>x * tanh(softplus(x))</summary>
+        /// <remarks>Source: Misra 2019, arXiv:1908.08681.</remarks>
+        public Tensor Mish() => x * x.Softplus().Tanh();
+
+        /// <summary>The first half of an axis times the sigmoid of the second.</summary>
+        /// <param name="axis">Of an even extent, which is halved.</param>
+        /// <exception cref="ShapeException">ASH0154: the axis cannot be halved.</exception>
+        /// <remarks>Source: Dauphin et al. 2016, arXiv:1612.08083.</remarks>
+        public Tensor Glu(int axis = -1)
+        {
+            var halves = x.Chunk(2, axis);
+            return halves[0] * halves[1].Sigmoid();
+        }
+
         /// <summary>1 / (1 + exp(-x))</summary>
         public Tensor Sigmoid() => Composite(Op.Sigmoid, null, x);
 
@@ -73,7 +111,8 @@ public static class Activations
             if (ignore is not { } ignored) return x.CrossEntropyRows(targets).Mean();
             var counts = targets.NotEqualTo(ignored);
             var rows = x.CrossEntropyRows(Tensor.Where(counts, targets, targets.ZerosLike()));
-            return Tensor.Where(counts, rows, rows.ZerosLike()).Sum() / counts.Cast(rows.DType).Sum().Maximum(1);
+            var sum = Reductions.Wide(Tensor.Where(counts, rows, rows.ZerosLike())).Sum();
+            return (sum / counts.Cast(sum.DType).Sum().Maximum(1)).Cast(rows.DType);
         }
 
         /// <summary>Rotates pairs of the last axis by angles that depend on the token.</summary>
@@ -109,10 +148,12 @@ public static class Activations
         /// <param name="rate">The share that is dropped, from 0 to below 1.</param>
         /// <param name="seed">Which random numbers.</param>
         /// <param name="key">A scalar that chooses among them, such as the number of the step: with it a compiled step draws anew each time.</param>
+        /// <exception cref="RangeException">ASH0185: the rate is not from 0 to below 1.</exception>
         public Tensor Dropout(double rate, long seed, Tensor? key = null)
         {
-            if (rate is < 0 or >= 1) throw new ArgumentOutOfRangeException(nameof(rate),
-                rate, "the share that is dropped must be from 0 to below 1.");
+            if (rate is not (>= 0 and < 1)) throw new RangeException("ASH0185",
+                $"Dropout of {x.Type} was given the rate {rate}, which is not from 0 to below 1.",
+                "give the share that is dropped, such as 0.1; x.ZerosLike() drops everything.");
             return rate == 0 ? x : Tensor.Where(Tensor.Bernoulli(seed, 1 - rate, x.Shape, key), x * (1 / (1 - rate)), x.ZerosLike());
         }
     }

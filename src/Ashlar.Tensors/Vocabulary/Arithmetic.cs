@@ -111,10 +111,20 @@ public static class Arithmetic
         public Tensor Tanh() => Promotion.FloatUnary(Op.Tanh, x);
 
         /// <summary>The hyperbolic sine.</summary>
-        public Tensor Sinh() => (x.ExpM1() - (-x).ExpM1()) * 0.5;
+        /// <remarks><c>2 sinh(x/2) cosh(x/2)</c>, exact near 0 and finite where the result is.</remarks>
+        public Tensor Sinh()
+        {
+            var half = x * 0.5;
+            return (half.ExpM1() - (-half).ExpM1()) * ((half.Exp() + (-half).Exp()) * 0.5);
+        }
 
         /// <summary>The hyperbolic cosine.</summary>
-        public Tensor Cosh() => (x.Exp() + (-x).Exp()) * 0.5;
+        /// <remarks><c>1 + 2 sinh(x/2)²</c>, finite where the result is.</remarks>
+        public Tensor Cosh()
+        {
+            var twice = (x * 0.5).ExpM1() - (x * -0.5).ExpM1();   // 2 sinh(x/2)
+            return 1 + twice * (twice * 0.5);
+        }
 
         /// <summary>The error function.</summary>
         public Tensor Erf() => Promotion.FloatUnary(Op.Erf, x);

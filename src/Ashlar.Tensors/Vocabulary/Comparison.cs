@@ -105,12 +105,49 @@ public static class Comparison
         /// <summary>True where the element is neither infinite nor NaN.</summary>
         public Tensor IsFinite() => x.DType.IsFloat ? x.Abs() < double.PositiveInfinity : Tensor.Ones(x.Shape, DType.Bool);
 
-        /// <summary>True where two elements are as close as <c>|x - other| &lt;= absolute + relative * |other|</c>.</summary>
-        public Tensor IsClose(Operand other, double relative = 1e-5, double absolute = 1e-8)
+        /// <summary>True where two elements are equal, or finite and as close as <c>|x - other| &lt;= absolute + relative * |other|</c>.</summary>
+        /// <param name="other">Broadcasts.</param>
+        /// <param name="relative">The tolerance as a share of the other.</param>
+        /// <param name="absolute">The tolerance that is always there.</param>
+        /// <param name="nanEqualsNan">Two NaNs are close too.</param>
+        /// <remarks>Integers and bools are compared in float64.</remarks>
+        public Tensor IsClose(Operand other, double relative = 1e-5, double absolute = 1e-8, bool nanEqualsNan = false)
         {
-            var y = other.ToTensor();
-            return ((x - y).Abs() <= absolute + relative * y.Abs()) | x.EqualTo(y);
+            var met = Promotion.Type("IsClose", x, other);
+            var dtype = met.IsFloat ? met.Compute : DType.Float64;   // a difference of integers can wrap
+            Tensor a = x.Cast(dtype), b = other.ToTensor().Cast(dtype);
+            var close = a.EqualTo(b) | (b.IsFinite() & ((a - b).Abs() <= absolute + relative * b.Abs()));
+            return nanEqualsNan ? close | (a.IsNaN() & b.IsNaN()) : close;
         }
+
+        /// <summary>True where all elements are close: <c>IsClose(...).All()</c>.</summary>
+        /// <param name="other">Broadcasts.</param>
+        /// <param name="relative">The tolerance as a share of the other.</param>
+        /// <param name="absolute">The tolerance that is always there.</param>
+        /// <param name="nanEqualsNan">Two NaNs are close too.</param>
+        /// <returns>A bool scalar; <c>(bool)a.AllClose(b)</c> reads it.</returns>
+        public Tensor AllClose(Operand other, double relative = 1e-5, double absolute = 1e-8, bool nanEqualsNan = false) =>
+            x.IsClose(other, relative, absolute, nanEqualsNan).All();
+
+        /// <summary>True where exactly one of two elements is not 0.</summary>
+        /// <param name="other">Broadcasts; of any element type.</param>
+        public Tensor LogicalXor(Operand other) => x.Cast(DType.Bool) ^ other.ToTensor().Cast(DType.Bool);
+
+        /// <summary>True where both elements are not 0.</summary>
+        /// <param name="other">Broadcasts; of any element type.</param>
+        public Tensor LogicalAnd(Operand other) => x.Cast(DType.Bool) & other.ToTensor().Cast(DType.Bool);
+
+        /// <summary>True where one element or both are not 0.</summary>
+        /// <param name="other">Broadcasts; of any element type.</param>
+        public Tensor LogicalOr(Operand other) => x.Cast(DType.Bool) | other.ToTensor().Cast(DType.Bool);
+
+        /// <summary>True where the element is 0.</summary>
+        public Tensor LogicalNot() => ~x.Cast(DType.Bool);
+
+        /// <summary>True where the element is one of some values; NaN is none of them.</summary>
+        /// <param name="values">Of any shape; element types promote.</param>
+        /// <remarks>Compares each element with each value.</remarks>
+        public Tensor IsIn(Tensor values) => x.Unsqueeze(-1).EqualTo(values.Flatten()).Any(-1);
 
         /// <summary>This tensor where the mask is false, <paramref name="value"/> where it is true.</summary>
         /// <param name="mask">bool; broadcasts.</param>

@@ -84,11 +84,17 @@ public static class Creation
 
         /// <summary>From <paramref name="start"/> up to, not including, <paramref name="stop"/>, in whole steps.</summary>
         /// <returns>int32 where all numbers fit, else int64.</returns>
+        /// <exception cref="ShapeException">ASH0146: the step is 0, or there are more numbers than an axis can have.</exception>
         public static Tensor Arange(long start, long stop, long step = 1)
         {
             if (step == 0) throw new ShapeException("ASH0146",
                 $"Arange from {start} to {stop} was given the step 0.", "use another step.");
-            long count = Math.Max(0, step > 0 ? (stop - start + step - 1) / step : (start - stop - step - 1) / -step);
+            var span = step > 0 ? (Int128)stop - start : (Int128)start - stop;   // 64 bits hold neither the span nor -step
+            var stride = Int128.Abs(step);
+            var counted = span <= 0 ? 0 : (span + stride - 1) / stride;
+            if (counted > long.MaxValue) throw new ShapeException("ASH0146",
+                $"Arange from {start} to {stop} in steps of {step} has {counted} numbers, more than an axis can have.", "use a longer step.");
+            long count = (long)counted;
             bool narrow = start == (int)start && stop == (int)stop && step == (int)step;
             return Progression(start, step, count, narrow ? DType.Int32 : DType.Int64);
         }
@@ -101,6 +107,21 @@ public static class Creation
             if (!double.IsFinite(count)) throw new ShapeException("ASH0146",
                 $"Arange from {start} to {stop} in steps of {step} has no end.", "use finite bounds and a step other than 0.");
             return Progression(start, step, (long)Math.Max(0, count), DType.Float64).Cast(DType.Float32);
+        }
+
+        /// <summary>Powers whose exponents are evenly spaced, both ends included.</summary>
+        /// <param name="start">The first exponent.</param>
+        /// <param name="stop">The last exponent.</param>
+        /// <param name="count">How many.</param>
+        /// <param name="radix">What is raised to the exponents; above 0.</param>
+        /// <returns>float32, [count]</returns>
+        /// <exception cref="RangeException">ASH0185: the radix is not above 0.</exception>
+        public static Tensor Logspace(double start, double stop, long count, double radix = 10)
+        {
+            if (radix is not (> 0 and < double.PositiveInfinity)) throw new RangeException("ASH0185",
+                $"Logspace was given the radix {radix}.", "use a number above 0, such as 10 or 2.");
+            double step = count > 1 ? (stop - start) / (count - 1) : 0;
+            return (Progression(start, step, count, DType.Float64) * Math.Log(radix)).Exp().Cast(DType.Float32);
         }
 
         /// <summary>Evenly spaced numbers, both ends included.</summary>

@@ -49,6 +49,36 @@ public static class Indexing
         public Tensor ScatterMax(int axis, Tensor indices, Operand updates) =>
             Scattered(x, axis, indices, updates, ScatterMode.Max);
 
+        /// <summary>A copy that keeps the least of the old value and the updates where the indices point.</summary>
+        /// <param name="axis">The axis that the indices point along.</param>
+        /// <param name="indices">As of <see cref="Gather"/>.</param>
+        /// <param name="updates">Broadcast to the indices.</param>
+        public Tensor ScatterMin(int axis, Tensor indices, Operand updates)
+        {
+            // -x turns the order of floats round; of integers only ~x does, for the least one has no opposite
+            Tensor Turned(Tensor t) => t.DType.IsFloat ? -t : ~t;
+            return Turned(Turned(x).ScatterMax(axis, indices, Turned(new(updates.ToNode("ScatterMin", x.DType, updates.Shape)))));
+        }
+
+        /// <summary>A copy multiplied by all updates whose indices point at an element.</summary>
+        /// <param name="axis">The axis that the indices point along.</param>
+        /// <param name="indices">As of <see cref="Gather"/>.</param>
+        /// <param name="updates">Broadcast to the indices; of this tensor's element type.</param>
+        /// <remarks>No scatter multiplies by itself: every place of the axis looks at every update, so it suits short axes.</remarks>
+        public Tensor ScatterMul(int axis, Tensor indices, Operand updates)
+        {
+            axis = x.Shape.Axis(axis);
+            var lined = new Tensor(Lined("ScatterMul", x, indices, axis));
+            if (Shape.Broadcast(lined.Shape, updates.Shape) != lined.Shape)
+                throw new ShapeException("ASH0121",
+                    $"ScatterMul needs updates that broadcast to the indices {lined.Type}, but got {updates}.", "give one update per index.");
+            var factors = new Tensor(updates.ToNode("ScatterMul", x.DType, lined.Shape)).Unsqueeze(axis);
+            var places = Tensor.Arange(x.Shape[axis], DType.Int64);
+            var pointed = places.Take(lined).Unsqueeze(axis);   // the indices, checked
+            var here = pointed.EqualTo(places.Reshape([.. Enumerable.Range(0, x.Rank + 1).Select(i => i == axis ? x.Shape[axis] : 1)]));
+            return (x * Tensor.Where(here, factors, factors.OnesLike()).Prod(axis + 1)).Cast(x.DType);
+        }
+
         /// <summary>How often each class occurs.</summary>
         /// <param name="classes">Elements are from 0 to below this.</param>
         /// <returns>int32, [classes]</returns>

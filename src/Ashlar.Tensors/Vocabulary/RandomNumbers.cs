@@ -44,12 +44,17 @@ public static class RandomNumbers
         /// <param name="shape">The extents.</param>
         /// <param name="dtype">An integer type.</param>
         /// <param name="key">An integer scalar that chooses among the numbers of a seed.</param>
+        /// <exception cref="RangeException">ASH0185: the range is empty or too wide. ASH0186: the element type cannot hold it.</exception>
         public static Tensor RandomInt(long seed, long low, long high, Shape shape, DType dtype = DType.Int32, Tensor? key = null)
         {
-            if (high <= low || high - low > 1L << 53)
-                throw new ArgumentOutOfRangeException(nameof(high), high, $"must be above {low}, by at most 2^53.");
+            if (high <= low || (Int128)high - low > 1L << 53) throw new RangeException("ASH0185",
+                $"RandomInt was given the range from {low} to below {high}.", $"give a second number above {low}, by at most 2^53.");
             if (!dtype.IsInteger) throw new DTypeException("ASH0205",
                 $"RandomInt cannot make {dtype.Name}.", "choose an integer type, or cast the result.");
+            var (least, greatest) = Operand.Range(dtype);
+            if (low < least || high - 1 > greatest) throw new RangeException("ASH0186",
+                $"RandomInt was asked for numbers from {low} to {high - 1}, but {dtype.Name} goes from {least} to {greatest}.",
+                "choose a wider integer type, or a range within it.");
             var scaled = (Uniform(seed, 0, shape, DType.Float64, key) * (high - low)).Floor();
             return (scaled.Cast(DType.Int64) + low).Cast(dtype);
         }
@@ -60,14 +65,19 @@ public static class RandomNumbers
 
         /// <summary>True with a probability.</summary>
         /// <param name="seed">Which numbers.</param>
-        /// <param name="probability">From 0 to 1.</param>
+        /// <param name="probability">From 0 to 1, a number or a tensor that broadcasts to the shape. Elements of a tensor are not checked: those of 0 and
+        /// below, and NaN, give false, those of 1 and above true.</param>
         /// <param name="shape">The extents.</param>
         /// <param name="key">An integer scalar that chooses among the numbers of a seed.</param>
+        /// <exception cref="RangeException">ASH0185: a number is not from 0 to 1.</exception>
         public static Tensor Bernoulli(long seed, Operand probability, Shape shape, Tensor? key = null) =>
-            Uniform(seed, 0, shape, DType.Float32, key) < probability;
+            probability.Number is null or (>= 0 and <= 1) ? Uniform(seed, 0, shape, DType.Float32, key) < probability
+            : throw new RangeException("ASH0185",
+                $"Bernoulli was given the probability {probability}.", "give a number from 0 to 1.");
     }
 
-    static Tensor Uniform(long seed, int stream, Shape shape, DType dtype, Tensor? key)
+    /// <summary>Uniform numbers in [0, 1); streams of one seed are independent.</summary>
+    internal static Tensor Uniform(long seed, int stream, Shape shape, DType dtype, Tensor? key)
     {
         var bits = Bits(seed, 2 * stream, shape, key);
         if (Float(dtype) == DType.Float64)
@@ -99,7 +109,7 @@ public static class RandomNumbers
         return new(Nodes.Reshape(bits, shape));
     }
 
-    static DType Float(DType dtype) =>
+    internal static DType Float(DType dtype) =>
         dtype.IsFloat ? dtype : throw new DTypeException("ASH0203",
             $"random real numbers cannot be {dtype.Name}.", "choose a float type, or use RandomInt.");
 }

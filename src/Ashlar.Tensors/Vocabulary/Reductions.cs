@@ -43,8 +43,8 @@ public static class Reductions
         /// <summary>The arithmetic mean over several axes; none names all.</summary>
         public Tensor Mean(ReadOnlySpan<int> axes = default, bool keepAxis = false)
         {
-            var sum = x.Cast(Promotion.Float(x.DType)).Sum(axes, keepAxis).Node;
-            return new(sum / Nodes.SizeLike(Count(x, axes), sum));
+            var sum = Wide(x).Sum(axes, keepAxis).Node;
+            return new Tensor(sum / Nodes.SizeLike(Count(x, axes), sum)).Cast(Promotion.Float(x.DType));
         }
 
         /// <summary>The mean square deviation from the mean.</summary>
@@ -54,12 +54,8 @@ public static class Reductions
         /// <param name="axes">The axes.</param>
         /// <param name="keepAxis">Leaves the axes with the extent 1.</param>
         /// <param name="correction">0 divides by the count, as NumPy does; 1 by one less, as PyTorch does.</param>
-        public Tensor Variance(ReadOnlySpan<int> axes = default, bool keepAxis = false, int correction = 0)
-        {
-            var wide = x.Cast(Promotion.Float(x.DType));
-            var squares = (wide - wide.Mean(axes, keepAxis: true)).Square().Sum(axes, keepAxis).Node;
-            return new(squares / Nodes.SizeLike(Count(x, axes) - correction, squares));
-        }
+        public Tensor Variance(ReadOnlySpan<int> axes = default, bool keepAxis = false, int correction = 0) =>
+            WideVariance(x, axes, keepAxis, correction).Cast(Promotion.Float(x.DType));
 
         /// <summary>The square root of the variance.</summary>
         public Tensor StandardDeviation(int axis, bool keepAxis = false, int correction = 0) =>
@@ -67,22 +63,39 @@ public static class Reductions
 
         /// <summary>The square root of the variance over several axes; none names all.</summary>
         public Tensor StandardDeviation(ReadOnlySpan<int> axes = default, bool keepAxis = false, int correction = 0) =>
-            x.Variance(axes, keepAxis, correction).Sqrt();
+            WideVariance(x, axes, keepAxis, correction).Sqrt().Cast(Promotion.Float(x.DType));
 
         /// <summary>The length of the vector along an axis.</summary>
         /// <param name="axis">The axis.</param>
         /// <param name="keepAxis">Leaves the axis with the extent 1.</param>
-        /// <param name="order">2 is the Euclidean one, 1 the sum of magnitudes, infinity the greatest magnitude.</param>
+        /// <param name="order">As over several axes.</param>
         public Tensor Norm(int axis, bool keepAxis = false, double order = 2) => x.Norm([axis], keepAxis, order);
 
         /// <summary>The length of the vector over several axes; none names all.</summary>
-        public Tensor Norm(ReadOnlySpan<int> axes = default, bool keepAxis = false, double order = 2) => order switch
+        /// <param name="axes">The axes.</param>
+        /// <param name="keepAxis">Leaves the axes with the extent 1.</param>
+        /// <param name="order">
+        /// 2 is the Euclidean one, 1 the sum of magnitudes, infinity the greatest and minus infinity the least magnitude, 0 how many
+        /// elements are not 0; any other number p is <c>sum(|x|^p)^(1/p)</c>.
+        /// </param>
+        /// <returns>A float type. The gradient at a vector of zeros is 0, as in PyTorch.</returns>
+        /// <exception cref="RangeException">ASH0185: the order is not a number.</exception>
+        public Tensor Norm(ReadOnlySpan<int> axes = default, bool keepAxis = false, double order = 2)
         {
-            1 => x.Abs().Sum(axes, keepAxis),
-            2 => x.Cast(Promotion.Float(x.DType)).Square().Sum(axes, keepAxis).Sqrt(),
-            double.PositiveInfinity => x.Abs().Max(axes, keepAxis),
-            _ => x.Cast(Promotion.Float(x.DType)).Abs().Pow(order).Sum(axes, keepAxis).Pow(1 / order),
-        };
+            var wide = Wide(x);
+            Tensor length = order switch
+            {
+                0 => wide.NotEqualTo(0).Cast(wide.DType).Sum(axes, keepAxis),
+                1 => wide.Abs().Sum(axes, keepAxis),
+                2 => Root(wide.Square().Sum(axes, keepAxis), sum => sum.Sqrt()),
+                double.PositiveInfinity => wide.Abs().Max(axes, keepAxis),
+                double.NegativeInfinity => wide.Abs().Min(axes, keepAxis),
+                > 0 => Root(wide.Abs().Pow(order).Sum(axes, keepAxis), sum => sum.Pow(1 / order)),
+                < 0 => wide.Abs().Pow(order).Sum(axes, keepAxis).Pow(1 / order),
+                _ => throw new RangeException("ASH0185", $"Norm of {x.Type} was given the order {order}.", "use a number or an infinity."),
+            };
+            return length.Cast(Promotion.Float(x.DType));
+        }
 
         /// <summary>log(sum(exp(x))), without overflow.</summary>
         public Tensor LogSumExp(int axis, bool keepAxis = false) => x.LogSumExp([axis], keepAxis);
@@ -90,11 +103,11 @@ public static class Reductions
         /// <summary>log(sum(exp(x))) over several axes, without overflow; none names all.</summary>
         public Tensor LogSumExp(ReadOnlySpan<int> axes = default, bool keepAxis = false)
         {
-            var wide = x.Cast(Promotion.Float(x.DType));
+            var wide = Wide(x);
             var greatest = wide.Max(axes, keepAxis: true);
             var shift = Tensor.Where(greatest.IsFinite(), greatest, 0.0).StopGradient();   // infinities would make NaN of themselves
             var sum = (wide - shift).Exp().Sum(axes, keepAxis: true).Log() + shift;
-            return keepAxis ? sum : sum.Reshape(Without(x, axes));
+            return (keepAxis ? sum : sum.Reshape(Without(x, axes))).Cast(Promotion.Float(x.DType));
         }
 
         /// <summary>True where any element is true.</summary>
@@ -149,10 +162,32 @@ public static class Reductions
         /// <summary>The least element so far along an axis.</summary>
         /// <param name="axis">The axis.</param>
         /// <param name="reverse">Starts at the end.</param>
-        public Tensor CumMin(int axis, bool reverse = false) => -(-x).CumMax(axis, reverse);
+        public Tensor CumMin(int axis, bool reverse = false)
+        {
+            if (x.DType.IsFloat) return -(-x).CumMax(axis, reverse);
+            var number = x.Cast(Promotion.Number(x.DType));   // -x wraps for the least and for unsigned numbers; ~x turns the order round
+            return ~(~number).CumMax(axis, reverse);
+        }
 
         /// <summary>The sum of the main diagonal of the last two axes.</summary>
         public Tensor Trace() => x.Diagonal().Sum(-1);
+    }
+
+    /// <summary>In floating point of 32 bits at least: 16 bits hold neither large sums nor counts.</summary>
+    internal static Tensor Wide(Tensor x) => x.Cast(Promotion.Float(x.DType).Compute);
+
+    // f(sum), and 0 with the gradient 0 where the sum is 0: a root has an infinite slope there, which times 0 would be NaN.
+    static Tensor Root(Tensor sum, Func<Tensor, Tensor> f)
+    {
+        var none = sum.EqualTo(0);
+        return Tensor.Where(none, sum.ZerosLike(), f(Tensor.Where(none, sum.OnesLike(), sum)));
+    }
+
+    static Tensor WideVariance(Tensor x, ReadOnlySpan<int> axes, bool keepAxis, int correction)
+    {
+        var wide = Wide(x);
+        var squares = (wide - wide.Mean(axes, keepAxis: true)).Square().Sum(axes, keepAxis).Node;
+        return new(squares / Nodes.SizeLike(Count(x, axes) - correction, squares));
     }
 
     static Tensor Reduce(Op op, Tensor x, ReadOnlySpan<int> axes, bool keepAxis)

@@ -29,15 +29,23 @@ public static class Sorting
             return (x.Gather(at, indices), indices);
         }
 
-        /// <summary>The middle of the elements of an axis in order; the lower one of two.</summary>
+        /// <summary>The middle of the elements of an axis in order; the lower one of two, as in PyTorch.</summary>
+        /// <returns>Without the axis; NaN where the axis holds one. <c>Quantile(0.5)</c> is the mean of the two, as NumPy's median.</returns>
+        /// <exception cref="ShapeException">ASH0120: the axis may be empty.</exception>
         public Tensor Median(int axis = -1)
         {
             int at = x.Shape.Axis(axis);
-            return x.Sort(at).Narrow(at, (x.Shape[at].Value - 1) / 2, 1).Squeeze(at);
+            if (x.Shape[at].Min < 1) throw new ShapeException("ASH0120",
+                $"Median of axis {at} of {x.Type} may have no element, and then no value.", "give the axis a least extent of 1.");
+            var sorted = x.Sort(at);
+            var middle = sorted.Narrow(at, (x.Shape[at].Value - 1) / 2, 1).Squeeze(at);
+            if (!x.DType.IsFloat) return middle;
+            var last = sorted.Narrow(at, x.Shape[at] - 1, 1).Squeeze(at);   // where NaN sorts
+            return Tensor.Where(last.IsNaN(), last, middle);
         }
 
         /// <summary>Where each element would enter this sorted vector: how many of its elements are less, or not greater.</summary>
-        /// <param name="values">Any shape.</param>
+        /// <param name="values">Any shape. NaN counts as greatest, as in Sort.</param>
         /// <param name="right">Counts equal elements too.</param>
         /// <returns>int64, shaped like <paramref name="values"/>.</returns>
         public Tensor SearchSorted(Tensor values, bool right = false)
@@ -45,7 +53,9 @@ public static class Sorting
             if (x.Rank != 1) throw new ShapeException("ASH0105",
                 $"SearchSorted needs one sorted axis, but got {x.Type}.", "pass a vector.");
             var column = values.Unsqueeze(-1);
-            return (right ? x <= column : x < column).Sum(-1);
+            var before = right ? x <= column : x < column;
+            if (values.DType.IsFloat) before |= right ? column.IsNaN() : column.IsNaN() & !x.IsNaN();
+            return before.Sum(-1);
         }
     }
 }

@@ -15,3 +15,7 @@ public sealed class ReferencePrintingTests() : PrintingTests(Devices.Reference);
 public sealed class ReferenceReadingTests() : ReadingTests(Devices.Reference);
 public sealed class ReferenceCompiledTests() : CompiledTests(Devices.Reference);
 public sealed class ReferenceStateTests() : StateTests(Devices.Reference);
+public sealed class ReferenceEdgeCaseTests() : EdgeCaseTests(Devices.Reference);
+public sealed class ReferenceSpecialFunctionTests() : SpecialFunctionTests(Devices.Reference);
+public sealed class ReferenceStatisticsTests() : StatisticsTests(Devices.Reference);
+public sealed class ReferenceGridTests() : GridTests(Devices.Reference);
