@@ -161,6 +161,11 @@ sealed class IndexEvaluator(Func<Node, Affine[], Node?, Node?> stop)
     {
         var strides = shape.Strides;
         var index = new Affine[shape.Rank];
+        if (shape.Elements == 0)   // no position to take apart, and strides of 0
+        {
+            Array.Fill(index, Affine.Of(0));
+            return index;
+        }
         bool first = true;   // only the outermost axis longer than 1 needs no remainder
         for (int i = 0; i < index.Length; i++)
         {
