@@ -33,8 +33,7 @@ public abstract class StatisticsTests(Device device) : DeviceTests(device)
         (counts, edges) = Tensor.From([3, 3, 3]).Histogram(2);
         Same(counts, "i64[2]", 0, 3);
         Same(edges, "f64[3]", 2.5, 3, 3.5);
-        (counts, edges) = Tensor.Arange(100).Histogram(10);
-        Same(counts, "i64[10]", [.. Enumerable.Repeat(10.0, 10)]);
+        Same(Tensor.Arange(100).Histogram(10).Counts, "i64[10]", [.. Enumerable.Repeat(10.0, 10)]);
         Same(Tensor.From([.1, .2, .3, .6, .7]).Histogram(10, (0, 1)).Counts, "i64[10]", 0, 1, 2, 0, 0, 1, 1, 0, 0, 0);   // as NumPy: edge 3 is above .3
         Fails<RangeException>(() => x.Histogram(0), "ASH0185");
         Fails<RangeException>(() => x.Histogram(3, (2, 1)), "ASH0185", "from 2 to 1");
