@@ -77,9 +77,10 @@ public sealed class Affine
         return Constant == 0 ? sum : Nodes.Binary(Op.Add, sum, Nodes.Size(Constant));
     }
 
-    /// <summary>Floor division, simplified where the atoms' ranges allow.</summary>
+    /// <summary>Floor division, simplified where the atoms' ranges allow; 0 by 0, as integers everywhere.</summary>
     public Affine Divide(Extent divisor)
     {
+        if (divisor == 0) return Of(0);   // an index into an array without elements
         if (divisor == 1) return this;
         var (whole, rest) = Split(divisor);
         if (rest.IsWithin(divisor)) return whole;
@@ -87,10 +88,10 @@ public sealed class Affine
         return whole + Atom(Nodes.Binary(Op.Div, rest.ToNode(), Nodes.Size(divisor)));
     }
 
-    /// <summary>The rest of floor division, simplified where the atoms' ranges allow.</summary>
+    /// <summary>The rest of floor division, simplified where the atoms' ranges allow; 0 by 0.</summary>
     public Affine Modulo(Extent divisor)
     {
-        if (divisor == 1) return Of(0);
+        if (divisor == 1 || divisor == 0) return Of(0);
         var (_, rest) = Split(divisor);
         if (rest.IsWithin(divisor)) return rest;
         if (rest.CommonFactor(divisor) is var (factor, multiples, small, smaller)) return multiples.Modulo(smaller) * factor + small;

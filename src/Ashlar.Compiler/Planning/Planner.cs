@@ -39,8 +39,8 @@ static class Planner
             foreach (var node in kernel.Outputs) (byNode[node].Written, byNode[node].LastRead) = (launches.Count, launches.Count);
             launches.Add(new(kernel, used));
         }
-        var symbols = function.Order().SelectMany(node => node.Shape.SelectMany(extent => extent.Symbols)).Distinct().Order().ToValueList();
-        var plan = new Plan(function, symbols, values, launches);
+        // Parameters that nothing reads have symbols too: their places are planned like the others'.
+        var plan = new Plan(function, function.Symbols.ToValueList(), values, launches);
         foreach (var (result, parameter) in donated) (byNode[result].Residence, byNode[result].Slot) = (Residence.Shared, byNode[parameter].Index);
         if (share) Share(plan);
         for (int i = 0; i < launches.Count; i++) launches[i] = KeepInCache(plan, launches[i]);

@@ -88,6 +88,15 @@ public abstract class CompiledTests(Device device) : DeviceTests(new Device(devi
     public void Function_ReturnsItsArgument_AsItWas() => Same(Compiled.Function((Tensor a) => a)(x), "f32[3]", 1, 2, 3);
 
     [Fact]
+    public void Function_TakesASymbol_OfAnArgumentThatItDoesNotRead()
+    {
+        var b = new Symbol("b", 1, 64);
+        var twice = Compiled.Function((Tensor a, Tensor w) => w * 2, new Shape[] { [b, 3], [4] });
+        Same(twice(Tensor.Ones(5, 3), Tensor.Ones(4)), "f32[4]", 2, 2, 2, 2);
+        Same(twice(Tensor.Ones(6, 3), Tensor.Ones(4)), "f32[4]", 2, 2, 2, 2);
+    }
+
+    [Fact]
     public void Step_UpdatesStates()
     {
         var count = new State("count", Tensor.Zeros([], DType.Int32));

@@ -1,3 +1,4 @@
+using Ashlar.Backends.Cpu;
 using Ashlar.Runtime;
 
 namespace Ashlar.Tests.Tensors;
@@ -73,4 +74,7 @@ public abstract class DeviceTests : IDisposable
 static class Devices
 {
     public static Device Reference { get; } = new(new ReferenceBackend());
+
+    /// <summary>The processor, on the path that the environment or the machine chooses.</summary>
+    public static Device Cpu { get; } = new(new CpuBackend());
 }

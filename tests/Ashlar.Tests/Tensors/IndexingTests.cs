@@ -51,6 +51,7 @@ public abstract class IndexingTests(Device device) : DeviceTests(device)
         Same(x.With(-1, 1), "i32[3, 4]", 0, 1, 2, 3, -1, -1, -1, -1, 8, 9, 10, 11);
         Same(x.With(Tensor.From([70, 80]), 0, 1..3), "i32[3, 4]", 0, 70, 80, 3, 4, 5, 6, 7, 8, 9, 10, 11);
         Same(x.With(0, .., AxisIndex.Every(.., 2)), "i32[3, 4]", 0, 1, 0, 3, 0, 5, 0, 7, 0, 9, 0, 11);
+        Fails<ShapeException>(() => x.With(0, Tensor.From([0, 2])), "ASH0147", "Scatter");
         Same(Tensor.Arange(5).With(Tensor.From([7, 8, 9]), AxisIndex.Every(.., -2)), "i32[5]", 9, 1, 8, 3, 7);
         Fails<ShapeException>(() => x.With(Tensor.Zeros(3), 1), "ASH0142", "[4]");
     }

@@ -82,6 +82,7 @@ public abstract class MovementTests(Device device) : DeviceTests(device)
         Fails<ShapeException>(() => x.Split([1, 1], 1), "ASH0154", "add up to 2");
         Fails<ShapeException>(() => x.Chunk(2, 1), "ASH0154");
         Fails<ShapeException>(() => Tensor.Concat([x, Tensor.Arange(3)]), "ASH0117");
+        Fails<ShapeException>(() => Tensor.Concat([]), "ASH0151");
     }
 
     [Fact]
@@ -109,6 +110,7 @@ public abstract class MovementTests(Device device) : DeviceTests(device)
         Same(v.Pad([(1, 2)], PadMode.Circular), "i32[6]", 3, 1, 2, 3, 1, 2);
         Same(x.Pad([(1, 0), (0, 1)]), "i32[3, 4]", 0, 0, 0, 0, 0, 1, 2, 0, 3, 4, 5, 0);
         Fails<ShapeException>(() => v.Pad([(3, 0)], PadMode.Reflect), "ASH0156", "Reflect");
+        Fails<ShapeException>(() => v.Pad([(1, 0), (1, 0)]), "ASH0155", "2 widths");
     }
 
     [Fact]

@@ -1,6 +1,6 @@
 namespace Ashlar.Tests.Tensors;
 
-// Every subject on the reference interpreter; other backends have a file like this one.
+// Every subject on the reference interpreter; OnCpu.cs has them on the processor.
 public sealed class ReferenceCreationTests() : CreationTests(Devices.Reference);
 public sealed class ReferenceArithmeticTests() : ArithmeticTests(Devices.Reference);
 public sealed class ReferenceComparisonTests() : ComparisonTests(Devices.Reference);

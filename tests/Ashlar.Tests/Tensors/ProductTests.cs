@@ -118,6 +118,9 @@ public abstract class ProductTests(Device device) : DeviceTests(device)
     }
 
     [Fact]
+    public void Pools_RefuseWindowsOfPaddingAlone() => Fails<ShapeException>(() => Tensor.Ones(1, 1, 6).MaxPool1d(2, padding: 2), "ASH0160", "2 elements");
+
+    [Fact]
     public void Pools_TakeWindows()
     {
         var x = Tensor.Arange(16).Reshape(1, 1, 4, 4).Cast(DType.Float32);

@@ -84,7 +84,7 @@ public abstract class ReadingTests(Device device) : DeviceTests(new Device(devic
     public void Memory_Refuses_WhatDoesNotFit()
     {
         var error = Fails<OutOfMemoryOnDeviceException>(() => Tensor.Zeros(1L << 44).ToArray<float>(), "ASH0701");
-        Assert.Contains("bytes", error.Message, StringComparison.Ordinal);
+        Assert.Matches("70,368,744,177,664 bytes|64 TiB", error.Message);   // backends measure in units of their own
         Fails<OutOfMemoryOnDeviceException>(() => Tensor.Zeros(1L << 40, 1L << 40).Realize(), "ASH0701", "64 bits");
     }
 
