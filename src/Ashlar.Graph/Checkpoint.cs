@@ -1,6 +1,7 @@
 namespace Ashlar.Graph;
 
 /// <summary>Trades time for memory: the inside of a region is computed again for the gradient instead of being kept.</summary>
+/// <remarks>Of a region its inputs are kept, nothing else: docs/decisions/0012-checkpoints-keep-inputs.md.</remarks>
 public static class Checkpoint
 {
     /// <summary>The same value as <paramref name="output"/>, whose gradient recomputes everything between it and

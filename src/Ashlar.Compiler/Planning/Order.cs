@@ -10,9 +10,51 @@ static class Order
     public static List<BuiltKernel> ForPeakMemory(List<BuiltKernel> kernels, Dictionary<Node, Node> donated)
     {
         var needs = Needs(kernels, donated);
-        var given = Sort(kernels, needs, greedy: false);
-        var greedy = Sort(kernels, needs, greedy: true);
-        return Peak(greedy) < Peak(given) ? greedy : given;
+        var waits = Waits(kernels, needs);
+        // What barriers wait for is an order to save memory, not one of data: fusion may have put both sides into one kernel, or in a circle.
+        var order = Sort(kernels, waits, greedy: false) is { } given ? Better(given, Sort(kernels, waits, greedy: true)!) : null;
+        return order ?? Better(Sorted(greedy: false), Sorted(greedy: true));
+
+        List<BuiltKernel> Sorted(bool greedy) => Sort(kernels, needs, greedy) ?? throw new InvalidOperationException("kernels need each other in a circle");
+    }
+
+    static List<BuiltKernel> Better(List<BuiltKernel> given, List<BuiltKernel> greedy) => Peak(greedy) < Peak(given) ? greedy : given;
+
+    // The needs, and the kernels that barriers inside of a kernel wait for: a checkpointed region is computed again only when its gradient is due.
+    static List<int>[] Waits(List<BuiltKernel> kernels, List<int>[] needs)
+    {
+        var writer = new Dictionary<Node, int>();
+        for (int i = 0; i < kernels.Count; i++)
+            foreach (var root in kernels[i].Outputs) writer[root] = i;
+        return [.. kernels.Select((kernel, i) =>
+        {
+            var sources = new HashSet<int>();
+            var seen = new HashSet<Node>(kernel.Inputs);
+            var inside = new Stack<Node>(kernel.Outputs);
+            while (inside.TryPop(out var node))
+            {
+                if (!seen.Add(node)) continue;
+                bool waits = node.Op == Op.Barrier;
+                foreach (var input in waits ? node.Inputs.Take(1) : node.Inputs) inside.Push(input);
+                if (waits)
+                    foreach (var after in node.Inputs.Skip(1)) Sources(after, sources);
+            }
+            sources.Remove(i);
+            return needs[i].Concat(sources).ToList();
+        })];
+
+        // The kernels whose results a node is computed from, or that compute it.
+        void Sources(Node node, HashSet<int> found)
+        {
+            var stack = new Stack<Node>([node]);
+            var seen = new HashSet<Node>();
+            while (stack.TryPop(out var next))
+            {
+                if (!seen.Add(next)) continue;
+                if (writer.TryGetValue(next, out int at)) found.Add(at);
+                else foreach (var input in next.Inputs) stack.Push(input);
+            }
+        }
     }
 
     // For each kernel those that must run before it.
@@ -28,7 +70,8 @@ static class Order
         return needs;
     }
 
-    static List<BuiltKernel> Sort(List<BuiltKernel> kernels, List<int>[] needs, bool greedy)
+    // Null where kernels wait for each other in a circle.
+    static List<BuiltKernel>? Sort(List<BuiltKernel> kernels, List<int>[] needs, bool greedy)
     {
         var waiting = needs.Select(need => need.Distinct().Count()).ToArray();
         var followers = new List<int>[kernels.Count];
@@ -49,8 +92,7 @@ static class Order
             foreach (int follower in followers[next])
                 if (--waiting[follower] == 0) ready.Add(follower);
         }
-        if (order.Count < kernels.Count) throw new InvalidOperationException("kernels need each other in a circle");
-        return order;
+        return order.Count == kernels.Count ? order : null;
 
         long Growth(BuiltKernel kernel) =>
             kernel.Outputs.Sum(Estimate.Bytes) - kernel.Inputs.Where(node => !Partition.IsStored(node) && readers[node] == 1).Sum(Estimate.Bytes);
