@@ -144,16 +144,105 @@ static class Programs
         ["symbolic rows"] = () =>
         {
             Node x = Nodes.Parameter(0, DType.Float32, [Rows, 33]), w = P(1, 33, 5);
-            return F([x, w], [Node.Of(Op.Softmax, [x], new AxisAttributes(1)), Nodes.MatMul(x, w), Nodes.Sum(x, 0)]);
+            return F([x, w], [Node.Of(Op.Softmax, [x], new AxisAttributes(1)), Nodes.MatMul(x, w), Nodes.Sum(x, 0) / Nodes.SizeLike(Rows, Nodes.Sum(x, 0))]);
         },
         ["symbolic columns"] = () =>
         {
             var x = Nodes.Parameter(0, DType.Float32, [Rows, 4, Rows]);
             return F([x], [Node.Of(Op.Softmax, [x], new AxisAttributes(2)), Nodes.Reshape(Nodes.Exp(x), [Rows * (Extent)4, Rows]), x * 2.0]);
         },
+        ["float16"] = () =>
+        {
+            Node a = Nodes.Parameter(0, DType.Float16, [5, 33]), b = Nodes.Parameter(1, DType.Float16, [33, 7]);
+            return F([a, b], [Nodes.Cast(Nodes.MatMul(a, b), DType.Float32), Nodes.Unary(Op.Tanh, a) * a]);
+        },
+        ["float64"] = () =>
+        {
+            Node a = Nodes.Parameter(0, DType.Float64, [17, 33]), b = Nodes.Parameter(1, DType.Float64, [33, 19]);
+            return F([a, b], [Nodes.MatMul(a, b), Nodes.Softmax(a, 1)]);
+        },
+        ["int16"] = () =>
+        {
+            Node a = Nodes.Parameter(0, DType.Int16, [5, 33]), b = Nodes.Parameter(1, DType.Int16, [5, 33]);
+            return F([a, b], [a * b + a, Nodes.Binary(Op.Div, a, b), Nodes.Binary(Op.Max, a, b), Nodes.Sum(a, 1), Nodes.Reduce(Op.ReduceMin, b, 0), Nodes.Scan(Op.CumSum, a, 1)]);
+        },
+        ["bits"] = () =>
+        {
+            var x = P(0, 3, 17);
+            var bits = Nodes.BitCast(x, DType.Int32);
+            var unsigned = Nodes.Binary(Op.And, bits, Nodes.Constant((long)int.MaxValue, DType.Int32, x.Shape));
+            return F([x], [bits, Nodes.BitCast(unsigned, DType.Float32), Nodes.BitCast(Nodes.Cast(x, DType.BFloat16), DType.Int16),
+                Nodes.BitCast(Nodes.Cast(x, DType.Float16), DType.Int16), Nodes.BitCast(Nodes.BitCast(Nodes.Cast(x, DType.Float64), DType.Int64), DType.Float64),
+                Nodes.BitCast(Nodes.Cast(x, DType.Int8), DType.UInt8)]);
+        },
+        ["products along axes"] = () =>
+        {
+            Node x = P(0, 7, 17), n = Nodes.Parameter(1, DType.Int32, [7, 17]);
+            return F([x, n], [Nodes.Reduce(Op.ReduceProd, x, 1), Nodes.Reduce(Op.ReduceProd, x, 0), Nodes.Reduce(Op.ReduceProd, n, 0),
+                Nodes.Scan(Op.CumProd, x, 1), Nodes.Scan(Op.CumProd, n, 0, reverse: true)]);
+        },
+        ["rms norm gradient"] = () =>
+        {
+            Node x = P(0, 9, 33), w = P(1, 33), dy = P(2, 9, 33);
+            var y = Nodes.RmsNorm(x, w);
+            return F([x, w, dy], [y, .. Gradients.Of([y], [dy], [x, w])]);
+        },
+        ["log softmax gradient"] = () =>
+        {
+            Node x = P(0, 9, 33), dy = P(1, 9, 33);
+            var y = Nodes.LogSoftmax(x, 1);
+            return F([x, dy], [y, .. Gradients.Of([y], [dy], [x])]);
+        },
+        ["gates"] = () =>
+        {
+            Node x = P(0, 9, 33), y = P(1, 9, 33);
+            Node[] gates = [Nodes.Silu(x), Nodes.SwiGlu(x, y)];
+            return F([x, y], [.. gates, .. Gradients.Of(gates, [y, y], [x, y])]);
+        },
+        ["rotary"] = () =>
+        {
+            Node x = P(0, 2, 5, 3, 16), cos = P(1, 5, 8), sin = P(2, 5, 8);
+            Node[] turned = [Nodes.Rope(x, cos, sin), Nodes.Rope(x, cos, sin, interleaved: true)];
+            return F([x, cos, sin], [.. turned, .. Gradients.Of(turned, [x * x, x], [x])]);
+        },
+        ["custom gradient"] = () =>
+        {
+            Node x = P(0, 5, 17), inner = P(0, 5, 17), dy = P(0, 5, 17), y = P(1, 5, 17), again = P(2, 5, 17);
+            var region = new CustomAttributes(F([inner], Nodes.Exp(inner) * inner), F([dy, y, again], dy * y + again), "own");
+            var called = Node.Of(Op.Custom, [x], region);
+            return F([x], [called, .. Gradients.Of([called * called], [x], [x])]);
+        },
+        ["roundings and functions"] = () =>
+        {
+            Node x = P(0, 45), y = P(1, 45), positive = Nodes.Unary(Op.Abs, x) + 0.25;
+            return F([x, y], [.. new[] { Op.Sign, Op.Sin, Op.Cos, Op.Tanh, Op.Erf, Op.Recip, Op.Floor, Op.Ceil, Op.Round, Op.Trunc }.Select(op => Nodes.Unary(op, x)),
+                Nodes.Log(positive), Nodes.Rsqrt(positive), Nodes.Binary(Op.Pow, positive, y), Nodes.Binary(Op.Mod, x, positive), Nodes.Min(x, y)]);
+        },
+        ["logic and shifts"] = () =>
+        {
+            Node a = Nodes.Parameter(0, DType.Int32, [45]), b = Nodes.Parameter(1, DType.Int32, [45]), count = Nodes.Binary(Op.Mod, b, b.Like(40));
+            Node less = Nodes.Binary(Op.Less, a, b), even = Nodes.Binary(Op.Equal, Nodes.Binary(Op.And, a, a.Like(1)), a.Like(0));
+            return F([a, b], [Nodes.Binary(Op.And, a, b), Nodes.Binary(Op.Or, a, b), Nodes.Binary(Op.Xor, a, b), Nodes.Unary(Op.Not, a), Nodes.Binary(Op.Shl, a, count),
+                Nodes.Binary(Op.Shr, -a, count), Nodes.Binary(Op.Or, less, even), Nodes.Unary(Op.Not, less), Nodes.Binary(Op.NotEqual, a, b), Nodes.Binary(Op.LessEqual, a, b),
+                Nodes.Select(Nodes.Binary(Op.Xor, less, even), a, b)]);
+        },
+        ["part without elements"] = () =>
+        {
+            Node x = P(0, 2, 3), none = P(1, 2, 1, 3, 0);
+            return F([x, none], Nodes.Concat(1, x, Nodes.Reshape(Nodes.Reduce(Op.ReduceProd, Nodes.Broadcast(none, [2, 4, 3, 0]), 1), [2, 0])));
+        },
         ["results twice"] = () => { var x = P(0, 8); var y = x * 2.0; return F([x], [y, y, x, Nodes.Reshape(y, [2, 4])]); },
         ["empty"] = () => { var x = P(0, 0, 4); return F([x], [x * 2.0, Nodes.Sum(x, 0), Nodes.Sum(x, 1)]); },
         ["scalar"] = () => { var x = P(0); return F([x], Nodes.Exp(x) * x); },
+    };
+
+    /// <summary>How far results on the processor may be from the interpreter's, relative beyond 1: what rounding of the types adds up to.</summary>
+    public static double Tolerance(string name) => name switch
+    {
+        "bfloat16" => 1.0 / 128,
+        "float16" => 1.0 / 1024,
+        "sum of all" => 1e-4,
+        _ => 2e-5,
     };
 
     /// <summary>The value that tests give to every symbol.</summary>
@@ -187,7 +276,7 @@ static class Programs
             int limit = name?.StartsWith("below", StringComparison.Ordinal) == true ? int.Parse(name.AsSpan(5), System.Globalization.CultureInfo.InvariantCulture) : 100;
             for (int i = 0; i < value.Data.Length; i++)
                 value.Data[i] = parameter.DType.IsFloat ? Rounded(random.NextDouble() * 4 - 2, parameter.DType)
-                    : parameter.DType == DType.Int8 ? random.Next(-128, 128) : random.Next(limit);
+                    : parameter.DType switch { DType.Bool => random.Next(2), DType.Int8 => random.Next(-128, 128), DType.Int16 => random.Next(-32768, 32768), _ => random.Next(limit) };
             return value;
         })];
     }

@@ -170,7 +170,7 @@ public class TileLoweringTests
     {
         Op[] unary = [Op.Neg, Op.Abs, Op.Sign, Op.Exp, Op.Log, Op.Sin, Op.Cos, Op.Tanh, Op.Erf, Op.Sqrt, Op.Rsqrt, Op.Recip, Op.Floor, Op.Ceil, Op.Round, Op.Trunc, Op.Not];
         Op[] binary = [Op.Add, Op.Sub, Op.Mul, Op.Div, Op.Pow, Op.Mod, Op.Max, Op.Min, Op.And, Op.Or, Op.Xor, Op.Shl, Op.Shr, Op.Less, Op.LessEqual, Op.Equal, Op.NotEqual];
-        foreach (var dtype in new[] { DType.Float32, DType.Float64, DType.Int32, DType.Int64, DType.Bool })
+        foreach (var dtype in DTypes.All)
             foreach (var op in unary.Concat(binary))
             {
                 TileBuffer a = new("a", dtype, [45], false), b = new("b", dtype, [45], false);

@@ -9,9 +9,14 @@ namespace Ashlar.Tests.Graph;
 /// <param name="Composites">Whether softmax, norms, attention and their kin occur.</param>
 /// <param name="Smooth">True leaves out what jumps (floor, comparisons of floats, arg-max), where rounding decides.</param>
 /// <param name="Symbolic">Whether some axes have the symbolic extent B.</param>
+/// <param name="Ragged">Whether axes are around the widths of vectors and tiles, or empty, in place of 1 to 5.</param>
 sealed record RandomGraphs(int Nodes = 15, DType Float = DType.Float64, bool Composites = true, bool Smooth = false,
-    bool Symbolic = false)
+    bool Symbolic = false, bool Ragged = false)
 {
+    const long MostRagged = 2500;
+
+    static readonly long[] ragged = [1, 7, 16, 17, 33, 64, 65, 100];
+
     static readonly Symbol batch = new("B", 1, 64);
 
     /// <summary>The function of a seed.</summary>
@@ -39,7 +44,7 @@ sealed record RandomGraphs(int Nodes = 15, DType Float = DType.Float64, bool Com
                 try
                 {
                     if (Step() is { } node && node.Shape.Elements.Max is var size
-                        && (size <= 500 || options.Symbolic && size <= 500 * 64)) pool.Add(node);
+                        && (size <= (options.Ragged ? MostRagged : 500) || options.Symbolic && size <= 500 * 64)) pool.Add(node);
                 }
                 catch (Exception error) when (error is ShapeException or DTypeException)
                 {
@@ -67,7 +72,7 @@ sealed record RandomGraphs(int Nodes = 15, DType Float = DType.Float64, bool Com
                 10 => Windowed(x),
                 11 or 12 => Reduced(x),
                 13 => Scanned(x),
-                14 => Axis(x) is var axis ? Gather(x, Indices(x, axis), axis) : null,
+                14 => Axis(x) is var axis && !IsEmpty(x.Shape[axis]) ? Gather(x, Indices(x, axis), axis) : null,
                 15 => Scattered(x),
                 16 or 17 => Contracted(Floats()),
                 _ => options.Composites ? Composite(Floats()) : Smooth1(Floats()),
@@ -163,9 +168,13 @@ sealed record RandomGraphs(int Nodes = 15, DType Float = DType.Float64, bool Com
                 random.Next(2) == 0);
         }
 
-        Node Scattered(Node x)
+        // No index fits an axis without elements.
+        static bool IsEmpty(Extent extent) => extent == 0;
+
+        Node? Scattered(Node x)
         {
             int axis = Axis(x);
+            if (IsEmpty(x.Shape[axis])) return null;
             var indices = Indices(x, axis);
             var mode = x.DType == DType.Bool ? ScatterMode.Set : Choose(ScatterMode.Set, ScatterMode.Add, ScatterMode.Max);
             return Scatter(x, indices, Operand(x.DType, indices.Shape), axis, mode);
@@ -174,7 +183,7 @@ sealed record RandomGraphs(int Nodes = 15, DType Float = DType.Float64, bool Com
         Node Contracted(Node x)
         {
             int axis = Axis(x);
-            Shape right = [2 + random.Next(2), x.Shape[axis]];
+            Shape right = [options.Ragged ? RaggedExtent(24) : 2 + random.Next(2), x.Shape[axis]];
             if (x.Shape.Rank < 2 || random.Next(2) == 0) return Contract(x, Operand(x.DType, right), [], [], [axis], [1]) * 0.5;
             int batch = (axis + 1) % x.Shape.Rank;
             return Contract(x, Operand(x.DType, right.Insert(1, x.Shape[batch])), [batch], [1], [axis], [2]) * 0.5;
@@ -192,7 +201,7 @@ sealed record RandomGraphs(int Nodes = 15, DType Float = DType.Float64, bool Com
                 case 4: return LogSoftmax(x, Axis(x));
                 case 5: return RmsNorm(x, Operand(x.DType, [width]), 1e-2);
                 case 6: return LayerNorm(x, Operand(x.DType, [width]), Operand(x.DType, [width]), 1e-2);
-                case 7: return CrossEntropy(x, Wrapped(Operand(DType.Int32, x.Shape[..^1]), width));
+                case 7: return IsEmpty(width) ? Silu(x) : CrossEntropy(x, Wrapped(Operand(DType.Int32, x.Shape[..^1]), width));
                 case 8: return SwiGlu(x, Like(x));
                 default:
                     Shape heads = [2, 3, 2, 4];
@@ -243,9 +252,25 @@ sealed record RandomGraphs(int Nodes = 15, DType Float = DType.Float64, bool Com
 
         Shape RandomShape(int rank)
         {
+            if (options.Ragged) return RaggedShape(rank);
             var shape = Shape.Of(Enumerable.Range(0, rank).Select(_ => (Extent)(random.Next(6) == 0 ? 1 : 1 + random.Next(5))));
             return options.Symbolic && random.Next(2) == 0 ? shape.With(0, batch) : shape;
         }
+
+        Shape RaggedShape(int rank)
+        {
+            long left = MostRagged / 2;
+            var extents = new Extent[rank];
+            for (int i = 0; i < rank; i++)
+            {
+                long extent = random.Next(25) == 0 ? 0 : RaggedExtent(left);
+                extents[i] = extent;
+                left /= Math.Max(1, extent);
+            }
+            return Shape.Of(extents);
+        }
+
+        long RaggedExtent(long most) => Choose(ragged.Where(extent => extent <= most).ToArray());
 
         T Choose<T>(params T[] choices) => choices[random.Next(choices.Length)];
     }
