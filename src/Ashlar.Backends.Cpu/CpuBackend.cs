@@ -12,13 +12,20 @@ public sealed class CpuBackend : IBackend
 {
     readonly KernelCache kernels;
     readonly Workers workers;
+    readonly Isa isa;
+    readonly Dumps? dumps;
 
     /// <summary>The backend on the instruction set that ASHLAR_ISA or this machine chooses, with the threads that ASHLAR_THREADS names.</summary>
+    /// <exception cref="DeviceException">A variable of the environment has a value that it does not take: ASH0601, ASH0602, ASH0605.</exception>
     public CpuBackend() : this(Isa.Chosen, Workers.Shared) { }
 
     /// <param name="usesTiles">False keeps products on the vectors of the path.</param>
-    internal CpuBackend(Isa isa, Workers workers, bool usesTiles = true)
+    /// <param name="dumps">What is printed of compilations; null for what ASHLAR_DUMP asks for.</param>
+    internal CpuBackend(Isa isa, Workers workers, bool usesTiles = true, Dumps? dumps = null)
     {
+        // To the error stream, so that a program's own output stays clean.
+        this.dumps = dumps ?? Dumps.Of(AshlarEnvironment.Dump.Value, Console.Error);
+        this.isa = isa;
         kernels = new(isa, workers.Count, usesTiles);
         this.workers = workers;
     }
@@ -32,16 +39,8 @@ public sealed class CpuBackend : IBackend
     /// <inheritdoc/>
     public IProgram Compile(Function function, CompileOptions options)
     {
-        var plan = Pipelines.Compile(function, options.Level, options.Donations, Dump);
+        var plan = Pipelines.Compile(function, options.Level, options.Donations, dumps is null ? null : dumps.Show);
+        dumps?.Show(plan, isa);
         return new CpuProgram(plan, kernels.Get([.. plan.Launches.Select(launch => launch.Kernel)]), workers);
-    }
-
-    // What ASHLAR_DUMP asks for goes to the error stream, so that a program's own output stays clean.
-    static void Dump(string pass, Func<string> text)
-    {
-        string? asked = AshlarEnvironment.Dump.Value;
-        if (asked is null || asked != "all" && asked != pass) return;
-        Console.Error.WriteLine($"-- {pass}");
-        Console.Error.WriteLine(text());
     }
 }

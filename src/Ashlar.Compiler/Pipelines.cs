@@ -26,6 +26,11 @@ public static class Pipelines
         new("split wide concats", OptimizationLevel.O0, WideConcats.Split),
     ];
 
+    /// <summary>The names of all steps in order, as dumps use them.</summary>
+    public static IReadOnlyList<string> Stages { get; } = [.. GraphPasses.Select(pass => pass.Name), Cut, Planned];
+
+    const string Cut = "cut kernels", Planned = "plan";
+
     /// <summary>Compiles a function to a plan.</summary>
     /// <param name="function">Parameters and results; composites and custom regions allowed.</param>
     /// <param name="level">How hard to work.</param>
@@ -46,7 +51,7 @@ public static class Pipelines
         {
             var separate = Planner.SeparateResults(function, copied);
             var kernels = Partition.Of(separate, fuse: level >= OptimizationLevel.O1, epilogues: level >= OptimizationLevel.O2);
-            Show("cut kernels", () => string.Join('\n', kernels));
+            Show(Cut, () => string.Join('\n', kernels));
             var built = Planner.Build(kernels);
             var wrong = Planner.UnsafeDonations(separate, built, donations);
             int before = copied.Count;
@@ -54,7 +59,7 @@ public static class Pipelines
             if (copied.Count > before) continue;   // those results are computed beside and copied
 
             var plan = Planner.Plan(separate, built, donations, share: level >= OptimizationLevel.O1);
-            Show("plan", () => plan.Describe(MemoryPlan.Of(plan, symbol => Math.Clamp(512, symbol.Min, symbol.Max))));
+            Show(Planned, () => plan.Describe(MemoryPlan.Of(plan, symbol => Math.Clamp(512, symbol.Min, symbol.Max))));
             return plan;
         }
 

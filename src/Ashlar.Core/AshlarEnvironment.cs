@@ -31,9 +31,9 @@ public static class AshlarEnvironment
     public static AshlarVariable Level { get; } =
         new("ASHLAR_LEVEL", "How far programs are optimised: per op, fused, whole graph.", "O0 | O1 | O2", "O2");
 
-    /// <summary>Prints what each compiler pass made.</summary>
+    /// <summary>Prints what each stage of a compilation made.</summary>
     public static AshlarVariable Dump { get; } =
-        new("ASHLAR_DUMP", "Prints what each compiler pass made.", "a pass's name | all", "nothing is printed");
+        new("ASHLAR_DUMP", "Prints what a stage of each compilation made, to the error stream.", "a stage's name, such as plan, tiles, vec | all", "nothing is printed");
 
     /// <summary>Where what was measured once is kept: the device profile and tuned configs.</summary>
     public static AshlarVariable Cache { get; } =
