@@ -32,10 +32,13 @@ public static class MatrixUnit
     /// <param name="left">Type of the left operand.</param>
     /// <param name="right">Type of the right operand.</param>
     /// <exception cref="DeviceException">ASHLAR_AMX asks for what this machine or path does not have, or is neither on nor off.</exception>
-    public static ProductPath PathOf(Isa isa, DType left, DType right)
+    public static ProductPath PathOf(Isa isa, DType left, DType right) => PathOf(isa, left, right, AshlarEnvironment.Amx.Value);
+
+    /// <summary>The same for a value of ASHLAR_AMX.</summary>
+    internal static ProductPath PathOf(Isa isa, DType left, DType right, string? value)
     {
         if (TileProduct.Of(left, right) is not { } product) return new(isa.Name, $"the tile unit multiplies no {left.Name} by {right.Name}");
-        bool? asked = Asked(AshlarEnvironment.Amx.Value);
+        bool? asked = Asked(value);
         if (asked == false) return new(isa.Name, $"{AshlarEnvironment.Amx.Name} asks for it; operands are widened to {product.Sum.Name}");
         string? whyNot = WhyNot(isa, product);
         if (whyNot is null) return new("amx", asked == true ? $"{AshlarEnvironment.Amx.Name} asks for it" : "this machine has it");

@@ -35,6 +35,7 @@ public sealed class PagedAttentionTests
         var inputs = Inputs(kernel, new Random(1), [(0, 70, 1)]);
         inputs[6].Data[1] = Pages;
         var error = Assert.Throws<KernelException>(() => Run(kernel, inputs, Isa.Chosen, workers, tiles: true));
+        Assert.Equal("ASH0588", error.Code);
         Assert.Contains($"page 1 of text 0 is page {Pages} of a cache of {Pages}", error.Message, StringComparison.Ordinal);
         inputs[6].Data[1] = 3;
         inputs[5].Data[0] = MostPages * 32;
@@ -50,9 +51,10 @@ public sealed class PagedAttentionTests
         NodeType i32(params Extent[] extents) => new(DType.Int32, Shape.Of(extents));
         var error = Assert.Throws<ShapeException>(() => new PagedAttention(DType.Float32, new(1),
             [f32(1, 4, 8), f32(1, 3, 8), f32(1, 3, 8), new(DType.UInt8, [4, 3, 2048]), i32(1), i32(1), i32(1, 2)]));
+        Assert.Equal("ASH0171", error.Code);
         Assert.Contains("G divides H", error.Message, StringComparison.Ordinal);
-        Assert.Throws<DTypeException>(() => new PageLayout(DType.Float16, 8, 8));
-        Assert.Throws<ShapeException>(() => new PageLayout(DType.Int8, 0, 8));
+        Assert.Equal("ASH0227", Assert.Throws<DTypeException>(() => new PageLayout(DType.Float16, 8, 8)).Code);
+        Assert.Equal("ASH0170", Assert.Throws<ShapeException>(() => new PageLayout(DType.Int8, 0, 8)).Code);
     }
 
     [Fact]

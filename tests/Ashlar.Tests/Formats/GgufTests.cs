@@ -21,6 +21,22 @@ public sealed class GgufTests : IDisposable
         return error.Message;
     }
 
+    [Fact]
+    public void Metadata_NamesAKeyThatItLacks()
+    {
+        var error = Assert.Throws<ModelFileException>(() => new GgufMetadata().Text("general.name"));
+        Assert.Equal("ASH0458", error.Code);
+        Assert.Contains("general.name", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Codec_NamesATypeThatItCannotDecode()
+    {
+        var error = Assert.Throws<ModelFileException>(() => BlockCodec.Of(WeightType.C64));
+        Assert.Equal("ASH0459", error.Code);
+        Assert.Contains("c64", error.Message, StringComparison.Ordinal);
+    }
+
     static byte[] Lists(int depth, params byte[] inner) =>
         depth == 0 ? inner : [.. BitConverter.GetBytes(9), .. BitConverter.GetBytes(1L), .. Lists(depth - 1, inner)];
 

@@ -26,6 +26,19 @@ public sealed class CheckpointsTests : IDisposable
 
     string[] Files() => [.. Directory.EnumerateFiles(folder.Path).Select(path => Path.GetFileName(path)!).Order()];
 
+    [Theory]
+    [InlineData("another", "1", "ASH0420")]
+    [InlineData("ashlar.checkpoint", "1", "ASH0420")]   // and no step
+    [InlineData("ashlar.checkpoint", "99", "ASH0422")]
+    public void Checkpoint_IsRefused_WhenItIsNone(string key, string value, string code)
+    {
+        string path = Path.Combine(folder.Path, "other.safetensors");
+        Safetensors.Write(path, [], new Dictionary<string, string> { [key] = value });
+        var error = Assert.ThrowsAny<AshlarException>(() => Ashlar.Training.Checkpoint.Open(path));
+        Assert.Equal(code, error.Code);
+        Assert.Contains(path, error.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Checkpoint_ComesBackBitForBit()
     {
