@@ -8,7 +8,8 @@ namespace Ashlar.Backends.Cpu.Matrix;
 /// <summary>The matrix product on the tile unit (AMX): bfloat16 with float32 sums, bytes with int32 sums.</summary>
 /// <remarks>
 /// The same contract as <see cref="Contraction"/>: batches, any strides, elementwise work on operands and result, workers that do
-/// not wait for each other. An item goes through blocks of the inner axis. One operand's panel stays in the first cache while
+/// not wait for each other. Large products and packed right operands go by strips (<see cref="StripProduct"/>), batches of others, small ones
+/// and those that tuning found blocks for by items, as follows. An item goes through blocks of the inner axis. One operand's panel stays in the first cache while
 /// the other one's block comes past it from the second (<see cref="MatrixOrder"/>); sums stay in scratch memory until they are finished,
 /// since storing tiles into rows far apart costs more than a copy. Bfloat16 denormals count as zero, as the tile unit has it.
 /// One call at a time.
@@ -17,7 +18,10 @@ sealed unsafe class MatrixContraction
 {
     const long WorthHugePages = 512 << 10;             // more pages than the first level of translations holds
 
+    const double WorthStrips = 1 << 23;                // products: fewer end before all have met after packing
+
     readonly Action<int, int> work;
+    readonly StripProduct strips;
 
     ContractionCall call;
     MatrixBlocking blocking;
@@ -39,6 +43,7 @@ sealed unsafe class MatrixContraction
         (Product, Left, Right, Epilogue, BlockScratchBytes, RightIsPacked) = (product, left, right, epilogue, blockScratchBytes, rightIsPacked);
         Decoder = decoder;
         work = Work;
+        strips = new(this);
     }
 
     /// <summary>What is multiplied.</summary>
@@ -67,10 +72,45 @@ sealed unsafe class MatrixContraction
     /// <param name="threads">How many workers may take part.</param>
     public long ScratchBytes(in ContractionCall product, int threads)
     {
-        var chosen = Choose(product, threads);
-        var parts = new MatrixScratch(this, product, chosen);
-        long bytes = parts.SharedBytes * Math.Max(1, BatchOf(product)) + parts.Bytes * chosen.Workers;
+        long batches = BatchOf(product), bytes;
+        if (GoesByStrips(product, batches, threads)) bytes = new StripPlan(this, product, batches, 0, threads).Bytes;
+        else
+        {
+            var chosen = Choose(product, threads);
+            var parts = new MatrixScratch(this, product, chosen);
+            bytes = parts.SharedBytes * Math.Max(1, batches) + parts.Bytes * chosen.Workers;
+        }
         return bytes < WorthHugePages ? bytes : Math.Max(bytes, Blocks.LeastBytesForHugePages);
+    }
+
+    /// <summary>Scratch memory that <see cref="RunGroups"/> needs, however rows are spread over groups.</summary>
+    /// <param name="product">Its extents.</param>
+    /// <param name="matrices">How many right operands there are.</param>
+    /// <param name="threads">How many workers may take part.</param>
+    public long GroupScratchBytes(in ContractionCall product, long matrices, int threads) =>
+        Math.Max(new StripPlan(this, product, 1, matrices, threads).Bytes, Blocks.LeastBytesForHugePages);
+
+    /// <summary>Computes a grouped product: the rows of each group by the matrix of the group, which lies packed.</summary>
+    /// <param name="product">All rows, and the first matrix.</param>
+    /// <param name="groups">Which rows go with which matrix; those of no group are not written.</param>
+    /// <param name="matrices">How many matrices there are.</param>
+    /// <param name="matrixBytes">From one matrix to the next.</param>
+    /// <param name="workers">Who may help.</param>
+    /// <param name="memory"><see cref="GroupScratchBytes"/>, aligned to 64 bytes.</param>
+    public void RunGroups(in ContractionCall product, in RowGroups groups, long matrices, long matrixBytes, Workers workers, byte* memory)
+    {
+        if (product.Rows == 0 || product.Columns == 0) return;
+        strips.Run(product, groups, matrices, matrixBytes, workers, memory);
+    }
+
+    bool GoesByStrips(in ContractionCall product, long batches, int threads)
+    {
+        if (batches == 0 || product.Rows == 0 || product.Columns == 0 || product.Inner == 0) return false;
+        bool isPacked = RightIsPacked || Decoder is not null;
+        if (!isPacked && (batches > 1 || (double)product.Rows * product.Columns * product.Inner < WorthStrips)) return false;
+        // Who asked for blocks, or let them be found, gets them.
+        if (ForcedBlocks is not null || Tuned?.OnTiles(KeyOf(product, threads)) is not null) return false;
+        return new StripPlan(this, product, batches, 0, threads).PackedBytes <= StripPlan.MostPackedBytes;
     }
 
     /// <summary>Computes the product.</summary>
@@ -82,6 +122,11 @@ sealed unsafe class MatrixContraction
         batch = BatchOf(product);
         if (batch == 0 || product.Rows == 0 || product.Columns == 0) return;
         Debug.Assert(!product.Accumulate || Epilogue is null, "an epilogue sees finished sums only");
+        if (GoesByStrips(product, batch, workers.Count))
+        {
+            strips.Run(product, batch, workers, memory);
+            return;
+        }
         call = product;
         blocking = Choose(product, workers.Count);
         plan = new(this, product, blocking);

@@ -332,18 +332,23 @@ unsafe ref struct MatrixItem
         }
         var view = call.Result;
         byte* to = result + (row * view.RowStride + column0 * view.ColumnStride) * view.DType.Bytes;
-        for (long i = 0; i < rows; i++, sums += plan.SumStride, to += view.RowStride * view.DType.Bytes)
-            switch (view.DType)
-            {
-                case DType.Float32: Store((float*)sums, (float*)to, columns, view.ColumnStride); break;
-                case DType.Int32: Store((int*)sums, (int*)to, columns, view.ColumnStride); break;
-                default: StoreRounded((float*)sums, (ushort*)to, columns, view.ColumnStride); break;
-            }
+        for (long i = 0; i < rows; i++, sums += plan.SumStride, to += view.RowStride * view.DType.Bytes) StoreRow(view, call.Accumulate, sums, to, columns);
     }
 
-    readonly void Store<T>(T* from, T* to, long columns, long stride) where T : unmanaged, System.Numerics.INumberBase<T>
+    /// <summary>Stores a row of sums, in the type of the sums or, rounded, in bfloat16.</summary>
+    public static void StoreRow(in MatrixView view, bool adds, byte* sums, byte* to, long columns)
     {
-        if (call.Accumulate)
+        switch (view.DType)
+        {
+            case DType.Float32: Store((float*)sums, (float*)to, columns, view.ColumnStride, adds); break;
+            case DType.Int32: Store((int*)sums, (int*)to, columns, view.ColumnStride, adds); break;
+            default: StoreRounded((float*)sums, (ushort*)to, columns, view.ColumnStride); break;
+        }
+    }
+
+    static void Store<T>(T* from, T* to, long columns, long stride, bool adds) where T : unmanaged, System.Numerics.INumberBase<T>
+    {
+        if (adds)
             for (long j = 0; j < columns; j++) to[j * stride] = unchecked(to[j * stride] + from[j]);
         else if (stride == 1) new ReadOnlySpan<T>(from, (int)columns).CopyTo(new Span<T>(to, (int)columns));
         else

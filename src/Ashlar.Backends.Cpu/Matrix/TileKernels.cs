@@ -24,6 +24,7 @@ struct TileArguments
     public long Result;        // where the sums will go: rows to prefetch, two per step
     public long ResultStride;  // bytes from one such row to the next
     public long ResultStep;    // bytes to where the sums of the next product go
+    public long LeftAhead;     // what else to prefetch: lines that follow each other
 }
 
 /// <summary>Which tile kernel.</summary>
@@ -33,21 +34,24 @@ struct TileArguments
 /// <param name="Adds">It adds to the sums; else it replaces them.</param>
 /// <param name="Ahead">Rows fetched ahead into the second cache, a line of each per step: 0 to 8.</param>
 /// <param name="ResultLines">Lines of each of 32 rows of the result fetched ahead: 0 to 2.</param>
-readonly record struct TileKernelKey(TileProduct Product, int RowTiles, bool LeftMoves, bool Adds, int Ahead, int ResultLines = 0)
+/// <param name="LeftLines">Lines per step of another stream that are fetched ahead: 0 to 4.</param>
+readonly record struct TileKernelKey(TileProduct Product, int RowTiles, bool LeftMoves, bool Adds, int Ahead, int ResultLines = 0, int LeftLines = 0)
 {
-    public const int MostAhead = 8, MostResultLines = 2;
+    public const int MostAhead = 8, MostResultLines = 2, MostLeftLines = 4;
 
-    public int Index => (((((int)Product * 2 + RowTiles - 1) * 2 + (LeftMoves ? 1 : 0)) * 2 + (Adds ? 1 : 0)) * (MostAhead + 1) + Ahead)
-        * (MostResultLines + 1) + ResultLines;
+    public int Index => ((((((int)Product * 2 + RowTiles - 1) * 2 + (LeftMoves ? 1 : 0)) * 2 + (Adds ? 1 : 0)) * (MostAhead + 1) + Ahead)
+        * (MostResultLines + 1) + ResultLines) * (MostLeftLines + 1) + LeftLines;
 
-    public const int Keys = 5 * 2 * 2 * 2 * (MostAhead + 1) * (MostResultLines + 1);
+    public const int Keys = 5 * 2 * 2 * 2 * (MostAhead + 1) * (MostResultLines + 1) * (MostLeftLines + 1);
 }
 
 /// <summary>Assembles and keeps the kernels of the tile unit. The thread that calls one has loaded <see cref="Amx.FullTiles"/>.</summary>
 /// <remarks>
 /// A product of two panels is 2 x 2 tiles of sums: four loads for four products, the least that eight tile registers allow. The
 /// operand that moves is loaded with the hint that it is used once (<c>tileloaddt1</c>), so that the other one stays in the first
-/// cache; without it that loses a third of the speed.
+/// cache; without it that loses a third of the speed. Each tile of the next step is loaded as soon as its register is free, and
+/// every other step goes through its products the other way round, so that what came first is needed first: most loads
+/// have a product or two to arrive in.
 /// </remarks>
 static unsafe class TileKernels
 {
@@ -108,9 +112,9 @@ static unsafe class TileKernels
     public static Assembler Write(in TileKernelKey key)
     {
         AssemblerRegister64 arguments = r11, a = rax, b = rcx, c = rdx, line = r8, counter = r9, stride = r10;
-        AssemblerRegister64 ahead = rbx, aheadStride = r12, aheadTriple = r13, nextSums = r14, result = r15, resultStride = rsi, farAhead = rdi;
+        AssemblerRegister64 ahead = rbx, aheadStride = r12, aheadTriple = r13, nextSums = r14, result = r15, resultStride = rsi, farAhead = rdi, leftAhead = rbp;
         var product = key.Product;
-        int rowTiles = key.RowTiles, rowsAhead = key.Ahead, resultLines = key.ResultLines;
+        int rowTiles = key.RowTiles, rowsAhead = key.Ahead, resultLines = key.ResultLines, leftLines = key.LeftLines;
         bool leftMoves = key.LeftMoves, adds = key.Adds;
         var x = new Assembler(64);
 
@@ -122,6 +126,11 @@ static unsafe class TileKernels
         x.push(result);
         x.push(resultStride);
         x.push(farAhead);
+        if (leftLines > 0)
+        {
+            x.push(leftAhead);
+            x.mov(leftAhead, Field(nameof(TileArguments.LeftAhead)));
+        }
         x.mov(r8d, Tiles.RowBytes);
         x.mov(stride, Field(nameof(TileArguments.CStride)));
         x.mov(aheadStride, Field(nameof(TileArguments.AheadStride)));
@@ -129,7 +138,7 @@ static unsafe class TileKernels
         x.mov(resultStride, Field(nameof(TileArguments.ResultStride)));
         x.mov(c, Field(nameof(TileArguments.C)));
 
-        Label next = x.CreateLabel(), step = x.CreateLabel();
+        Label next = x.CreateLabel(), pair = x.CreateLabel(), tail = x.CreateLabel(), one = x.CreateLabel(), done = x.CreateLabel();
         x.Label(ref next);
         x.mov(nextSums, c);
         x.add(nextSums, Field(nameof(TileArguments.CStep)));
@@ -142,35 +151,27 @@ static unsafe class TileKernels
         x.mov(result, Field(nameof(TileArguments.Result)));
         x.mov(counter, Field(nameof(TileArguments.Steps)));
 
-        x.Label(ref step);
-        if (rowsAhead > 4) x.lea(farAhead, __[ahead + aheadStride * 4]);
-        Load(tmm6, b, 0, !leftMoves);
-        Load(tmm4, a, 0, leftMoves);
-        Multiply(tmm0, tmm4, tmm6);
-        Prefetch(0);
-        PrefetchSums(0);
-        Load(tmm7, b, Tiles.Bytes, !leftMoves);
-        Multiply(tmm1, tmm4, tmm7);
-        Prefetch(1);
-        PrefetchResult(__byte_ptr[result], __byte_ptr[result + Tiles.RowBytes]);
-        if (rowTiles == 2)
-        {
-            Load(tmm5, a, Tiles.Bytes, leftMoves);
-            Multiply(tmm2, tmm5, tmm6);
-            PrefetchSums(1);
-            Prefetch(2);
-            Multiply(tmm3, tmm5, tmm7);
-        }
-        else Prefetch(2);
-        Prefetch(3);
-        PrefetchResult(__byte_ptr[result + resultStride], __byte_ptr[result + resultStride + Tiles.RowBytes]);
-        if (resultLines > 0) x.lea(result, __[result + resultStride * 2]);
-        x.add(a, rowTiles * Tiles.Bytes);
-        x.add(b, Tiles.StepBytes);
-        if (rowsAhead > 0) x.add(ahead, Tiles.RowBytes);
-        if (adds) x.lea(nextSums, __[nextSums + stride * rowTiles]);
-        x.dec(counter);
-        x.jnz(step);
+        LoadLeft(0, 0);
+        LoadRight(0, 0);
+        LoadRight(1, 0);
+        if (rowTiles == 2) LoadLeft(1, 0);
+        x.cmp(counter, 2);
+        x.jle(tail);
+        x.Label(ref pair);
+        Step(isOdd: false, isLast: false);
+        Step(isOdd: true, isLast: false);
+        x.sub(counter, 2);
+        x.cmp(counter, 2);
+        x.jg(pair);
+        x.Label(ref tail);
+        x.cmp(counter, 1);
+        x.je(one);
+        Step(isOdd: false, isLast: false);
+        Step(isOdd: true, isLast: true);
+        x.jmp(done);
+        x.Label(ref one);
+        Step(isOdd: false, isLast: true);
+        x.Label(ref done);
 
         Sums((tile, at) => x.tilestored(at, tile));
         Advance(nameof(TileArguments.A), nameof(TileArguments.AStep));
@@ -180,6 +181,7 @@ static unsafe class TileKernels
         x.add(c, Field(nameof(TileArguments.CStep)));
         x.dec(Field(nameof(TileArguments.Count)));
         x.jnz(next);
+        if (leftLines > 0) x.pop(leftAhead);
         x.pop(farAhead);
         x.pop(resultStride);
         x.pop(result);
@@ -192,11 +194,64 @@ static unsafe class TileKernels
 
         AssemblerMemoryOperand Field(string name) => __qword_ptr[arguments + (int)Marshal.OffsetOf<TileArguments>(name)];
 
+        // Four products; in between the next step's tiles take the registers that are done with, and lines are fetched.
+        void Step(bool isOdd, bool isLast)
+        {
+            if (rowsAhead > 4) x.lea(farAhead, __[ahead + aheadStride * 4]);
+            int column = isOdd ? 1 : 0;
+            Product(0, column);
+            Prefetch(0);
+            PrefetchSums(0);
+            if (rowTiles == 1)
+            {
+                if (!isLast) LoadRight(column, Tiles.StepBytes);
+                PrefetchSums(1);
+                Prefetch(1);
+                Product(0, 1 - column);
+                if (!isLast) LoadLeft(0, Tiles.Bytes);
+                if (!isLast) LoadRight(1 - column, Tiles.StepBytes);
+                PrefetchResult(__byte_ptr[result], __byte_ptr[result + Tiles.RowBytes]);
+                Prefetch(2);
+            }
+            else
+            {
+                // Row by row one way, column by column the other: the first product of a step uses what was loaded first.
+                var (second, third, fourth) = isOdd ? ((0, 0), (1, 0), (1, 1)) : ((0, 1), (1, 1), (1, 0));
+                Product(second.Item1, second.Item2);
+                if (!isLast) LoadLeft(0, Tiles.StepBytes);
+                Prefetch(1);
+                PrefetchResult(__byte_ptr[result], __byte_ptr[result + Tiles.RowBytes]);
+                Product(third.Item1, third.Item2);
+                if (!isLast) LoadRight(third.Item2, Tiles.StepBytes);
+                Prefetch(2);
+                PrefetchSums(1);
+                Product(fourth.Item1, fourth.Item2);
+                if (!isLast) LoadLeft(1, Tiles.StepBytes);
+                if (!isLast) LoadRight(fourth.Item2, Tiles.StepBytes);
+            }
+            Prefetch(3);
+            PrefetchLeft();
+            PrefetchResult(__byte_ptr[result + resultStride], __byte_ptr[result + resultStride + Tiles.RowBytes]);
+            if (resultLines > 0) x.lea(result, __[result + resultStride * 2]);
+            x.add(a, rowTiles * Tiles.Bytes);
+            x.add(b, Tiles.StepBytes);
+            if (rowsAhead > 0) x.add(ahead, Tiles.RowBytes);
+            if (leftLines > 0) x.add(leftAhead, leftLines * Tiles.RowBytes);
+            if (adds) x.lea(nextSums, __[nextSums + stride * rowTiles]);
+        }
+
+        void LoadLeft(int row, int offset) => Load(row == 0 ? tmm4 : tmm5, a, offset + row * Tiles.Bytes, leftMoves);
+
+        void LoadRight(int column, int offset) => Load(column == 0 ? tmm6 : tmm7, b, offset + column * Tiles.Bytes, !leftMoves);
+
         void Load(AssemblerRegisterTMM tile, AssemblerRegister64 from, int offset, bool once)
         {
             if (once) x.tileloaddt1(tile, __[from + line * 1 + offset]);
             else x.tileloadd(tile, __[from + line * 1 + offset]);
         }
+
+        void Product(int row, int column) => Multiply((row, column) switch { (0, 0) => tmm0, (0, 1) => tmm1, (1, 0) => tmm2, _ => tmm3 },
+            row == 0 ? tmm4 : tmm5, column == 0 ? tmm6 : tmm7);
 
         void Multiply(AssemblerRegisterTMM sum, AssemblerRegisterTMM left, AssemblerRegisterTMM right)
         {
@@ -234,6 +289,11 @@ static unsafe class TileKernels
         {
             if (resultLines > 0) x.prefetcht1(first);
             if (resultLines > 1) x.prefetcht1(second);
+        }
+
+        void PrefetchLeft()
+        {
+            for (int i = 0; i < leftLines; i++) x.prefetcht1(__byte_ptr[leftAhead + i * Tiles.RowBytes]);
         }
 
         // Sums that the next product adds to: as many rows per step as make up the product in the usual 16 steps.

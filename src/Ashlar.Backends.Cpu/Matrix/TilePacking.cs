@@ -87,16 +87,63 @@ static unsafe class TilePacking
             Pack(source.At(at, 0), Math.Min(Tiles.PanelSide, free - at), inner, steps, 2, isLeft, elementBytes, staging, to);
     }
 
+    /// <summary>Packs a panel of the left operand from rows that lie anywhere.</summary>
+    /// <param name="rows">Where each begins; inner indices are contiguous.</param>
+    /// <param name="count">How many, at most 32.</param>
+    /// <param name="type">Their type in memory: the product's, or float32 for a product of bfloat16.</param>
+    /// <param name="inner">Inner indices.</param>
+    /// <param name="steps">Steps of the panel; what the inner indices do not fill becomes zero.</param>
+    /// <param name="tiles">Tiles side by side, 1 or 2.</param>
+    /// <param name="elementBytes">2 for bfloat16, 1 for bytes.</param>
+    /// <param name="to">The panel, aligned to 64 bytes.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void PackRows(nint* rows, int count, DType type, long inner, long steps, int tiles, int elementBytes, byte* to)
+    {
+        long step = tiles * Tiles.Bytes, elements = Tiles.RowBytes / elementBytes, whole = inner / elements, rest = inner - whole * elements;
+        int sourceBytes = type.Bytes == elementBytes ? Tiles.RowBytes : 2 * Tiles.RowBytes;
+        byte* padded = stackalloc byte[2 * Tiles.RowBytes];
+        for (int i = 0; i < count; i++)
+        {
+            byte* from = (byte*)rows[i], target = to + i * Tiles.RowBytes, ahead = (byte*)rows[Math.Min(i + 2, count - 1)];
+            if (sourceBytes == Tiles.RowBytes)
+                for (long s = 0; s < whole; s++, from += Tiles.RowBytes, ahead += Tiles.RowBytes, target += step)
+                {
+                    Sse.Prefetch0(ahead);
+                    Vector512.Load(from).StoreAligned(target);
+                }
+            else
+                for (long s = 0; s < whole; s++, from += 2 * Tiles.RowBytes, ahead += 2 * Tiles.RowBytes, target += step)
+                {
+                    Sse.Prefetch0(ahead);
+                    Sse.Prefetch0(ahead + Tiles.RowBytes);
+                    Rounded((float*)from).StoreAligned((ushort*)target);
+                }
+            if (whole == steps) continue;
+            new Span<byte>(padded, 2 * Tiles.RowBytes).Clear();
+            Unsafe.CopyBlockUnaligned(padded, from, (uint)(rest * type.Bytes));
+            (sourceBytes == Tiles.RowBytes ? Vector512.Load(padded) : Rounded((float*)padded).AsByte()).StoreAligned(target);
+            for (long s = whole + 1; s < steps; s++) Vector512<byte>.Zero.StoreAligned(target += step);
+        }
+        for (long s = 0; s < steps && count < tiles * Tiles.Side; s++) Clear(to + s * step + count * Tiles.RowBytes, step - count * Tiles.RowBytes);
+    }
+
     /// <summary>Rounds to bfloat16: nearest, ties to even; NaN stays NaN.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Round(float* from, ushort* to, long count)
     {
-        var upper = Vector512.Create((ushort)1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31, 33, 35, 37, 39, 41, 43, 45, 47, 49, 51, 53, 55, 57, 59, 61, 63);
         long i = 0;
-        for (; i + 32 <= count; i += 32)
-            Avx512BW.PermuteVar32x16x2(Nearest(Vector512.Load(from + i)).AsUInt16(), upper, Nearest(Vector512.Load(from + i + 16)).AsUInt16()).Store(to + i);
+        for (; i + 32 <= count; i += 32) Rounded(from + i).Store(to + i);
         for (; i < count; i++) to[i] = ((BFloat16)from[i]).Bits;
+    }
 
+    /// <summary>32 numbers rounded to bfloat16.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<ushort> Rounded(float* from)
+    {
+        var upper = Vector512.Create((ushort)1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31, 33, 35, 37, 39, 41, 43, 45, 47, 49, 51, 53, 55, 57, 59, 61, 63);
+        return Avx512BW.PermuteVar32x16x2(Nearest(Vector512.Load(from)).AsUInt16(), upper, Nearest(Vector512.Load(from + 16)).AsUInt16());
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         static Vector512<uint> Nearest(Vector512<float> value)
         {
             var bits = value.AsUInt32();

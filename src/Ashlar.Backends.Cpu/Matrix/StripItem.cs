@@ -1,0 +1,312 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+using Ashlar.Backends.Cpu.Contractions;
+
+namespace Ashlar.Backends.Cpu.Matrix;
+
+/// <summary>One worker's way through the units of packing and the items of a product by strips.</summary>
+unsafe ref struct StripItem
+{
+    readonly StripProduct product;
+    readonly MatrixContraction owner;
+    readonly ref readonly ContractionCall call;
+    readonly ref readonly StripPlan plan;
+    readonly byte* own;
+    readonly long* batch;
+    readonly nint* rows;                               // of a panel, on their way into it
+    readonly int elementBytes;
+    readonly long stepElements;
+    BlockPlace place;
+    StripSegment* segment;
+    byte* left;                                        // the matrices of this product of the batch
+    byte* right;
+    byte* result;
+    bool isLeftNear;                                   // this worker went through all rows of the segment already
+
+    public StripItem(StripProduct product, byte* own, long* batch, nint* rows, int worker)
+    {
+        this.product = product;
+        owner = product.Owner;
+        call = ref product.Call;
+        plan = ref product.Plan;
+        this.own = own;
+        this.batch = batch;
+        this.rows = rows;
+        elementBytes = owner.Product.ElementBytes;
+        stepElements = Tiles.RowBytes / elementBytes;
+        place = new() { Batch = batch, Worker = worker, Scratch = own + plan.Block };
+    }
+
+    readonly byte* Sums => own + plan.Sums;
+
+    // Only the rows that a panel needs: of the last one half a panel may do.
+    readonly int TilesOf(int panel) => !plan.PacksRows || segment->Rows - panel * Tiles.PanelSide > Tiles.Side ? 2 : 1;
+
+    // Of an inner block all panels of the segment follow each other.
+    readonly byte* Left(long panel, long step0, long steps) =>
+        product.Memory + plan.Left + (segment->Panel * plan.AllSteps + step0 * segment->Panels + panel * steps) * Tiles.StepBytes;
+
+    // Where a panel of an inner block of the packed right operand lies.
+    readonly byte* Right(long panel, long step0, long steps) =>
+        (plan.SharesRight ? product.Memory + plan.Right + segment->Batch * plan.ColumnPanels * plan.AllSteps * Tiles.StepBytes : right)
+            + (plan.ColumnPanels * step0 + panel * steps) * Tiles.StepBytes;
+
+    void Locate(long index)
+    {
+        left = (byte*)call.Left.Data;
+        right = (byte*)call.Right.Data;
+        result = (byte*)call.Result.Data;
+        for (int axis = call.BatchRank - 1; axis >= 0; axis--)
+        {
+            var step = call.Batch[axis];
+            (index, long at) = Math.DivRem(index, step.Count);
+            batch[axis] = at;
+            left += at * step.Left * call.Left.DType.Bytes;
+            right += at * step.Right * (owner.RightIsPacked ? 1 : call.Right.DType.Bytes);
+            result += at * step.Result * call.Result.DType.Bytes;
+        }
+    }
+
+    readonly long RowAt(long place) => product.IsGrouped ? product.Groups.Row((int)place) : place;
+
+    /// <summary>Packs some panels of an inner block of the left operand.</summary>
+    public void PackLeft(StripSegment* of, long unit)
+    {
+        segment = of;
+        Locate(segment->Batch);
+        var (chunk, block) = Math.DivRem(unit - segment->FirstPack, plan.InnerBlocks);
+        long step0 = block * plan.Steps, steps = Math.Min(plan.Steps, plan.AllSteps - step0), inner0 = step0 * stepElements;
+        long inner = Math.Min(steps * stepElements, call.Inner - inner0);
+        int first = (int)(chunk * plan.PackPanels), end = (int)Math.Min(segment->Panels, first + plan.PackPanels);
+        byte* staging = own + plan.Staging;
+        var source = new PanelSource((nint)left, call.Left.DType, call.Left.RowStride, call.Left.ColumnStride);
+        if (!plan.PacksRows)
+        {
+            long row = segment->Place + first * Tiles.PanelSide, count = Math.Min((end - first) * Tiles.PanelSide, segment->Rows - first * Tiles.PanelSide);
+            TilePacking.PackAll(source.At(row, inner0), count, inner, steps, isLeft: true, elementBytes, staging, Left(first, step0, steps), steps * Tiles.StepBytes);
+            return;
+        }
+        for (int panel = first; panel < end; panel++)
+        {
+            long row = segment->Place + panel * Tiles.PanelSide;
+            int count = Math.Min(Tiles.PanelSide, segment->Rows - panel * Tiles.PanelSide);
+            byte* to = Left(panel, step0, steps);
+            if (owner.Left is { } fill)
+            {
+                var filled = Filled(fill, row, count, inner0, inner, isLeft: true);
+                TilePacking.Pack(filled, count, inner, steps, TilesOf(panel), isLeft: true, elementBytes, staging, to);
+                continue;
+            }
+            for (int i = 0; i < count; i++) rows[i] = source.At(RowAt(row + i), inner0).Data;
+            TilePacking.PackRows(rows, count, source.DType, inner, steps, TilesOf(panel), elementBytes, to);
+        }
+    }
+
+    /// <summary>Packs a part of an inner block of the right operand for everybody.</summary>
+    public void PackRight(long unit)
+    {
+        long chunks = MatrixBlocking.Over(plan.ColumnPanels, StripPlan.PanelsAtOnce);
+        (unit, long chunk) = Math.DivRem(unit, chunks);
+        var (product, block) = Math.DivRem(unit, plan.InnerBlocks);
+        segment = (StripSegment*)this.product.Memory;
+        Locate(product);
+        long step0 = block * plan.Steps, steps = Math.Min(plan.Steps, plan.AllSteps - step0), panel = chunk * StripPlan.PanelsAtOnce;
+        byte* to = this.product.Memory + plan.Right + (product * plan.ColumnPanels * plan.AllSteps + plan.ColumnPanels * step0 + panel * steps) * Tiles.StepBytes;
+        PackRight(panel, Math.Min(plan.ColumnPanels, panel + StripPlan.PanelsAtOnce), step0, steps, to);
+    }
+
+    void PackRight(long panel, long end, long step0, long steps, byte* to)
+    {
+        long inner0 = step0 * stepElements, inner = Math.Min(steps * stepElements, call.Inner - inner0), column = panel * Tiles.PanelSide;
+        long columns = Math.Min(end * Tiles.PanelSide, call.Columns) - column;
+        byte* staging = own + plan.Staging;
+        if (owner.Right is not { } fill)
+        {
+            var source = new PanelSource((nint)right, call.Right.DType, call.Right.ColumnStride, call.Right.RowStride);
+            TilePacking.PackAll(source.At(column, inner0), columns, inner, steps, isLeft: false, elementBytes, staging, to, steps * Tiles.StepBytes);
+            return;
+        }
+        for (; columns > 0; columns -= Tiles.PanelSide, column += Tiles.PanelSide, to += steps * Tiles.StepBytes)
+        {
+            long count = Math.Min(Tiles.PanelSide, columns);
+            TilePacking.Pack(Filled(fill, column, count, inner0, inner, isLeft: false), count, inner, steps, 2, isLeft: false, elementBytes, staging, to);
+        }
+    }
+
+    // What a function computes of an operand, in the staging area.
+    PanelSource Filled(BlockFunction fill, long free0, long free, long inner0, long inner, bool isLeft)
+    {
+        (place.Row, place.Rows, place.Column, place.Columns) = (free0, free, inner0, inner);
+        place.Data = own + plan.Staging;
+        place.Stride = inner;
+        fixed (BlockPlace* here = &place) fill(here);
+        return new((nint)place.Data, isLeft ? owner.Product.Left : owner.Product.Right, inner, 1);
+    }
+
+    /// <summary>Multiplies all rows of a segment by some columns.</summary>
+    public void Run(StripSegment* of, long item)
+    {
+        isLeftNear = isLeftNear && segment == of && of->Stays;
+        segment = of;
+        Locate(segment->Batch);
+        right += segment->Matrix * product.MatrixBytes * (product.IsGrouped ? 1 : 0);
+        long first = (item - segment->FirstItem) * segment->ItemPanels, end = Math.Min(plan.ColumnPanels, first + segment->ItemPanels);
+        bool isPacked = owner.RightIsPacked || plan.SharesRight;
+        if (isPacked) FetchAll(Right(first, 0, Math.Min(plan.Steps, plan.AllSteps)), 0, Math.Min(plan.Steps, plan.AllSteps) * Tiles.StepBytes);
+        for (long panel = first; panel < end; panel += segment->StripPanels)
+        {
+            Strip(panel, Math.Min(end, panel + segment->StripPanels), end, isPacked);
+            isLeftNear = segment->Stays;
+        }
+    }
+
+    void Strip(long first, long last, long itemEnd, bool isPacked)
+    {
+        long panelSums = segment->Panels * Tiles.PanelSide * Tiles.PanelSide * sizeof(float);
+        // An epilogue wants whole rows; else the sums of a panel lie together. Rows of no power of two fall into different sets.
+        long stride = plan.HasEpilogue ? (last - first) * Tiles.PanelSide * sizeof(float) + Tiles.RowBytes : Tiles.PanelSide * sizeof(float);
+        for (long step0 = 0; step0 < plan.AllSteps; step0 += plan.Steps)
+        {
+            long steps = Math.Min(plan.Steps, plan.AllSteps - step0);
+            bool isLast = step0 + steps == plan.AllSteps;
+            if (plan.PacksStrips) PackRight(first, last, step0, steps, own);
+            for (long panel = first; panel < last; panel++)
+            {
+                var (nextPanel, nextStep) = panel + 1 < last ? (panel + 1, step0) : !isLast ? (first, step0 + steps) : (panel + 1, 0);
+                bool hasNext = nextPanel < itemEnd;
+                byte* b;
+                if (plan.PacksStrips) b = own + (panel - first) * steps * Tiles.StepBytes;
+                else if (isPacked) b = Right(panel, step0, steps);
+                else
+                {
+                    b = own;
+                    owner.Decoder!.Decode(owner.Decoder.LayoutOf(call.Columns, call.Inner), right, panel, step0, hasNext ? nextPanel : panel, hasNext ? nextStep : step0, b);
+                }
+                byte* sums = Sums + (plan.HasEpilogue ? (panel - first) * Tiles.PanelSide * sizeof(float) : (panel - first) * panelSums);
+                var arguments = new TileArguments
+                {
+                    A = (long)Left(0, step0, steps),
+                    AStep = steps * Tiles.StepBytes,
+                    B = (long)b,
+                    C = (long)sums,
+                    CStep = Tiles.PanelSide * stride,
+                    CStride = stride,
+                    CTile = Tiles.Side * stride,
+                    Steps = steps,
+                };
+                int wide = segment->Panels - (TilesOf(segment->Panels - 1) == 2 ? 0 : 1), counted = Math.Max(1, wide);
+                int ahead = isPacked && hasNext ? PrefetchRight(ref arguments, nextPanel, nextStep, steps, counted) : 0;
+                int leftLines = PrefetchLeft(ref arguments, panel - first, last - first, step0, steps, counted, itemEnd > last);
+                int lines = isLast ? PrefetchResult(ref arguments, panel) : 0;
+                arguments.ResultStep = Tiles.PanelSide * arguments.ResultStride;
+                if (wide > 0)
+                {
+                    arguments.Count = wide;
+                    TileKernels.Get(new(owner.Product, 2, LeftMoves: true, step0 > 0, ahead, lines, leftLines))(&arguments);
+                    (ahead, leftLines) = (0, 0);
+                }
+                if (wide < segment->Panels)
+                {
+                    // The kernel has moved all places on.
+                    arguments.Count = 1;
+                    arguments.C = (long)(sums + wide * arguments.CStep);
+                    TileKernels.Get(new(owner.Product, 1, LeftMoves: true, step0 > 0, ahead, lines, leftLines))(&arguments);
+                }
+                if (isLast && !plan.HasEpilogue) Store(panel, sums);
+            }
+        }
+        if (owner.Epilogue is not { } epilogue) return;
+        for (int panel = 0; panel < segment->Panels; panel++)
+        {
+            (place.Row, place.Rows) = (segment->Place + panel * Tiles.PanelSide, Math.Min(Tiles.PanelSide, segment->Rows - panel * Tiles.PanelSide));
+            (place.Column, place.Columns) = (first * Tiles.PanelSide, Math.Min(last * Tiles.PanelSide, call.Columns) - first * Tiles.PanelSide);
+            place.Data = Sums + panel * Tiles.PanelSide * stride;
+            place.Stride = stride / sizeof(float);
+            fixed (BlockPlace* here = &place) epilogue(here);
+        }
+    }
+
+    // The next panel of the packed right operand: some lines of it per step.
+    readonly int PrefetchRight(ref TileArguments arguments, long panel, long step0, long steps, long panels)
+    {
+        long nextSteps = Math.Min(plan.Steps, plan.AllSteps - step0), lines = Tiles.StepBytes / Tiles.RowBytes;
+        arguments.Ahead = (long)Right(panel, step0, nextSteps);
+        arguments.AheadStride = steps * Tiles.RowBytes;
+        long count = Math.Min(MatrixBlocking.Over(lines, panels), TileKernelKey.MostAhead);
+        arguments.AheadStep = count * arguments.AheadStride;
+        // With few row panels the kernel has not the steps for all of it: memory is the limit then, so the rest may as well come first.
+        FetchAll((byte*)arguments.Ahead, count * panels * arguments.AheadStride, nextSteps * Tiles.StepBytes);
+        return (int)count;
+    }
+
+    // The next inner block of the left operand: each panel of the strip fetches its part. What stays in the cache comes once.
+    readonly int PrefetchLeft(ref TileArguments arguments, long panel, long panels, long step0, long steps, long rowPanels, bool hasNextStrip)
+    {
+        if (isLeftNear) return 0;
+        long nextStep = step0 + steps < plan.AllSteps ? step0 + steps : 0;
+        if (nextStep == 0 && (segment->Stays || plan.InnerBlocks == 1 || !hasNextStrip)) return 0;
+        long bytes = Math.Min(plan.Steps, plan.AllSteps - nextStep) * segment->Panels * Tiles.StepBytes, all = steps * rowPanels;
+        long lines = Math.Min(MatrixBlocking.Over(bytes / Tiles.RowBytes, all * panels), TileKernelKey.MostLeftLines);
+        long at = panel * lines * all * Tiles.RowBytes;
+        if (at >= bytes) return 0;
+        arguments.LeftAhead = (long)Left(0, nextStep, 0) + at;
+        return (int)lines;
+    }
+
+    // Where the sums of a panel will go, or what the epilogue writes for them.
+    readonly int PrefetchResult(ref TileArguments arguments, long panel)
+    {
+        var view = call.Result;
+        if (view.Data == 0 || view.ColumnStride != 1 || product.IsGrouped || plan.StoresPast) return 0;
+        arguments.Result = (long)result + (segment->Place * view.RowStride + panel * Tiles.PanelSide) * view.DType.Bytes;
+        arguments.ResultStride = view.RowStride * view.DType.Bytes;
+        return Math.Clamp(Tiles.PanelSide * view.DType.Bytes / Tiles.RowBytes, 1, TileKernelKey.MostResultLines);
+    }
+
+    // What of [from, from + bytes) lies behind the part that is taken care of. From four places in turn, as each page is prefetched by itself.
+    static void FetchAll(byte* from, long done, long bytes)
+    {
+        if (done >= bytes) return;
+        long quarter = ((bytes - done) / 4 + 63) / 64 * 64;
+        from += done;
+        for (byte* end = from + quarter; from < end; from += 64)
+        {
+            Sse.Prefetch1(from);
+            Sse.Prefetch1(from + quarter);
+            Sse.Prefetch1(from + 2 * quarter);
+            Sse.Prefetch1(from + 3 * quarter);
+        }
+    }
+
+    // The sums of a column panel, 32 of each row.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    readonly void Store(long panel, byte* sums)
+    {
+        var view = call.Result;
+        long column = panel * Tiles.PanelSide, columns = Math.Min(Tiles.PanelSide, call.Columns - column), stride = view.RowStride * view.DType.Bytes;
+        byte* to = result + column * view.ColumnStride * view.DType.Bytes;
+        bool isWhole = columns == Tiles.PanelSide && view.ColumnStride == 1 && !call.Accumulate, isPast = plan.StoresPast && (nint)to % Tiles.RowBytes == 0;
+        for (int i = 0; i < segment->Rows; i++, sums += Tiles.PanelSide * sizeof(float))
+        {
+            byte* row = to + RowAt(segment->Place + i) * stride;
+            if (!isWhole) MatrixItem.StoreRow(view, call.Accumulate, sums, row, columns);
+            else if (view.DType == DType.BFloat16)
+            {
+                var rounded = TilePacking.Rounded((float*)sums);
+                if (isPast) rounded.StoreAlignedNonTemporal((ushort*)row);
+                else rounded.Store((ushort*)row);
+            }
+            else if (isPast)
+            {
+                Vector512.Load(sums).StoreAlignedNonTemporal(row);
+                Vector512.Load(sums + 64).StoreAlignedNonTemporal(row + 64);
+            }
+            else
+            {
+                Vector512.Load(sums).Store(row);
+                Vector512.Load(sums + 64).Store(row + 64);
+            }
+        }
+    }
+}
