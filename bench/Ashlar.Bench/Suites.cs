@@ -15,8 +15,11 @@ public static class Suites
         new("elementwise", "fused elementwise chains over more than the caches hold", threads => Timing.Of(Workloads.Elementwise(), threads)),
         new("norms", "softmax, norms and cross-entropy, forward and backward", threads => Timing.Of(Workloads.Norms(), threads)),
         new("attention", "FlashAttention forward and backward, its memory; against PyTorch where bench/peers/torch.sh set it up", AttentionFigures.Benchmarks),
+        new("kernels", "kernels written in the kernel language: vectors, rows, gates, embeddings, losses, products", threads => Timing.Of(LibraryWorkloads.Kernels(), threads)),
+        new("conv", "convolutions: plain, strided, dilated, grouped, depthwise, transposed, forward and backward", threads => Timing.Of(LibraryWorkloads.Convolutions(), threads)),
         new("gemm", "matrix products: float32 squares and few rows against a large matrix; bf16 and int8 where there is a tile unit; packed weights",
             threads => [.. Timing.Of(Workloads.Gemm(), threads), .. Timing.Of(Workloads.TileGemm(), threads), .. PackedGemm.Benchmarks(threads), .. WeightFigures.Benchmarks(threads)]),
+        new("tuning", "what tuning gains, how long it takes, and how well its model ranks configs", TuningFigures.Benchmarks),
     ];
 
     /// <summary>The suite of this name; null where there is none.</summary>

@@ -1,4 +1,5 @@
 using Ashlar.Backends.Cpu.Programs;
+using Ashlar.Backends.Cpu.Tuning;
 using Ashlar.Compiler;
 using Ashlar.Graph;
 using Ashlar.Runtime;
@@ -14,6 +15,7 @@ public sealed class CpuBackend : IBackend
     readonly Workers workers;
     readonly Isa isa;
     readonly Dumps? dumps;
+    readonly Lazy<string> machine;
 
     /// <summary>The backend on the instruction set that ASHLAR_ISA or this machine chooses, with the threads that ASHLAR_THREADS names.</summary>
     /// <exception cref="DeviceException">A variable of the environment has a value that it does not take: ASH0601, ASH0602, ASH0605.</exception>
@@ -28,10 +30,14 @@ public sealed class CpuBackend : IBackend
         this.isa = isa;
         kernels = new(isa, workers.Count, usesTiles);
         this.workers = workers;
+        machine = new(() => $"{DeviceProfile.MachineOf(isa)}, {workers.Count} threads");
     }
 
     /// <inheritdoc/>
     public string Name => "cpu";
+
+    /// <inheritdoc/>
+    public string Machine => machine.Value;
 
     /// <inheritdoc/>
     public Buffer Allocate(long bytes) => NativePool.Shared.Rent(Math.Max(bytes, 1));

@@ -21,7 +21,7 @@ static class KernelCommand
     public static Command Define(Action prepare) =>
         new Verb("kernel", "List, show, run, measure and tune the kernels that come with Ashlar.")
         {
-            Subcommands = { List(), Show(), Run(prepare), Bench(prepare), KernelTuneCommand.Define(() => TuningCache.Current) },
+            Subcommands = { List(), Show(), Run(prepare), Bench(prepare), KernelTuneCommand.Define(() => TuningCache.Current, prepare) },
             Examples =
         [
             ("ashlar kernel list", "what there is"),
@@ -107,7 +107,7 @@ static class KernelCommand
             {
                 output.WriteLine(results[i]);
                 double[] found = results[i].Cast(DType.Float64).ToArray<double>();
-                double worst = found.Zip(expected[i].Data, (a, b) => a.Equals(b) ? 0 : Math.Abs(a - b)).DefaultIfEmpty().Max();
+                double worst = found.Zip(expected[i].Data, (a, b) => a.Equals(b) ? 0 : Math.Abs(a - b) / Math.Max(1, Math.Abs(b))).DefaultIfEmpty().Max();
                 output.WriteLine(string.Create(CultureInfo.InvariantCulture,
                     $"greatest difference from the interpreter: {worst:0.0e0}"));
             }
@@ -179,9 +179,10 @@ static class KernelCommand
         return () => step(x[0]);
     }
 
-    static Tensor[] Random(LibraryKernel kernel, long size)
+    internal static Tensor[] Random(LibraryKernel kernel, long size)
     {
-        Tensor[] inputs = [.. kernel.Inputs(size).Select((input, i) => Tensor.RandomNormal(i + 1, input.Shape, input.DType))];
+        Tensor[] inputs = [.. kernel.Inputs(size).Select((input, i) => input.DType.IsFloat ? Tensor.RandomNormal(i + 1, input.Shape, input.DType)
+            : (Tensor.Random(i + 1, input.Shape) * kernel.Classes).Floor().Cast(input.DType))];
         foreach (var input in inputs) input.Realize();
         return inputs;
     }

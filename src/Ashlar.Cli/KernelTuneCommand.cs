@@ -5,6 +5,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Ashlar.Backends.Cpu;
 using Ashlar.Backends.Cpu.Tuning;
+using Ashlar.Kernels;
 using Ashlar.Runtime.Tuning;
 using Spectre.Console;
 
@@ -18,12 +19,15 @@ static class KernelTuneCommand
     static readonly JsonSerializerOptions plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <param name="cache">Where tuned configs are kept.</param>
-    public static Verb Define(Func<TuningCache> cache)
+    /// <param name="prepare">Registers the device.</param>
+    public static Verb Define(Func<TuningCache> cache, Action prepare)
     {
-        var name = new Argument<string?>("name") { Description = $"What to tune: {Product}, the products of the matrix engine.", Arity = ArgumentArity.ZeroOrOne };
+        string names = string.Join(", ", KernelLibrary.All.Where(kernel => kernel.Choice is not null).Select(kernel => kernel.Name).Prepend(Product));
+        var name = new Argument<string?>("name") { Description = $"What to tune: {names}. {Product} is the matrix engine's.", Arity = ArgumentArity.ZeroOrOne };
         name.Validators.Add(result =>
         {
-            if (result.Tokens is [var token] && token.Value != Product) result.AddError($"'{token.Value}' cannot be tuned. There is: {Product}.");
+            if (result.Tokens is [var token] && token.Value != Product && KernelLibrary.Find(token.Value)?.Choice is null)
+                result.AddError($"'{token.Value}' cannot be tuned. There are: {names}.");
         });
         Option<long> rows = Extent("--m", "Rows of the left factor and of the result."), columns = Extent("--n", "Columns of the right factor and of the result."),
             inner = Extent("--k", "Columns of the left factor, rows of the right one.");
@@ -37,6 +41,11 @@ static class KernelTuneCommand
         layout.AcceptOnlyFromAmong("nn", "nt", "tn", "tt");
         var packed = new Option<bool>("--packed") { Description = "The right factor is packed for the tile unit beforehand." };
         var all = new Option<bool>("--all") { Description = $"Time every legal config, not the first {ProductTuner.MostCandidates} of the model: shows how good the model is. Takes minutes." };
+        var size = new Option<long?>("--size") { Description = "For a kernel of the library: the length of a sequence, rows of a matrix.", HelpName = "n" };
+        size.Validators.Add(result =>
+        {
+            if (result.GetValue(size) is < 1) result.AddError("--size must be at least 1.");
+        });
         var json = new Option<bool>("--json") { Description = "Print one JSON object." };
         var dry = new Option<bool>("--dry") { Description = "Keep nothing." };
         var list = new Option<bool>("--list") { Description = "List what was tuned before instead." };
@@ -44,18 +53,19 @@ static class KernelTuneCommand
         var verb = new Verb("tune", "Find the fastest blocks of a matrix product on this machine, and keep them for programs that run later.")
         {
             Arguments = { name },
-            Options = { rows, columns, inner, dtype, layout, packed, all, dry, json, list, forget },
+            Options = { rows, columns, inner, dtype, layout, packed, size, all, dry, json, list, forget },
             Examples =
             [
                 ("ashlar kernel tune matmul --m 1024 --n 1024 --k 1024 --dtype bf16", "a square product on the tile unit"),
                 ("ashlar kernel tune matmul --m 512 --n 4096 --k 1024 --layout nt", "a layer of 1024 inputs and 4096 outputs, 512 rows"),
+                ("ashlar kernel tune flash_attention --size 2048", "the tiles of a kernel of the library"),
                 ("ashlar kernel tune --list", "what was tuned, where, and what it gained"),
             ],
         };
         verb.Validators.Add(result =>
         {
             bool other = result.GetValue(list) || result.GetValue(forget);
-            if (!other && result.GetValue(name) is null) result.AddError($"Say what to tune ({Product}), or --list.");
+            if (!other && result.GetValue(name) is null) result.AddError($"Say what to tune ({names}), or --list.");
             if (other && result.GetValue(name) is not null) result.AddError("--list and --forget take no name.");
         });
         verb.SetAction((parsed, cancellation) =>
@@ -71,6 +81,15 @@ static class KernelTuneCommand
             if (parsed.GetValue(list))
             {
                 List(kept, parsed.GetValue(json), output);
+                return Task.FromResult(0);
+            }
+            if (KernelLibrary.Find(parsed.GetValue(name)!) is { Choice: { } choice } library)
+            {
+                prepare();
+                var inputs = KernelCommand.Random(library, parsed.GetValue(size) ?? library.Size);
+                var found = choice.Tune(inputs, parsed.GetValue(all) ? int.MaxValue : KernelChoices.MostCandidates, parsed.GetValue(dry) ? TuningCache.Load(null) : kept);
+                if (parsed.GetValue(json)) output.WriteLine(Json(found).ToJsonString(plain));
+                else Draw(found, parsed.GetValue(dry) ? null : kept.Path, Screen.On(output));
                 return Task.FromResult(0);
             }
             string order = parsed.GetValue(layout)!;
@@ -120,9 +139,36 @@ static class KernelTuneCommand
         console.WriteLine(best.IsDefault ? "It is what runs without tuning." : string.Create(CultureInfo.InvariantCulture,
             $"It takes {best.Seconds / usual.Seconds:0.0%} of the time of what runs without tuning."));
         console.WriteLine(path is null ? "Nothing was kept." : $"Kept in {path}; products of this class of shapes use it from the next start of a program on.");
-
-        static string Micros(double? seconds) => seconds is { } value && double.IsFinite(value) ? (value * 1e6).ToString("0.0", CultureInfo.InvariantCulture) + " us" : "-";
     }
+
+    static void Draw(KernelTuning tuning, string? path, IAnsiConsole console)
+    {
+        var table = new Table().Border(TableBorder.Simple).AddColumns("rank", "config", "measured", "");
+        int rank = 0;
+        foreach (var candidate in tuning.Candidates)
+            table.AddRow((++rank).ToString(CultureInfo.InvariantCulture), Markup.Escape(candidate.Config), Micros(candidate.Seconds),
+                Markup.Escape(candidate.Rejected is { } reason ? $"rejected: {reason}" : candidate.IsDefault ? "runs without tuning" : ""));
+        console.Write(table);
+        console.WriteLine(tuning.Best.IsDefault ? "The fastest is what runs without tuning." : string.Create(CultureInfo.InvariantCulture,
+            $"The fastest takes {tuning.Best.Seconds / tuning.Default.Seconds:0.0%} of the time of what runs without tuning."));
+        console.WriteLine(path is null ? "Nothing was kept." : $"Kept in {path}.");
+    }
+
+    static string Micros(double? seconds) => seconds is { } value && double.IsFinite(value) ? (value * 1e6).ToString("0.0", CultureInfo.InvariantCulture) + " us" : "-";
+
+    static JsonObject Json(KernelTuning tuning) => new()
+    {
+        ["kernel"] = tuning.Kernel,
+        ["shape"] = tuning.Shape,
+        ["share_of_default_time"] = tuning.Best.Seconds / tuning.Default.Seconds,
+        ["candidates"] = new JsonArray([.. tuning.Candidates.Select(candidate => new JsonObject
+        {
+            ["config"] = candidate.Config,
+            ["us"] = candidate.Seconds * 1e6,
+            ["default"] = candidate.IsDefault,
+            ["rejected"] = candidate.Rejected,
+        })]),
+    };
 
     static JsonObject Json(ProductTuning tuning) => new()
     {
@@ -134,6 +180,7 @@ static class KernelTuneCommand
         ["seconds"] = tuning.Seconds,
         ["best_model_rank"] = tuning.Best.ModelRank,
         ["rank_correlation"] = double.IsNaN(tuning.RankCorrelation) ? null : tuning.RankCorrelation,
+        ["regret"] = tuning.Regret,
         ["share_of_default_time"] = tuning.Best.Seconds / tuning.Default.Seconds,
         ["candidates"] = new JsonArray([.. tuning.Candidates.Select(candidate => new JsonObject
         {

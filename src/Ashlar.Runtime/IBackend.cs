@@ -13,6 +13,9 @@ public interface IBackend
     /// <summary>The name users give: <c>cpu</c>, <c>reference</c>.</summary>
     string Name { get; }
 
+    /// <summary>The machine it runs on, as caches of measurements name it: what is measured on one says nothing about another.</summary>
+    string Machine => Name;
+
     /// <summary>Memory for <paramref name="bytes"/> bytes, not cleared. It returns to the backend when nobody refers to it.</summary>
     /// <exception cref="OutOfMemoryOnDeviceException">The device has not that much memory.</exception>
     Buffer Allocate(long bytes);

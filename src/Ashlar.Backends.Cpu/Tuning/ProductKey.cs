@@ -12,22 +12,14 @@ namespace Ashlar.Backends.Cpu.Tuning;
 /// <param name="Right">How the right operand lies.</param>
 /// <param name="RightIsPacked">The right operand is packed beforehand.</param>
 /// <param name="Batch">Products.</param>
-/// <param name="Rows">Rows of the result, as <see cref="ClassOf"/> rounds them; so are the other extents.</param>
+/// <param name="Rows">Rows of the result, as <see cref="ExtentClass"/> rounds them; so are the other extents.</param>
 /// <param name="Columns">Columns of the result.</param>
 /// <param name="Inner">Products per sum.</param>
 /// <param name="Threads">How many share the work.</param>
 readonly record struct ProductKey(DType DType, OperandAccess Left, OperandAccess Right, bool RightIsPacked, long Batch, long Rows, long Columns, long Inner, int Threads)
 {
-    /// <summary>An extent rounded up to three leading bits: 1000 and 1024 are of one class, 1025 and 1152 of the next.</summary>
-    public static long ClassOf(long extent)
-    {
-        if (extent <= 8) return extent;
-        long unit = 1L << (61 - (int)long.LeadingZeroCount(extent - 1));
-        return (extent + unit - 1) / unit * unit;
-    }
-
     /// <summary>The key with its extents rounded.</summary>
-    public ProductKey OfClass => this with { Batch = ClassOf(Batch), Rows = ClassOf(Rows), Columns = ClassOf(Columns), Inner = ClassOf(Inner) };
+    public ProductKey OfClass => this with { Batch = ExtentClass.Of(Batch), Rows = ExtentClass.Of(Rows), Columns = ExtentClass.Of(Columns), Inner = ExtentClass.Of(Inner) };
 
     /// <summary>The name in the cache.</summary>
     public string Kernel => $"matmul.{(DType == DType.Int8 ? "int8" : DType.Name)}";

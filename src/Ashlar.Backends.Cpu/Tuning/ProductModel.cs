@@ -50,7 +50,7 @@ sealed class ProductModel(DeviceProfile profile)
         // Operands: one panel stays, the block of the other one moves past it, once per panel that stays.
         double movingPanels = byRows ? columnPanels : rowPanels, moving = movingPanels * (byRows ? steps : allSteps) * step, staying = steps * step;
         double fromMoving = moving + staying + movingPanels * (byRows ? Tiles.PanelSide : 0) * Tiles.PanelSide * 4;
-        double loads = pairs * allSteps * step * (1 / RateOf(fromMoving) + 1 / RateOf(staying * 1.3));
+        double loads = pairs * allSteps * step * (1 / RateOf(fromMoving) + 1 / RateOf(staying));
         double compute = pairs * allSteps * flopsPerStep / peak;
         double item = Math.Max(compute, loads) + Overlap * Math.Min(compute, loads);
         item += CallSeconds * blocking.InnerBlocks * (byRows ? rowPanels : columnPanels) + pairs * blocking.InnerBlocks * 12e-9;

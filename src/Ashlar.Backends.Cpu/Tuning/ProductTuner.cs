@@ -23,7 +23,7 @@ public sealed record TunableProduct(DType DType, long Rows, long Columns, long I
 /// <param name="Config">Its text.</param>
 /// <param name="ModelRank">Its place in the order of the model, from 1.</param>
 /// <param name="ModelSeconds">What the model expects.</param>
-/// <param name="Seconds">The median of what was measured; null where it was not timed.</param>
+/// <param name="Seconds">The shortest time that was measured, for a run nobody disturbed; null where it was not timed.</param>
 /// <param name="IsDefault">The one that runs without tuning.</param>
 /// <param name="IsWrong">It gave a wrong result, and was rejected.</param>
 public sealed record TunedCandidate(string Config, int ModelRank, double ModelSeconds, double? Seconds, bool IsDefault, bool IsWrong);
@@ -42,6 +42,9 @@ public sealed record ProductTuning(TunableProduct Product, string Kernel, string
 {
     /// <summary>The fastest that gave the right result.</summary>
     public TunedCandidate Best => Candidates[0];
+
+    /// <summary>The time of the fastest of the model's first configs over that of the fastest of all; 1 unless all were timed.</summary>
+    public double Regret => Candidates.Where(candidate => candidate.ModelRank <= ProductTuner.MostCandidates).Min(candidate => candidate.Seconds)!.Value / Best.Seconds!.Value;
 
     /// <summary>What runs without tuning.</summary>
     public TunedCandidate Default => Candidates.First(candidate => candidate.IsDefault);
@@ -134,17 +137,17 @@ public static class ProductTuner
         if (right.Count == 0)
             throw new DeviceException("ASH0660", $"no config of a product of {product.DType.Name}, {product.Rows} x {product.Columns} x {product.Inner}, gave the right result.",
                 "report this with the output of 'ashlar env'; products of this type may be wrong on this machine.");
-        double peak = Race(bench, right, limits, onTiles ? (product.DType == DType.Int8 ? Limit.AmxInt8 : Limit.AmxBF16) : Limit.Fma, cancellationToken);
+        double peak = Race(bench, right, all, limits, onTiles ? (product.DType == DType.Int8 ? Limit.AmxInt8 : Limit.AmxBF16) : Limit.Fma, cancellationToken);
         var key = bench.Key;
         return new(product, key.Kernel, key.OfClass.ToString(), workers.Count, peak, legal.Count,
-            [.. timed.OrderBy(candidate => candidate.IsWrong).ThenBy(candidate => candidate.Median).Select(candidate => candidate.Result)],
+            [.. timed.OrderBy(candidate => candidate.IsWrong).ThenBy(candidate => candidate.Least).Select(candidate => candidate.Result)],
             Stopwatch.GetElapsedTime(started).TotalSeconds);
     }
 
     // Everybody runs in each round, so that what drifts hits all; who is far behind drops out. The first places are run off with more samples.
-    static double Race(ProductBench bench, List<Timed> field, Limits limits, Limit peak, CancellationToken cancellationToken)
+    static double Race(ProductBench bench, List<Timed> field, bool all, Limits limits, Limit peak, CancellationToken cancellationToken)
     {
-        const int rounds = 3, finalists = 4, finalRounds = 7;
+        const int rounds = 3, finalists = 4, finalRounds = 9;
         const double behind = 1.25;
         var peaks = new List<double>();
         var running = field;
@@ -152,10 +155,13 @@ public static class ProductTuner
         {
             foreach (var candidate in running) Sample(candidate);
             peaks.Add(limits.Sample(peak, limits.Threads));
-            double best = running.Min(candidate => candidate.Median);
-            running = [.. running.Where(candidate => candidate.Median <= best * behind || candidate.IsDefault)];
+            double best = running.Min(candidate => candidate.Least);
+            running = [.. running.Where(candidate => candidate.Least <= best * behind || candidate.IsDefault)];
         }
-        running = [.. running.OrderBy(candidate => candidate.Median).Take(finalists).Union(field.Where(candidate => candidate.IsDefault))];
+        // Where all were timed, the best of those that would have been are in the final too: many configs differ by less than the noise.
+        running = [.. running.OrderBy(candidate => candidate.Least).Take(finalists)
+            .Union(running.Where(candidate => all && candidate.Rank <= MostCandidates).OrderBy(candidate => candidate.Least).Take(finalists))
+            .Union(field.Where(candidate => candidate.IsDefault))];
         for (int round = 0; round < finalRounds; round++)
         {
             foreach (var candidate in running) Sample(candidate);
@@ -168,7 +174,7 @@ public static class ProductTuner
         {
             cancellationToken.ThrowIfCancellationRequested();
             bench.Use(candidate.Config);
-            candidate.Samples.Add(bench.Seconds());
+            candidate.Add(bench.Seconds());
         }
     }
 
@@ -176,14 +182,16 @@ public static class ProductTuner
     {
         public string Config => config;
 
+        public int Rank => rank;
+
         public bool IsDefault => isDefault;
 
         public bool IsWrong { get; set; }
 
-        public List<double> Samples { get; } = [];
+        public double Least { get; set; } = double.PositiveInfinity;
 
-        public double Median => Samples.Count == 0 ? double.PositiveInfinity : Samples.Order().ElementAt((Samples.Count - 1) / 2);
+        public void Add(double seconds) => Least = Math.Min(Least, seconds);
 
-        public TunedCandidate Result => new(config, rank, expected, Samples.Count == 0 ? null : Median, isDefault, IsWrong);
+        public TunedCandidate Result => new(config, rank, expected, double.IsFinite(Least) ? Least : null, isDefault, IsWrong);
     }
 }

@@ -16,7 +16,7 @@ readonly record struct TileBlocks(MatrixOrder Order, long Rows, long Columns, lo
 {
     const long MostScratchBytes = 64 << 20;            // of one worker; a config that needs more is not legal
 
-    static readonly long[] sides = [64, 128, 192, 256, 384, 512, 768, 1024, 2048], steps = [8, 12, 16, 24, 32, 64];
+    static readonly long[] sides = [32, 64, 128, 256, 512, 1024], steps = [8, 16, 24, 32];
 
     /// <summary>The blocking of one product.</summary>
     /// <param name="key">Its extents.</param>
@@ -87,5 +87,6 @@ readonly record struct TileBlocks(MatrixOrder Order, long Rows, long Columns, lo
     static long Items(in ProductKey key) =>
         key.Batch * MatrixBlocking.Over(key.Rows, Tiles.PanelSide) * MatrixBlocking.Over(key.Columns, Tiles.PanelSide);
 
-    static IEnumerable<long> Sizes(long extent) => [.. sides.Where(side => side < extent), MatrixBlocking.Over(extent, Tiles.PanelSide) * Tiles.PanelSide];
+    // Narrow blocks of a large extent pack and load more than they multiply.
+    static IEnumerable<long> Sizes(long extent) => [.. sides.Where(side => side < extent && (side >= 128 || side * 8 >= extent)), MatrixBlocking.Over(extent, Tiles.PanelSide) * Tiles.PanelSide];
 }

@@ -13,8 +13,8 @@ namespace Ashlar.Backends.Cpu.Tuning;
 /// <param name="Workers">Threads that take part, at most.</param>
 readonly record struct VectorBlocks(bool IsSwapped, RegisterTile Tile, long Rows, long Columns, long Inner, bool ReadsLeftInPlace, int Workers)
 {
-    static readonly RegisterTile[] wideTiles = [new(9, 3), new(14, 2), new(6, 4), new(12, 2)], tiles = [new(6, 2), new(4, 2)];
-    static readonly long[] rowSizes = [48, 96, 192, 384, 576, 1008], columnSizes = [144, 288, 576, 1152, 2304], innerSizes = [192, 256, 384, 512, 640];
+    static readonly RegisterTile[] wideTiles = [new(9, 3), new(14, 2), new(6, 4)], tiles = [new(6, 2), new(4, 2)];
+    static readonly long[] rowSizes = [96, 256, 512, 1008], columnSizes = [288, 576, 1152], innerSizes = [256, 384, 512, 640];
 
     /// <summary>The blocking of one product.</summary>
     /// <param name="facts">How its operands lie; of the transposed product where <see cref="IsSwapped"/>.</param>

@@ -155,8 +155,16 @@ static class GuideSnippets
         Assert.Equal([3f, 12f, 27f], slope);
     }
 
+    // guide
+    static readonly KernelChoice Products = Kernel.Choose(
+        from rows in (int[])[64, 32, 128] from columns in (int[])[128, 64, 256] select new ProductConfig(rows, columns), c => Product(c));
+
+    static Tensor Linear(Tensor x, Tensor w, Tensor bias) => Products.Call(x, w, bias);
+    // end
+
     public static void RunTheKernels()
     {
+        Assert.Equal([2f, 3f], Linear(Tensor.Ones(1, 2), Tensor.Ones(2, 2), Tensor.From([0f, 1f])).ToArray<float>());
         foreach (int n in (int[])[17])
         {
             KernelRun.AssertSame(Add, (int[])[n], (int[])[n]);

@@ -151,5 +151,5 @@ public class ProductTuningTests
     }
 
     [Theory, InlineData(1, 1), InlineData(8, 8), InlineData(9, 10), InlineData(1000, 1024), InlineData(1024, 1024), InlineData(1025, 1280), InlineData(1281, 1536)]
-    public void Extents_FallIntoClasses(long extent, long expected) => Assert.Equal(expected, ProductKey.ClassOf(extent));
+    public void Extents_FallIntoClasses(long extent, long expected) => Assert.Equal(expected, ExtentClass.Of(extent));
 }

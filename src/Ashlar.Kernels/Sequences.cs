@@ -1,0 +1,78 @@
+using Ashlar.Tiles;
+using static Ashlar.Tiles.KernelMath;
+
+namespace Ashlar.Kernels;
+
+/// <summary>What goes on at each token of a sequence: embeddings, positions, the choice of experts.</summary>
+public static class Sequences
+{
+    // T tokens, V vocabulary, W width, H heads, P pairs of a head, E experts
+
+    /// <summary>Rows of a table: ids i32 [T] and table [V, W] give y [T, W]. An id outside of the vocabulary is an error (ASH0510).</summary>
+    /// <param name="dtype">Element type of the table.</param>
+    /// <param name="tile">Tokens per step of the grid.</param>
+    public static Kernel Embed(DType dtype = DType.Float32, int tile = 16) => Kernel.Define("embed", k =>
+    {
+        var (ids, table) = (k.Input("ids", DType.Int32, "T"), k.Input("table", dtype, "V", "W"));
+        var y = k.Output("y", dtype, "T", "W");
+        var t = k.Grid(("T", tile));
+        y[t, ..] = table[ids[t], ..];
+    });
+
+    /// <summary>The gradient of an embedding's table: ids i32 [T], dy [T, W] and any table [V, W], for its height, give dtable [V, W]; rows that several tokens
+    /// name are summed, in any order.</summary>
+    /// <param name="tile">Tokens per step of the grid.</param>
+    public static Kernel EmbedBackward(int tile = 16) => Kernel.Define("embed_backward", k =>
+    {
+        var (ids, dy) = (k.Input("ids", DType.Int32, "T"), k.Input("dy", "T", "W"));
+        _ = k.Input("table", "V", "W");
+        var table = k.Output("dtable", "V", "W");
+        k.Initialize(table, 0f);
+        var t = k.Grid(("T", tile));
+        table.Add([ids[t], Range.All], dy[t, ..]);
+    });
+
+    /// <summary>Rotary position embedding: x [T, H, 2, P], the two halves of each head, and cos and sin [T, P] give y like x.</summary>
+    /// <param name="backward">Turns back: the gradient of x for that of y.</param>
+    /// <param name="dtype">Element type of x and y; computed in float32.</param>
+    /// <remarks>Source: Su et al. 2021, arXiv:2104.09864; halves instead of neighbours, as published weights have it.</remarks>
+    public static Kernel Rotate(bool backward = false, DType dtype = DType.Float32) => Kernel.Define(backward ? "rotary_backward" : "rotary", k =>
+    {
+        var x = k.Input("x", dtype, "T", "H", 2, "P");
+        var (cos, sin) = (k.Input("cos", "T", "P"), k.Input("sin", "T", "P"));
+        var y = k.Output("y", dtype, "T", "H", 2, "P");
+        var t = k.Grid("T");
+        foreach (var h in k.Serial("H"))
+        {
+            var (a, b) = (Cast(x[t, h, 0, ..], DType.Float32), Cast(x[t, h, 1, ..], DType.Float32));
+            var s = backward ? -sin[t, ..] : sin[t, ..];
+            y[t, h, 0, ..] = Cast(a * cos[t, ..] - b * s, dtype);
+            y[t, h, 1, ..] = Cast(a * s + b * cos[t, ..], dtype);
+        }
+    });
+
+    /// <summary>The experts of each token: logits [T, E] give experts i32 [T, count], the greatest first, and weights [T, count], their softmax among
+    /// themselves.</summary>
+    /// <param name="count">Experts per token.</param>
+    /// <param name="tile">Tokens per step of the grid.</param>
+    public static Kernel Route(int count, int tile = 16) => Kernel.Define("route", k =>
+    {
+        var logits = k.Input("logits", "T", "E");
+        var (experts, weights) = (k.Output("experts", DType.Int32, "T", count), k.Output("weights", "T", count));
+        var t = k.Grid(("T", tile));
+        var left = k.Load(logits[t, ..]);
+        var greatest = k.Keep(RowMax(left));
+        var sum = k.Full(0f, t);
+        var chosen = new List<KernelTile>();
+        for (int i = 0; i < count; i++)
+        {
+            var (best, value) = (k.Keep(RowArgMax(left)), k.Keep(Exp(RowMax(left) - greatest)));
+            experts[t, i] = Cast(best, DType.Int32);
+            sum += value;
+            chosen.Add(value);
+            if (i + 1 < count)
+                left[..] = k.Map(t, k.Extent("E"), (row, expert) => Select(Equal(Cast(expert, DType.Int32), Cast(best[row], DType.Int32)), float.NegativeInfinity, left[row, expert]));
+        }
+        for (int i = 0; i < count; i++) weights[t, i] = chosen[i] / sum;
+    });
+}
