@@ -12,7 +12,13 @@ public class ProductTuningTests
     // Rates of no machine in particular: what the model makes of them is looked at, not how right it is.
     static readonly DeviceProfile profile = new("test", TuningEntry.CurrentVersion, 2, "", new Dictionary<string, double>
     {
-        ["fma.f32@1"] = 200, ["amx.bf16@1"] = 3000, ["amx.int8@1"] = 6000, ["read.l1@1"] = 400, ["read.l2@1"] = 170, ["read.l3@all"] = 50, ["read@all"] = 30,
+        ["fma.f32@1"] = 200,
+        ["amx.bf16@1"] = 3000,
+        ["amx.int8@1"] = 6000,
+        ["read.l1@1"] = 400,
+        ["read.l2@1"] = 170,
+        ["read.l3@all"] = 50,
+        ["read@all"] = 30,
     });
 
     static ProductTuning Tune(TunableProduct product, int threads = 2, Func<string, bool>? corrupt = null)
