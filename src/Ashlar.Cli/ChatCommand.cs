@@ -18,7 +18,7 @@ static class ChatCommand
     /// <param name="input">Where the user's lines come from; the console where null.</param>
     public static Command Define(Action prepare, TextReader? input = null)
     {
-        var path = new Argument<string>("model") { Description = "A safetensors folder in the Hugging Face layout, or a GGUF file, of a model that was made to talk." };
+        var path = ModelPath.Argument("model", "A safetensors folder in the Hugging Face layout, or a GGUF file, of a model that was made to talk.");
         var system = new Option<string?>("--system") { Description = "What the model is told before the conversation.", HelpName = "text" };
         var count = new Option<int>("--max-tokens") { Description = "How many tokens an answer has at most.", HelpName = "number", DefaultValueFactory = _ => 1024 };
         var sampling = new SamplingChoices();

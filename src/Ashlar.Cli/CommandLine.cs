@@ -74,7 +74,13 @@ static class CommandLine
     {
         public override int Invoke(ParseResult parseResult)
         {
+            // Arguments of the verbs above cannot be given to this one, though the library lists them.
+            var foreign = new List<Argument>();
+            for (var above = parseResult.CommandResult.Parent as CommandResult; above is not null; above = above.Parent as CommandResult)
+                foreign.AddRange(above.Command.Arguments.Where(argument => !argument.Hidden));
+            foreach (var argument in foreign) argument.Hidden = true;
             usual.Invoke(parseResult);
+            foreach (var argument in foreign) argument.Hidden = false;
             var output = parseResult.InvocationConfiguration.Output;
             if (parseResult.CommandResult.Command is Verb { Examples: { Count: > 0 } examples })
             {

@@ -13,7 +13,7 @@ static class ConvertCommand
 
     public static Command Define()
     {
-        var from = new Argument<string>("in") { Description = "A .gguf file, or the folder of a model." };
+        var from = ModelPath.Argument("in", "A .gguf file, or the folder of a model.");
         var to = new Argument<string>("out") { Description = "What to write: NAME.gguf, or a folder for safetensors files." };
         var dtype = new Option<string?>("--dtype")
         {

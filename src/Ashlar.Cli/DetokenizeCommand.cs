@@ -12,7 +12,7 @@ static class DetokenizeCommand
 {
     public static Command Define()
     {
-        var model = new Argument<string>("model") { Description = "A model folder, tokenizer.json, tokenizer.model, a .tiktoken file, or a GGUF file." };
+        var model = ModelPath.Argument("model", "A model folder, tokenizer.json, tokenizer.model, a .tiktoken file, or a GGUF file.");
         var ids = new Option<string>("--ids") { Description = "The tokens, numbers with commas or blanks between.", HelpName = "numbers" };
         var file = new Option<FileInfo>("--file") { Description = "A file with the numbers, with commas, blanks or ends of lines between.", HelpName = "file" };
         var noSpecial = new Option<bool>("--no-special") { Description = "Leave special tokens out of the text." };

@@ -15,7 +15,7 @@ static class GenerateCommand
     /// <param name="prepare">Registers the device.</param>
     public static Command Define(Action prepare)
     {
-        var path = new Argument<string>("model") { Description = "A folder that ashlar train wrote, a safetensors folder in the Hugging Face layout, or a GGUF file." };
+        var path = ModelPath.Argument("model", "A folder that ashlar train wrote, a safetensors folder in the Hugging Face layout, or a GGUF file.");
         var prompt = new Option<string?>("--prompt") { Description = "What the text begins with.", HelpName = "text" };
         var ids = new Option<int[]?>("--prompt-ids")
         {

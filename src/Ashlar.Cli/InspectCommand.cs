@@ -14,7 +14,7 @@ static class InspectCommand
 
     public static Command Define()
     {
-        var model = new Argument<string>("model") { Description = "A .gguf file, a .safetensors file, or the folder of a model." };
+        var model = ModelPath.Argument("model", "A .gguf file, a .safetensors file, or the folder of a model.");
         var tensors = new Option<bool>("--tensors") { Description = "List every tensor: name, type, extents, bytes." };
         var metadata = new Option<bool>("--metadata") { Description = "List all metadata of a GGUF file." };
         var json = new Option<bool>("--json") { Description = "Print one JSON object instead of tables." };

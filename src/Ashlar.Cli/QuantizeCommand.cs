@@ -15,7 +15,7 @@ static class QuantizeCommand
     /// <param name="perplexity">Of a model on a text, by their paths; null leaves --text out.</param>
     public static Command Define(Func<string, string, CancellationToken, double>? perplexity = null)
     {
-        var from = new Argument<string>("in") { Description = "A .gguf file, or the folder of a model." };
+        var from = ModelPath.Argument("in", "A .gguf file, or the folder of a model.");
         var to = new Argument<string>("out") { Description = "The .gguf file to write." };
         var type = new Option<string>("--to") { Description = $"The type of the matrices: {string.Join(", ", Quantization.Names)}.", HelpName = "type", Required = true };
         var keep = new Option<string[]>("--keep") { Description = "Another type for tensors whose name fits, such as output.weight=f16; may be given several times.", HelpName = "pattern=type" };

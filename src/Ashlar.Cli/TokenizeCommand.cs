@@ -13,7 +13,7 @@ static class TokenizeCommand
 {
     public static Command Define()
     {
-        var model = new Argument<string>("model") { Description = "A model folder, tokenizer.json, tokenizer.model, a .tiktoken file, or a GGUF file." };
+        var model = ModelPath.Argument("model", "A model folder, tokenizer.json, tokenizer.model, a .tiktoken file, or a GGUF file.");
         var text = new Option<string>("--text") { Description = "The text.", HelpName = "text" };
         var file = new Option<FileInfo>("--file") { Description = "A file with the text, UTF-8.", HelpName = "file" };
         var noSpecial = new Option<bool>("--no-special")

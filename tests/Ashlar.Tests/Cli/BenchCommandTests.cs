@@ -128,6 +128,15 @@ public class BenchCommandTests
     }
 
     [Fact]
+    public async Task Help_OfLlm_ShowsItsOwnArgumentAlone()
+    {
+        StringWriter output = new();
+        await CommandLine.Run([BenchCommand.Define(_ => throw new InvalidOperationException(), llm: LlmBenchCommand.Define(() => { }))], ["bench", "llm", "--help"], output);
+        Assert.Contains(" bench llm <model>", output.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("<suite>", output.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Figures_AreShown_WhenTheRunIsCancelledLater()
     {
         Suite[] stopped =

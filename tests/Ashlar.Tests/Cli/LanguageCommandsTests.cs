@@ -86,6 +86,24 @@ public sealed class LanguageCommandsTests() : DeviceTests(new Device(new CpuBack
         Assert.Contains(says, error, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("generate", "--prompt", "x")]
+    [InlineData("chat")]
+    public async Task Verbs_SayWhatMayBeNamed_WhenAPathDoesNotExist(string verb, params string[] args)
+    {
+        string path = folder.File("nothing.gguf");
+        var (code, _, error) = await Run("", [verb, path, .. args]);
+        Assert.Equal(2, code);
+        Assert.Contains($"no file or folder '{path}'. What may be named: a", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Generate_SaysWhatAModelHas_WhenAFolderHoldsNone()
+    {
+        var (code, _, error) = await Run("", "generate", folder.Path, "--prompt-ids", "1");
+        Assert.Equal((1, true), (code, error.StartsWith("ASH0450:", StringComparison.Ordinal)));
+    }
+
     [Fact]
     public async Task Chat_AnswersEachLineOfAPipe()
     {

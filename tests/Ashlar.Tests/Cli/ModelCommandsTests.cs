@@ -76,11 +76,11 @@ public sealed class ModelCommandsTests : IDisposable
     }
 
     [Theory]
-    [InlineData(1, "ASH0410", "inspect", "nothing.gguf")]
-    [InlineData(1, "ASH0466", "quantize", "a", "b", "--to", "q9")]
-    [InlineData(1, "ASH0466", "quantize", "a", "b", "--to", "q8_0", "--keep", "x")]
-    [InlineData(2, "--to", "quantize", "a", "b")]
-    [InlineData(2, "--split is a size", "convert", "a", "b", "--split", "much")]
+    [InlineData(2, "no file or folder 'nothing.gguf'", "inspect", "nothing.gguf")]
+    [InlineData(1, "ASH0466", "quantize", ".", "b", "--to", "q9")]
+    [InlineData(1, "ASH0466", "quantize", ".", "b", "--to", "q8_0", "--keep", "x")]
+    [InlineData(2, "--to", "quantize", ".", "b")]
+    [InlineData(2, "--split is a size", "convert", ".", "b", "--split", "much")]
     public async Task Verbs_SayWhatIsWrong(int expected, string says, params string[] args)
     {
         var (code, _, error) = await Run(args);

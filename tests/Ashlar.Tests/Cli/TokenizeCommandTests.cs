@@ -67,7 +67,7 @@ public sealed class TokenizeCommandTests : IDisposable
     [InlineData(2, "--json", "tokenize", "FOLDER", "--text", "a", "--ids", "--json")]
     [InlineData(2, "'x'", "detokenize", "FOLDER", "--ids", "1,x")]
     [InlineData(1, "ASH0443", "detokenize", "FOLDER", "--ids", "999999")]
-    [InlineData(1, "ASH0441", "tokenize", "FOLDER/none.json", "--text", "a")]
+    [InlineData(2, "no file or folder", "tokenize", "FOLDER/none.json", "--text", "a")]
     [InlineData(1, "ASH0441", "tokenize", "FOLDER", "--file", "FOLDER/none")]
     public async Task Tokenize_SaysWhatIsWrong(int expected, string says, params string[] args)
     {
