@@ -20,12 +20,14 @@ static class BenchCommand
         string names = string.Join(", ", [.. suites.Select(suite => suite.Name), Everything]);
         var asked = new Argument<string[]>("suite")
         {
-            Description = $"What to measure: {string.Join("; ", suites.Select(suite => $"{suite.Name} ({suite.Meaning})"))}; {Everything}.",
+            Description =
+                $"What to measure: {string.Join("; ", suites.Select(suite => $"{suite.Name} ({suite.Meaning})"))}; {Everything}.",
             Arity = ArgumentArity.OneOrMore,
         };
         asked.Validators.Add(result =>
         {
-            foreach (var token in result.Tokens.Where(token => token.Value != Everything && suites.All(suite => suite.Name != token.Value)))
+            foreach (var token in result.Tokens.Where(token => token.Value != Everything
+                && suites.All(suite => suite.Name != token.Value)))
                 result.AddError($"'{token.Value}' is nothing that can be measured. There are: {names}.");
         });
         var json = new Option<bool>("--json") { Description = "Print one JSON object a line, each as soon as it is measured." };
@@ -36,7 +38,11 @@ static class BenchCommand
             CustomParser = ParseThreads,
             DefaultValueFactory = _ => DefaultThreads(),
         };
-        var filter = new Option<string>("--filter") { Description = "Only figures whose name contains this text.", HelpName = "text" };
+        var filter = new Option<string>("--filter")
+        {
+            Description = "Only figures whose name contains this text.",
+            HelpName = "text",
+        };
         var file = new Option<FileInfo>("--out")
         {
             Description = "Append a line that describes the machine and the figures to this file.",
@@ -44,7 +50,8 @@ static class BenchCommand
         };
         file.Validators.Add(result =>
         {
-            if (result.Tokens is [var token] && Directory.Exists(token.Value)) result.AddError($"--out needs a file, and '{token.Value}' is a folder.");
+            if (result.Tokens is [var token] && Directory.Exists(token.Value))
+                result.AddError($"--out needs a file, and '{token.Value}' is a folder.");
         });
         var verb = new Verb("bench", "Measure Ashlar's code as a share of this machine's limits, sampled in turn with it.")
         {
@@ -62,10 +69,12 @@ static class BenchCommand
         verb.Validators.Add(result =>
         {
             if (result.Errors.Any() || result.GetValue(filter) is not { } text) return;
-            int[] counts = result.GetValue(threads) is { Length: > 0 } given ? given : DefaultThreads();   // validators run before defaults are known
+            // Validators run before defaults are known.
+            int[] counts = result.GetValue(threads) is { Length: > 0 } given ? given : DefaultThreads();
             var possible = Chosen(suites, result.GetValue(asked)!, counts, null);
             if (!possible.Any(benchmark => IsMeant(benchmark, text)))
-                result.AddError($"no figure's name contains '{text}'. There are: {string.Join(", ", possible.Select(benchmark => benchmark.Name))}.");
+                result.AddError(
+                    $"no figure's name contains '{text}'. There are: {string.Join(", ", possible.Select(benchmark => benchmark.Name))}.");
         });
         verb.SetAction((parsed, cancellation) =>
         {
@@ -89,7 +98,8 @@ static class BenchCommand
             using (kept)
             {
                 var session = new Session(makeStage, cancellation);
-                if (parsed.GetValue(json)) Run(benchmarks, session, kept, (_, figure) => output.WriteLine(FigureText.Line(figure)));
+                if (parsed.GetValue(json))
+                    Run(benchmarks, session, kept, (_, figure) => output.WriteLine(FigureText.Line(figure)));
                 else Draw(Screen.On(output), benchmarks, session, kept);
             }
             return Task.FromResult(0);
@@ -99,13 +109,16 @@ static class BenchCommand
 
     static List<Benchmark> Chosen(IReadOnlyList<Suite> suites, string[] names, int[] threads, string? filter) =>
     [
-        .. suites.Where(suite => names.Contains(suite.Name) || names.Contains(Everything)).SelectMany(suite => suite.Benchmarks(threads))
+        .. suites.Where(suite => names.Contains(suite.Name) || names.Contains(Everything))
+            .SelectMany(suite => suite.Benchmarks(threads))
             .Where(benchmark => filter is null || IsMeant(benchmark, filter)),
     ];
 
-    static bool IsMeant(Benchmark benchmark, string filter) => benchmark.Name.Contains(filter, StringComparison.OrdinalIgnoreCase);
+    static bool IsMeant(Benchmark benchmark, string filter) =>
+        benchmark.Name.Contains(filter, StringComparison.OrdinalIgnoreCase);
 
-    static void Run(List<Benchmark> benchmarks, Session session, StreamWriter? kept, Action<Benchmark, Figure> show, Action<Benchmark>? begin = null)
+    static void Run(List<Benchmark> benchmarks, Session session, StreamWriter? kept, Action<Benchmark, Figure> show,
+        Action<Benchmark>? begin = null)
     {
         foreach (var benchmark in benchmarks)
         {
@@ -130,7 +143,8 @@ static class BenchCommand
         try
         {
             if (!console.Profile.Capabilities.Interactive) Run(benchmarks, session, kept, Row);
-            else console.Progress().AutoClear(true).Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn()).Start(progress =>
+            else console.Progress().AutoClear(true).Columns(new TaskDescriptionColumn { Alignment = Justify.Left },
+                new ProgressBarColumn()).Start(progress =>
             {
                 var task = progress.AddTask("measuring", maxValue: benchmarks.Count);
                 Run(benchmarks, session, kept, (benchmark, figure) =>
@@ -153,7 +167,8 @@ static class BenchCommand
                 var aim => (new Text($"{(aim.IsFloor ? ">=" : "<=")} {FigureText.Share(aim.Ratio)}"), aim.IsReached(figure.Ratio)
                     ? new Text("yes", new Style(Color.Green)) : new Text("no", new Style(Color.Red))),
             };
-            table.AddRow(new Text(figure.Name), new Text(FigureText.Digits(figure.Value)), new Text(figure.Unit), new Text(FigureText.Digits(figure.Limit)),
+            table.AddRow(new Text(figure.Name), new Text(FigureText.Digits(figure.Value)), new Text(figure.Unit),
+                new Text(FigureText.Digits(figure.Limit)),
                 new Text(FigureText.Share(figure.Ratio)), target, reached);
         }
     }

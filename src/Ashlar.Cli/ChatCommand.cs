@@ -12,15 +12,26 @@ namespace Ashlar.Cli;
 /// <summary><c>ashlar chat</c>: a conversation with a model in the terminal.</summary>
 static class ChatCommand
 {
-    const string Commands = "/clear begins anew, /system TEXT sets the system prompt, /think shows or hides reasoning, /stats shows speed, /exit ends.";
+    const string Commands =
+        "/clear begins anew, /system TEXT sets the system prompt, /think shows or hides reasoning, /stats shows speed, /exit ends.";
 
     /// <param name="prepare">Registers the device.</param>
     /// <param name="input">Where the user's lines come from; the console where null.</param>
     public static Command Define(Action prepare, TextReader? input = null)
     {
-        var path = ModelPath.Argument("model", "A safetensors folder in the Hugging Face layout, or a GGUF file, of a model that was made to talk.");
-        var system = new Option<string?>("--system") { Description = "What the model is told before the conversation.", HelpName = "text" };
-        var count = new Option<int>("--max-tokens") { Description = "How many tokens an answer has at most.", HelpName = "number", DefaultValueFactory = _ => 1024 };
+        var path = ModelPath.Argument("model",
+            "A safetensors folder in the Hugging Face layout, or a GGUF file, of a model that was made to talk.");
+        var system = new Option<string?>("--system")
+        {
+            Description = "What the model is told before the conversation.",
+            HelpName = "text",
+        };
+        var count = new Option<int>("--max-tokens")
+        {
+            Description = "How many tokens an answer has at most.",
+            HelpName = "number",
+            DefaultValueFactory = _ => 1024,
+        };
         var sampling = new SamplingChoices();
         var model = new ModelOptions();
         var verb = new Verb("chat", "Talk to a model in the terminal.")
@@ -40,14 +51,20 @@ static class ChatCommand
             prepare();
             using var language = model.Open(parsed, parsed.GetValue(path)!, null, quiet: false, cancellation);
             _ = language.Template;   // a model without one cannot talk: said before the first question
-            var options = new GenerationOptions(parsed.GetValue(count)) { Sampling = sampling.Of(parsed, language, output: parsed.InvocationConfiguration.Error), Seed = parsed.GetValue(sampling.Seed) };
-            new Talk(language, options, parsed.GetValue(system), parsed.InvocationConfiguration.Output, input ?? Console.In, cancellation).Run();
+            var options = new GenerationOptions(parsed.GetValue(count))
+            {
+                Sampling = sampling.Of(parsed, language, output: parsed.InvocationConfiguration.Error),
+                Seed = parsed.GetValue(sampling.Seed),
+            };
+            new Talk(language, options, parsed.GetValue(system), parsed.InvocationConfiguration.Output, input ?? Console.In,
+                cancellation).Run();
             return Task.FromResult(0);
         });
         return verb;
     }
 
-    sealed class Talk(LanguageModel model, GenerationOptions options, string? system, TextWriter output, TextReader input, CancellationToken cancellation)
+    sealed class Talk(LanguageModel model, GenerationOptions options, string? system, TextWriter output, TextReader input,
+        CancellationToken cancellation)
     {
         readonly IAnsiConsole console = Screen.On(output);
         readonly bool isTerminal = !Console.IsInputRedirected && ReferenceEquals(input, Console.In);
@@ -56,7 +73,9 @@ static class ChatCommand
 
         public void Run()
         {
-            if (isTerminal) console.MarkupLineInterpolated($"[grey]{model.Name}: {model.Decoder.Config.Family}, {model.Engine.MostTokens} tokens of context. {Commands}[/]");
+            if (isTerminal)
+                console.MarkupLineInterpolated(
+                    $"[grey]{model.Name}: {model.Decoder.Config.Family}, {model.Engine.MostTokens} tokens of context. {Commands}[/]");
             using var text = model.Engine.NewText();
             while (!cancellation.IsCancellationRequested)
             {
@@ -117,7 +136,9 @@ static class ChatCommand
                 foreach (var token in model.Generate(prompt, options, text, cancellation: stopped.Token))
                 {
                     if (made++ == 0) first = Stopwatch.GetTimestamp();
-                    foreach (var part in answer.Add(token)) Show(part is TextReasoningContent thought ? thought.Text : ((TextContent)part).Text, part is TextReasoningContent);
+                    foreach (var part in answer.Add(token))
+                        Show(part is TextReasoningContent thought ? thought.Text : ((TextContent)part).Text,
+                            part is TextReasoningContent);
                 }
                 turns.Add(new("assistant", answer.Answer.Trim()));
             }
@@ -129,7 +150,8 @@ static class ChatCommand
             }
             output.WriteLine();
             if (!showsSpeed || made == 0) return;
-            double read = Stopwatch.GetElapsedTime(start, first).TotalSeconds, rest = Stopwatch.GetElapsedTime(first).TotalSeconds;
+            double read = Stopwatch.GetElapsedTime(start, first).TotalSeconds,
+                rest = Stopwatch.GetElapsedTime(first).TotalSeconds;
             console.MarkupLine(string.Create(CultureInfo.InvariantCulture,
                 $"[grey]{asked} tokens read in {read:F2} s, {made} made at {(made > 1 ? (made - 1) / rest : 0):F1} tokens/s[/]"));
         }

@@ -52,7 +52,8 @@ static class CommandLine
             int code = await parsed.InvokeAsync(configuration, interrupt.Token);
             if (parsed.Errors.Count == 0 || parsed.Action is HelpWithExamples) return code;
             string verb = "";
-            for (var at = parsed.CommandResult; at is { Command: not RootCommand }; at = at.Parent as CommandResult) verb = $" {at.Command.Name}{verb}";
+            for (var at = parsed.CommandResult; at is { Command: not RootCommand }; at = at.Parent as CommandResult)
+                verb = $" {at.Command.Name}{verb}";
             error.WriteLine($"Try: ashlar{verb} --help");
             return Wrong;
         }
@@ -76,7 +77,8 @@ static class CommandLine
         {
             // Arguments of the verbs above cannot be given to this one, though the library lists them.
             var foreign = new List<Argument>();
-            for (var above = parseResult.CommandResult.Parent as CommandResult; above is not null; above = above.Parent as CommandResult)
+            for (var above = parseResult.CommandResult.Parent as CommandResult; above is not null;
+                above = above.Parent as CommandResult)
                 foreign.AddRange(above.Command.Arguments.Where(argument => !argument.Hidden));
             foreach (var argument in foreign) argument.Hidden = true;
             usual.Invoke(parseResult);

@@ -64,7 +64,8 @@ static class ConvertCommand
                 }.ToJsonString());
             else
             {
-                output.WriteLine($"{target}: {done!.Architecture}, {done.Tensors} tensors, {ByteSize.Text(done.Bytes)} in {done.Files.Count} {(done.Files.Count == 1 ? "file" : "files")}");
+                output.WriteLine(
+                    $"{target}: {done!.Architecture}, {done.Tensors} tensors, {ByteSize.Text(done.Bytes)} in {done.Files.Count} {(done.Files.Count == 1 ? "file" : "files")}");
                 foreach (string note in done.Notes) output.WriteLine($"  {note}");
             }
             return Task.FromResult(0);

@@ -9,13 +9,15 @@ using Ashlar.Training;
 
 namespace Ashlar.Cli;
 
-/// <summary><c>ashlar generate</c>: lets a model go on from a text, one that was trained here or one of files that people download.</summary>
+/// <summary><c>ashlar generate</c>: lets a model go on from a text, one that was trained here or one of files that people
+/// download.</summary>
 static class GenerateCommand
 {
     /// <param name="prepare">Registers the device.</param>
     public static Command Define(Action prepare)
     {
-        var path = ModelPath.Argument("model", "A folder that ashlar train wrote, a safetensors folder in the Hugging Face layout, or a GGUF file.");
+        var path = ModelPath.Argument("model",
+            "A folder that ashlar train wrote, a safetensors folder in the Hugging Face layout, or a GGUF file.");
         var prompt = new Option<string?>("--prompt") { Description = "What the text begins with.", HelpName = "text" };
         var ids = new Option<int[]?>("--prompt-ids")
         {
@@ -23,21 +25,39 @@ static class GenerateCommand
             HelpName = "ids",
             CustomParser = ParseIds,
         };
-        var count = new Option<int>("--max-tokens") { Description = "How many tokens at most.", HelpName = "number", DefaultValueFactory = _ => 200 };
+        var count = new Option<int>("--max-tokens")
+        {
+            Description = "How many tokens at most.",
+            HelpName = "number",
+            DefaultValueFactory = _ => 200,
+        };
         count.Validators.Add(result =>
         {
-            if (!result.Errors.Any() && result.GetValue(count) is < 1 and var value) result.AddError($"--max-tokens must be at least 1, and {value} is not.");
+            if (!result.Errors.Any() && result.GetValue(count) is < 1 and var value)
+                result.AddError($"--max-tokens must be at least 1, and {value} is not.");
         });
-        var stop = new Option<string[]>("--stop") { Description = "End the text before this; may be given several times.", HelpName = "text" };
+        var stop = new Option<string[]>("--stop")
+        {
+            Description = "End the text before this; may be given several times.",
+            HelpName = "text",
+        };
         var ignoreEnd = new Option<bool>("--ignore-end") { Description = "Go on though the model ends the text." };
-        var logProbabilities = new Option<int?>("--logprobs") { Description = "With --json: log-probabilities of each token and of so many of the likeliest.", HelpName = "number" };
-        var json = new Option<bool>("--json") { Description = "Print one JSON object with text, tokens and timings instead of the text as it comes." };
+        var logProbabilities = new Option<int?>("--logprobs")
+        {
+            Description = "With --json: log-probabilities of each token and of so many of the likeliest.",
+            HelpName = "number",
+        };
+        var json = new Option<bool>("--json")
+        {
+            Description = "Print one JSON object with text, tokens and timings instead of the text as it comes.",
+        };
         var sampling = new SamplingChoices();
         var model = new ModelOptions();
         var verb = new Verb("generate", "Let a model go on from a text.")
         {
             Arguments = { path },
-            Options = { prompt, ids, count, stop, ignoreEnd, logProbabilities, json, model.Weights, model.Cache, model.KeepPacked, model.Context },
+            Options = { prompt, ids, count, stop, ignoreEnd, logProbabilities, json, model.Weights, model.Cache, model.KeepPacked,
+                model.Context },
             Examples =
             [
                 ("ashlar generate shakespeare --prompt \"ROMEO:\"", "200 tokens, as they come"),
@@ -49,17 +69,22 @@ static class GenerateCommand
         foreach (var option in sampling.All) verb.Options.Add(option);
         verb.Validators.Add(result =>
         {
-            if (Given(result, prompt) == Given(result, ids)) result.AddError("give what the text begins with: --prompt TEXT, or --prompt-ids IDS.");
+            if (Given(result, prompt) == Given(result, ids))
+                result.AddError("give what the text begins with: --prompt TEXT, or --prompt-ids IDS.");
             bool isCold = Given(result, sampling.Temperature) && result.GetValue(sampling.Temperature) == 0;
-            if (isCold && (Given(result, sampling.TopK) || Given(result, sampling.TopP) || Given(result, sampling.MinP) || Given(result, sampling.Typical) || Given(result, sampling.Seed)))
-                result.AddError("--temperature 0 takes the likeliest token, so leave out --top-k, --top-p, --min-p, --typical and --seed.");
+            if (isCold && (Given(result, sampling.TopK) || Given(result, sampling.TopP) || Given(result, sampling.MinP)
+                || Given(result, sampling.Typical) || Given(result, sampling.Seed)))
+                result.AddError(
+                    "--temperature 0 takes the likeliest token, so leave out --top-k, --top-p, --min-p, --typical and --seed.");
         });
         verb.SetAction((parsed, cancellation) =>
         {
             prepare();
             string folder = parsed.GetValue(path)!;
             var output = parsed.InvocationConfiguration.Output;
-            if (GptFolder.IsOne(folder)) RunTrained(parsed, folder, parsed.GetValue(prompt), parsed.GetValue(ids), parsed.GetValue(count), sampling, parsed.GetValue(json), output, cancellation);
+            if (GptFolder.IsOne(folder))
+                RunTrained(parsed, folder, parsed.GetValue(prompt), parsed.GetValue(ids), parsed.GetValue(count), sampling,
+                    parsed.GetValue(json), output, cancellation);
             else RunFile(parsed, folder);
             return Task.FromResult(0);
 
@@ -70,7 +95,8 @@ static class GenerateCommand
                 int most = parsed.GetValue(count);
                 // The context is what the text needs; the prompt's length is known only with the tokenizer.
                 int[] tokens = parsed.GetValue(ids) is { Length: > 0 } given ? given : Encode(folder, parsed.GetValue(prompt)!);
-                using var language = model.Open(parsed, folder, Math.Max(1, tokens.Length + most), isJson, cancellation, prompt: tokens.Length);
+                using var language =
+                    model.Open(parsed, folder, Math.Max(1, tokens.Length + most), isJson, cancellation, prompt: tokens.Length);
                 double loadSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
                 var options = new GenerationOptions(most)
                 {
@@ -92,7 +118,10 @@ static class GenerateCommand
     static int[] Encode(string path, string prompt)
     {
         int[] tokens = ModelTokenizer.Load(path).Tokenizer.Encode(prompt, addSpecial: true);
-        return tokens.Length > 0 ? tokens : throw new ModelException("ASH0355", "the prompt is empty, and a model goes on from something.", "give it a word: --prompt \"The\".");
+        return tokens.Length > 0
+            ? tokens
+            : throw new ModelException("ASH0355", "the prompt is empty, and a model goes on from something.",
+                "give it a word: --prompt \"The\".");
     }
 
     static void Stream(TextWriter output, string prompt, IEnumerable<GeneratedToken> tokens)
@@ -115,7 +144,8 @@ static class GenerateCommand
             if (made.Count == 0) first = Stopwatch.GetTimestamp();
             made.Add(token);
         }
-        double promptSeconds = Stopwatch.GetElapsedTime(start, first).TotalSeconds, seconds = Stopwatch.GetElapsedTime(first).TotalSeconds;
+        double promptSeconds = Stopwatch.GetElapsedTime(start, first).TotalSeconds,
+            seconds = Stopwatch.GetElapsedTime(first).TotalSeconds;
         var json = new JsonObject
         {
             ["text"] = string.Concat(made.Select(token => token.Text)),
@@ -136,18 +166,23 @@ static class GenerateCommand
             {
                 ["id"] = token.Id,
                 ["logprob"] = token.LogProbability,
-                ["top"] = new JsonArray([.. token.Likeliest.Select(other => (JsonNode)new JsonObject { ["id"] = other.Token, ["logprob"] = other.LogProbability })]),
+                ["top"] =
+                    new JsonArray([.. token.Likeliest.Select(other =>
+                        (JsonNode)new JsonObject { ["id"] = other.Token, ["logprob"] = other.LogProbability })]),
             })]);
         return json;
     }
 
-    static void RunTrained(ParseResult parsed, string folder, string? prompt, int[]? ids, int count, SamplingChoices sampling, bool json, TextWriter output, CancellationToken cancellation)
+    static void RunTrained(ParseResult parsed, string folder, string? prompt, int[]? ids, int count, SamplingChoices sampling,
+        bool json, TextWriter output, CancellationToken cancellation)
     {
         var saved = GptFolder.Load(folder);
         int[] tokens = ids is { Length: > 0 } ? ids : saved.Tokenizer.Encode(prompt!);
         if (tokens.Length == 0)
-            throw new TrainingException("ASH0505", "the prompt is empty, and a model goes on from something.", "give it a word: --prompt \"The\".");
-        var made = new Decoding(saved.Model).Generate(tokens, count, sampling.Of(parsed), unchecked((int)(parsed.GetValue(sampling.Seed) ?? 0)))
+            throw new TrainingException("ASH0505", "the prompt is empty, and a model goes on from something.",
+                "give it a word: --prompt \"The\".");
+        var made = new Decoding(saved.Model)
+            .Generate(tokens, count, sampling.Of(parsed), unchecked((int)(parsed.GetValue(sampling.Seed) ?? 0)))
             .TakeWhile(_ => !cancellation.IsCancellationRequested);
         if (json)
         {

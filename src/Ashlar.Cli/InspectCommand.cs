@@ -18,18 +18,19 @@ static class InspectCommand
         var tensors = new Option<bool>("--tensors") { Description = "List every tensor: name, type, extents, bytes." };
         var metadata = new Option<bool>("--metadata") { Description = "List all metadata of a GGUF file." };
         var json = new Option<bool>("--json") { Description = "Print one JSON object instead of tables." };
-        var verb = new Verb("inspect", "Show what a model file holds: architecture, tensors, types, sizes, tokenizer, chat template.")
-        {
-            Arguments = { model },
-            Options = { tensors, metadata, json },
-            Examples =
+        var verb =
+            new Verb("inspect", "Show what a model file holds: architecture, tensors, types, sizes, tokenizer, chat template.")
+            {
+                Arguments = { model },
+                Options = { tensors, metadata, json },
+                Examples =
             [
                 ("ashlar inspect Qwen3-0.6B", "a folder of safetensors files"),
                 ("ashlar inspect model-q4_k.gguf --tensors", "every tensor of a GGUF file"),
                 ("ashlar inspect model.gguf --metadata", "all that the file says about itself"),
                 ("ashlar inspect model.gguf --json", "for a program"),
             ],
-        };
+            };
         verb.SetAction(parsed =>
         {
             using var file = WeightFile.Open(parsed.GetValue(model)!);
@@ -50,7 +51,8 @@ static class InspectCommand
         var facts = new List<(string, string)> { ("format", $"{model.Format}, {files}, {ByteSize.Text(model.FileBytes)}") };
         if (model.Architecture is not null) facts.Add(("architecture", model.Architecture));
         if (model.Name is not null) facts.Add(("name", model.Name));
-        facts.Add(("parameters", $"{Count(model.Parameters)} ({model.Parameters.ToString("N0", CultureInfo.InvariantCulture)}) in {model.Tensors} tensors"));
+        facts.Add(("parameters",
+            $"{Count(model.Parameters)} ({model.Parameters.ToString("N0", CultureInfo.InvariantCulture)}) in {model.Tensors} tensors"));
         if (model.Parameters > 0) facts.Add(
             ("bits a parameter", (8.0 * model.WeightBytes / model.Parameters).ToString("0.00", CultureInfo.InvariantCulture)));
         console.Section(Path.GetFileName(Path.TrimEndingDirectorySeparator(model.Path)), Screen.Facts([.. facts]));
@@ -60,7 +62,8 @@ static class InspectCommand
             console.Section("Tokenizer", Screen.Facts(
             [
                 ("kind", tokenizer.Splitter is null ? tokenizer.Kind : $"{tokenizer.Kind}, {tokenizer.Splitter}"),
-                ("tokens", $"{tokenizer.Tokens.ToString("N0", CultureInfo.InvariantCulture)}{(tokenizer.Merges > 0 ? $", {tokenizer.Merges.ToString("N0", CultureInfo.InvariantCulture)} merges" : "")}"),
+                ("tokens",
+                    $"{tokenizer.Tokens.ToString("N0", CultureInfo.InvariantCulture)}{(tokenizer.Merges > 0 ? $", {tokenizer.Merges.ToString("N0", CultureInfo.InvariantCulture)} merges" : "")}"),
                 .. tokenizer.Special,
             ]));
         if (model.ChatTemplate is { } template) console.Section("Chat template", new Text(Beginning(template)));

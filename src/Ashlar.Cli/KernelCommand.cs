@@ -21,7 +21,8 @@ static class KernelCommand
     public static Command Define(Action prepare) =>
         new Verb("kernel", "List, show, run, measure and tune the kernels that come with Ashlar.")
         {
-            Subcommands = { List(), Show(), Run(prepare), Bench(prepare), KernelTuneCommand.Define(() => TuningCache.Current, prepare) },
+            Subcommands =
+                { List(), Show(), Run(prepare), Bench(prepare), KernelTuneCommand.Define(() => TuningCache.Current, prepare) },
             Examples =
         [
             ("ashlar kernel list", "what there is"),
@@ -62,7 +63,11 @@ static class KernelCommand
         };
         stage.AcceptOnlyFromAmong("tile", "text", "vec");
         string[] paths = [.. Isa.Available.Select(path => path.Name)];
-        var isa = new Option<string>("--isa") { Description = $"The instruction path of vec: {string.Join(", ", paths)}.", HelpName = "path" };
+        var isa = new Option<string>("--isa")
+        {
+            Description = $"The instruction path of vec: {string.Join(", ", paths)}.",
+            HelpName = "path",
+        };
         isa.AcceptOnlyFromAmong(paths);
         var verb = new Verb("show", "Print a kernel at a stage of its compilation.")
         {
@@ -107,7 +112,8 @@ static class KernelCommand
             {
                 output.WriteLine(results[i]);
                 double[] found = results[i].Cast(DType.Float64).ToArray<double>();
-                double worst = found.Zip(expected[i].Data, (a, b) => a.Equals(b) ? 0 : Math.Abs(a - b) / Math.Max(1, Math.Abs(b))).DefaultIfEmpty().Max();
+                double worst = found.Zip(expected[i].Data, (a, b) => a.Equals(b) ? 0 : Math.Abs(a - b) / Math.Max(1, Math.Abs(b)))
+                    .DefaultIfEmpty().Max();
                 output.WriteLine(string.Create(CultureInfo.InvariantCulture,
                     $"greatest difference from the interpreter: {worst:0.0e0}"));
             }
@@ -181,7 +187,8 @@ static class KernelCommand
 
     internal static Tensor[] Random(LibraryKernel kernel, long size)
     {
-        Tensor[] inputs = [.. kernel.Inputs(size).Select((input, i) => input.DType.IsFloat ? Tensor.RandomNormal(i + 1, input.Shape, input.DType)
+        Tensor[] inputs = [.. kernel.Inputs(size).Select((input, i) =>
+            input.DType.IsFloat ? Tensor.RandomNormal(i + 1, input.Shape, input.DType)
             : (Tensor.Random(i + 1, input.Shape) * kernel.Classes).Floor().Cast(input.DType))];
         foreach (var input in inputs) input.Realize();
         return inputs;

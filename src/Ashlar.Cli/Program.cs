@@ -26,7 +26,8 @@ return await CommandLine.Run(
 static double MeasurePerplexity(string model, string text, CancellationToken cancellation)
 {
     UseCpu();
-    using var language = LanguageModel.Load(model, new(Engine: new(Context: 512, MostTexts: 1), Load: new(Cancellation: cancellation)));
+    using var language =
+        LanguageModel.Load(model, new(Engine: new(Context: 512, MostTexts: 1), Load: new(Cancellation: cancellation)));
     return Perplexity.Of(language, File.ReadAllText(text), cancellation);
 }
 

@@ -17,8 +17,17 @@ static class QuantizeCommand
     {
         var from = ModelPath.Argument("in", "A .gguf file, or the folder of a model.");
         var to = new Argument<string>("out") { Description = "The .gguf file to write." };
-        var type = new Option<string>("--to") { Description = $"The type of the matrices: {string.Join(", ", Quantization.Names)}.", HelpName = "type", Required = true };
-        var keep = new Option<string[]>("--keep") { Description = "Another type for tensors whose name fits, such as output.weight=f16; may be given several times.", HelpName = "pattern=type" };
+        var type = new Option<string>("--to")
+        {
+            Description = $"The type of the matrices: {string.Join(", ", Quantization.Names)}.",
+            HelpName = "type",
+            Required = true,
+        };
+        var keep = new Option<string[]>("--keep")
+        {
+            Description = "Another type for tensors whose name fits, such as output.weight=f16; may be given several times.",
+            HelpName = "pattern=type",
+        };
         var json = new Option<bool>("--json") { Description = "Print one JSON object instead of a table." };
         var text = new Option<FileInfo?>("--text")
         {
@@ -80,7 +89,8 @@ static class QuantizeCommand
         var facts = new List<(string, string)>
         {
             ("written", $"{target}, {ByteSize.Text(after)}"),
-            ("before", $"{ByteSize.Text(before)}, {(before / (double)Math.Max(1, after)).ToString("0.00", CultureInfo.InvariantCulture)} times as much"),
+            ("before",
+                $"{ByteSize.Text(before)}, {(before / (double)Math.Max(1, after)).ToString("0.00", CultureInfo.InvariantCulture)} times as much"),
         };
         if (perplexity is { } measured) facts.Add(("perplexity", $"{Digits(measured.After)}, before {Digits(measured.Before)}"));
         console.Section("Model", Screen.Facts([.. facts]));

@@ -13,7 +13,8 @@ static class TokenizeCommand
 {
     public static Command Define()
     {
-        var model = ModelPath.Argument("model", "A model folder, tokenizer.json, tokenizer.model, a .tiktoken file, or a GGUF file.");
+        var model =
+            ModelPath.Argument("model", "A model folder, tokenizer.json, tokenizer.model, a .tiktoken file, or a GGUF file.");
         var text = new Option<string>("--text") { Description = "The text.", HelpName = "text" };
         var file = new Option<FileInfo>("--file") { Description = "A file with the text, UTF-8.", HelpName = "file" };
         var noSpecial = new Option<bool>("--no-special")
@@ -35,8 +36,10 @@ static class TokenizeCommand
         };
         verb.Validators.Add(result =>
         {
-            if (result.GetResult(text) is null == result.GetResult(file) is null) result.AddError("Give the text by --text or by --file.");
-            if (result.GetValue(ids) && result.GetValue(json)) result.AddError("--ids and --json are two forms of the result; give one.");
+            if (result.GetResult(text) is null == result.GetResult(file) is null)
+                result.AddError("Give the text by --text or by --file.");
+            if (result.GetValue(ids) && result.GetValue(json))
+                result.AddError("--ids and --json are two forms of the result; give one.");
         });
         verb.SetAction((parsed, _) =>
         {
@@ -64,7 +67,8 @@ static class TokenizeCommand
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new TokenizerException("ASH0441", $"{path} could not be opened: {error.Message.TrimEnd('.')}.", "name a file with text.");
+            throw new TokenizerException("ASH0441", $"{path} could not be opened: {error.Message.TrimEnd('.')}.",
+                "name a file with text.");
         }
     }
 
@@ -83,7 +87,8 @@ static class TokenizeCommand
         foreach (int token in tokens)
         {
             var bytes = tokenizer.Bytes(token);
-            table.AddRow(new Text(token.ToString(CultureInfo.InvariantCulture)), new Text(Visible(Encoding.UTF8.GetString(bytes))),
+            table.AddRow(new Text(token.ToString(CultureInfo.InvariantCulture)),
+                new Text(Visible(Encoding.UTF8.GetString(bytes))),
                 new Text(Convert.ToHexStringLower(bytes)));
         }
         var console = Screen.On(output);

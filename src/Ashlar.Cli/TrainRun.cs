@@ -108,7 +108,8 @@ sealed class TrainRun : IDisposable
     public bool Run(CancellationToken cancellation)
     {
         double epochs = training.Epochs(settings.Steps * settings.Accumulate);
-        screen.Say(Invariant($"{weights.ParameterCount:N0} parameters, {tokens.Count:N0} tokens, {tokenizer.VocabularySize:N0} of them ")
+        screen.Say(
+            Invariant($"{weights.ParameterCount:N0} parameters, {tokens.Count:N0} tokens, {tokenizer.VocabularySize:N0} of them ")
             + Invariant($"different ({tokenizer.Kind}), {epochs:0.#} times through the text in {settings.Steps:N0} steps."));
         if (resumes && begin == 0) screen.Say("There is no checkpoint yet: it begins anew.");
         if (begin > 0) screen.Say(Invariant($"Resumed after step {begin:N0}."));

@@ -65,7 +65,8 @@ sealed class TrainingScreen
 
     string Line(StepReport report)
     {
-        string line = Invariant($"{report.Step:N0}/{steps:N0}  loss {report.Loss:F4}  learning rate {report.LearningRate:0.00e+0}");
+        string line =
+            Invariant($"{report.Step:N0}/{steps:N0}  loss {report.Loss:F4}  learning rate {report.LearningRate:0.00e+0}");
         if (report.TokensPerSecond > 0) line += Invariant($"  {report.TokensPerSecond:N0} tokens/s");
         if (report.Utilisation is > 0 and { } share) line += Invariant($"  {100 * share:F0} % of peak");
         if (report.Remaining is { } left && report.Step < steps) line += $"  {Duration(left)} left";

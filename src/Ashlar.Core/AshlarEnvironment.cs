@@ -21,7 +21,8 @@ public static class AshlarEnvironment
 
     /// <summary>Whether products of small types take the tile unit of the CPU.</summary>
     public static AshlarVariable Amx { get; } =
-        new("ASHLAR_AMX", "Whether products of bf16 and int8 run on the tile unit (AMX).", "on | off", "on where path and machine have it");
+        new("ASHLAR_AMX", "Whether products of bf16 and int8 run on the tile unit (AMX).", "on | off",
+            "on where path and machine have it");
 
     /// <summary>How many threads run a kernel.</summary>
     public static AshlarVariable Threads { get; } =
@@ -33,11 +34,13 @@ public static class AshlarEnvironment
 
     /// <summary>Prints what each stage of a compilation made.</summary>
     public static AshlarVariable Dump { get; } =
-        new("ASHLAR_DUMP", "Prints what a stage of each compilation made, to the error stream.", "a stage's name, such as plan, tiles, vec | all", "nothing is printed");
+        new("ASHLAR_DUMP", "Prints what a stage of each compilation made, to the error stream.",
+            "a stage's name, such as plan, tiles, vec | all", "nothing is printed");
 
     /// <summary>Where what was measured once is kept: the device profile and tuned configs.</summary>
     public static AshlarVariable Cache { get; } =
-        new("ASHLAR_CACHE", "Where the device profile and tuned configs are kept.", "a folder | off", "ashlar in the system's cache folder");
+        new("ASHLAR_CACHE", "Where the device profile and tuned configs are kept.", "a folder | off",
+            "ashlar in the system's cache folder");
 
     /// <summary>Tests: rewrite the golden files.</summary>
     public static AshlarVariable Accept { get; } =

@@ -3,7 +3,8 @@ using System.Globalization;
 namespace Ashlar;
 
 /// <summary>Brain floating point: the upper 16 bits of a float32, so the same range with 8 bits of precision.</summary>
-/// <remarks>Converted from float32 by rounding to nearest, ties to even; NaN stays NaN. .NET 10 has no such type of its own.</remarks>
+/// <remarks>Converted from float32 by rounding to nearest, ties to even; NaN stays NaN. .NET 10 has no such type of its
+/// own.</remarks>
 public readonly record struct BFloat16 : IComparable<BFloat16>
 {
     /// <summary>The 16 bits: sign, 8 of exponent, 7 of fraction.</summary>

@@ -7,7 +7,8 @@ public static class ByteSize
 {
     static readonly string[] units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
 
-    /// <summary>The number in the largest unit of 1024 that keeps it at least 1, with three digits: <c>1.50 GiB</c>, <c>64 B</c>.</summary>
+    /// <summary>The number in the largest unit of 1024 that keeps it at least 1, with three digits: <c>1.50 GiB</c>, <c>64
+    /// B</c>.</summary>
     public static string Text(long bytes)
     {
         double value = bytes;

@@ -83,7 +83,8 @@ public static class DTypes
 
     /// <summary>The type that two operands meet in: the wider of one kind, a float over an integer, anything over bool.</summary>
     /// <returns>Null where no type holds both without surprise: float16 with bfloat16.</returns>
-    /// <remarks>The lattice of PyTorch's type promotion for tensors, but float16 with bfloat16 is an error, not float32.</remarks>
+    /// <remarks>The lattice of PyTorch's type promotion for tensors, but float16 with bfloat16 is an error, not
+    /// float32.</remarks>
     public static DType? Promote(DType a, DType b)
     {
         if (a == b) return a;

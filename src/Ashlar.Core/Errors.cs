@@ -35,7 +35,8 @@ public sealed class DeviceException(string code, string problem, string fix) : A
 /// <summary>Memory that a buffer or a program needs is not there. Codes ASH07xx.</summary>
 public sealed class OutOfMemoryOnDeviceException(string code, string problem, string fix) : AshlarException(code, problem, fix);
 
-/// <summary>A file of a model or of a checkpoint cannot be read or written, or does not hold what it says. Codes of ASH04xx.</summary>
+/// <summary>A file of a model or of a checkpoint cannot be read or written, or does not hold what it says. Codes of
+/// ASH04xx.</summary>
 public sealed class ModelFileException(string code, string problem, string fix) : AshlarException(code, problem, fix);
 
 /// <summary>Text or tokens to train on are missing, too few, or not what they should be. Codes of ASH04xx.</summary>

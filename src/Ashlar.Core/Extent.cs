@@ -6,8 +6,9 @@ namespace Ashlar;
 /// <summary>How long an axis is: a number, or a polynomial over <see cref="Symbol"/>s.</summary>
 /// <remarks>
 /// Sums, differences and products keep one normal form, so two extents are equal exactly when they are the same polynomial:
-/// <c>(B * T) * 4 == 4 * T * B</c>. Reshapes that merge symbolic axes need the products; everything else stays affine. Coefficients are whole,
-/// or parts of what symbols are multiples of (<c>T/4</c> where every T is a multiple of 8), so that each term is a whole number always.
+/// <c>(B * T) * 4 == 4 * T * B</c>. Reshapes that merge symbolic axes need the products; everything else stays affine.
+/// Coefficients are whole, or parts of what symbols are multiples of (<c>T/4</c> where every T is a multiple of 8), so that each
+/// term is a whole number always.
 /// </remarks>
 public readonly struct Extent : IEquatable<Extent>
 {
@@ -18,7 +19,8 @@ public readonly struct Extent : IEquatable<Extent>
     readonly record struct Term(string Product, Symbol[] Symbols, long Factor, long Over = 1)
     {
         // What divides the product of the symbols.
-        public long MultipleOfSymbols => Symbols.Aggregate(1L, (product, symbol) => Saturate((Int128)product * symbol.MultipleOf));
+        public long MultipleOfSymbols =>
+            Symbols.Aggregate(1L, (product, symbol) => Saturate((Int128)product * symbol.MultipleOf));
 
         public Term With(long factor, long over)
         {
@@ -42,7 +44,8 @@ public readonly struct Extent : IEquatable<Extent>
     /// <summary>The number that this extent is.</summary>
     /// <exception cref="ShapeException">A symbol occurs.</exception>
     public long Value => terms is null ? constant : throw new ShapeException("ASH0111",
-        $"a number was needed, but the extent is symbolic: {this}.", "use a fixed extent here; only batch, token and cache axes may be symbolic.");
+        $"a number was needed, but the extent is symbolic: {this}.",
+        "use a fixed extent here; only batch, token and cache axes may be symbolic.");
 
     /// <summary>The number that this extent is, where it is one.</summary>
     public bool TryGetValue(out long value)
@@ -94,7 +97,8 @@ public readonly struct Extent : IEquatable<Extent>
         {
             var product = term.Symbols.Aggregate((Extent)term.Factor, (product, symbol) => product * values(symbol));
             sum += product.TryDivide(term.Over, out var part) ? part : throw new ShapeException("ASH0133",
-                $"{product} in place of {term.Product} has no {term.Over}th part in {this}.", $"put a multiple of {term.Over} in its place, or a symbol with multipleOf: {term.Over}.");
+                $"{product} in place of {term.Product} has no {term.Over}th part in {this}.",
+                $"put a multiple of {term.Over} in its place, or a symbol with multipleOf: {term.Over}.");
         }
         return sum;
     }
@@ -115,7 +119,8 @@ public readonly struct Extent : IEquatable<Extent>
         {
             var rest = term.Symbols.ToList();
             if (!symbols.All(rest.Remove)) return false;
-            var part = OfProduct([.. rest]).With(checked(term.Factor * over * Math.Sign(factor)), checked(term.Over * Math.Abs(factor)));
+            var part = OfProduct([.. rest])
+                .With(checked(term.Factor * over * Math.Sign(factor)), checked(term.Over * Math.Abs(factor)));
             if (part.MultipleOfSymbols % part.Over != 0) return false;
             sum += part.Symbols.Length == 0 ? part.Factor : new Extent(0, [part]);
         }
@@ -167,7 +172,8 @@ public readonly struct Extent : IEquatable<Extent>
         if (terms is null) return true;
         if (terms.Length != other.terms!.Length) return false;
         for (int i = 0; i < terms.Length; i++)
-            if (terms[i].Factor != other.terms[i].Factor || terms[i].Over != other.terms[i].Over || !terms[i].Symbols.AsSpan().SequenceEqual(other.terms[i].Symbols)) return false;
+            if (terms[i].Factor != other.terms[i].Factor || terms[i].Over != other.terms[i].Over
+                || !terms[i].Symbols.AsSpan().SequenceEqual(other.terms[i].Symbols)) return false;
         return true;
     }
 
@@ -242,7 +248,8 @@ public readonly struct Extent : IEquatable<Extent>
         return Saturate(sum);
     }
 
-    static long Saturate(Int128 value) => value > long.MaxValue ? long.MaxValue : value < long.MinValue ? long.MinValue : (long)value;
+    static long Saturate(Int128 value) =>
+        value > long.MaxValue ? long.MaxValue : value < long.MinValue ? long.MinValue : (long)value;
 
     static long Gcd(long a, long b) => b == 0 ? a : Gcd(b, a % b);
 }

@@ -2,11 +2,11 @@ namespace Ashlar;
 
 /// <summary>How a page of a key/value cache lies in memory: the keys and values of 32 consecutive tokens of one head.</summary>
 /// <remarks>
-/// Keys and values are each the right operand of a product, already packed: of queries by keys the inner index runs over the key's
-/// width and the columns are tokens; of weights by values the inner index runs over tokens and the columns over the value's width.
-/// Panels have 32 columns. In bfloat16 a panel is a run of steps of 32 inner indices, each two tiles of 16 pairs of inner indices by 16 columns, as
-/// matrix units load them; in float32 it is rows of 32 columns; bytes lie as bfloat16 does at half the size, and each token has one
-/// factor for its key and one for its value, float32, at the end of the page.
+/// Keys and values are each the right operand of a product, already packed: of queries by keys the inner index runs over the
+/// key's width and the columns are tokens; of weights by values the inner index runs over tokens and the columns over the value's
+/// width. Panels have 32 columns. In bfloat16 a panel is a run of steps of 32 inner indices, each two tiles of 16 pairs of inner
+/// indices by 16 columns, as matrix units load them; in float32 it is rows of 32 columns; bytes lie as bfloat16 does at half the
+/// size, and each token has one factor for its key and one for its value, float32, at the end of the page.
 /// </remarks>
 public sealed record PageLayout
 {
@@ -27,9 +27,11 @@ public sealed record PageLayout
     public PageLayout(DType dtype, int keyWidth, int valueWidth)
     {
         if (dtype is not (DType.Float32 or DType.BFloat16 or DType.Int8))
-            throw new DTypeException("ASH0227", $"a key/value cache of {dtype.Name} was asked for.", "take float32, bfloat16 or int8.");
+            throw new DTypeException("ASH0227", $"a key/value cache of {dtype.Name} was asked for.",
+                "take float32, bfloat16 or int8.");
         if (keyWidth < 1 || valueWidth < 1)
-            throw new ShapeException("ASH0170", $"a key/value cache of keys of {keyWidth} and values of {valueWidth} numbers was asked for.",
+            throw new ShapeException("ASH0170",
+                $"a key/value cache of keys of {keyWidth} and values of {valueWidth} numbers was asked for.",
                 "both must be at least 1.");
         (DType, KeyWidth, ValueWidth) = (dtype, keyWidth, valueWidth);
         PaddedKeyWidth = dtype == DType.Float32 ? keyWidth : Padded(keyWidth);
@@ -72,16 +74,20 @@ public sealed record PageLayout
     /// <param name="kvHeads">Key/value heads.</param>
     public double BytesPerToken(int kvHeads) => (double)Bytes * kvHeads / Tokens;
 
-    /// <summary>Where the number <paramref name="d"/> of the key of <paramref name="token"/> lies in the page, in bytes.</summary>
+    /// <summary>Where the number <paramref name="d"/> of the key of <paramref name="token"/> lies in the page, in
+    /// bytes.</summary>
     public long KeyOffset(int d, int token) => InPanel(d, token);
 
-    /// <summary>Where the number <paramref name="d"/> of the value of <paramref name="token"/> lies in the page, in bytes.</summary>
-    public long ValueOffset(int d, int token) => KeyBytes + (long)(d / Panel) * Panel * Tokens * DType.Bytes + InPanel(token, d % Panel);
+    /// <summary>Where the number <paramref name="d"/> of the value of <paramref name="token"/> lies in the page, in
+    /// bytes.</summary>
+    public long ValueOffset(int d, int token) =>
+        KeyBytes + (long)(d / Panel) * Panel * Tokens * DType.Bytes + InPanel(token, d % Panel);
 
     // Of inner index and column.
     long InPanel(int inner, int column) => DType == DType.Float32
         ? ((long)inner * Panel + column) * sizeof(float)
-        : ((long)(inner / Panel) * Panel * Panel + column / Side * (Side * Panel) + inner % Panel / 2 * Panel + column % Side * 2 + inner % 2) * DType.Bytes;
+        : ((long)(inner / Panel) * Panel * Panel + column / Side * (Side * Panel) + inner % Panel / 2 * Panel + column % Side * 2
+            + inner % 2) * DType.Bytes;
 
     static int Padded(int width) => (width + Panel - 1) / Panel * Panel;
 }

@@ -4,7 +4,8 @@ using System.Runtime.CompilerServices;
 namespace Ashlar;
 
 /// <summary>The extents of a tensor's axes, outermost first. Immutable; equal when all extents are.</summary>
-/// <remarks>Written as a collection: <c>Shape s = [batch, 128, 64];</c> an extent may be a number or a <see cref="Symbol"/>.</remarks>
+/// <remarks>Written as a collection: <c>Shape s = [batch, 128, 64];</c> an extent may be a number or a
+/// <see cref="Symbol"/>.</remarks>
 [CollectionBuilder(typeof(Shape), nameof(Create))]
 public sealed class Shape : IReadOnlyList<Extent>, IEquatable<Shape>
 {
@@ -21,7 +22,8 @@ public sealed class Shape : IReadOnlyList<Extent>, IEquatable<Shape>
     {
         for (int axis = 0; axis < extents.Length; axis++)
             if (extents[axis].Min < 0)
-                throw new ShapeException("ASH0101", $"axis {axis} has the extent {extents[axis]}, which can be negative.", "give every axis an extent of 0 or more.");
+                throw new ShapeException("ASH0101", $"axis {axis} has the extent {extents[axis]}, which can be negative.",
+                    "give every axis an extent of 0 or more.");
         return new(extents.ToArray());
     }
 

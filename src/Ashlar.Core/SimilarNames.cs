@@ -18,7 +18,9 @@ public static class SimilarNames
     public static string Text(string name, IEnumerable<string> names)
     {
         string[] near = Nearest(name, names);
-        return near.Length == 0 ? " It has none at all." : $" Called alike: {string.Join(", ", near.Select(other => $"'{other}'"))}.";
+        return near.Length == 0
+            ? " It has none at all."
+            : $" Called alike: {string.Join(", ", near.Select(other => $"'{other}'"))}.";
     }
 
     // How many letters must be inserted, deleted or replaced to make one name of the other: Levenshtein 1966.
@@ -30,7 +32,8 @@ public static class SimilarNames
             int diagonal = row[0];
             row[0] = i;
             for (int j = 1; j <= b.Length; j++)
-                (row[j], diagonal) = (Math.Min(Math.Min(row[j], row[j - 1]) + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)), row[j]);
+                (row[j], diagonal) =
+                    (Math.Min(Math.Min(row[j], row[j - 1]) + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)), row[j]);
         }
         return row[^1];
     }

@@ -41,10 +41,13 @@ public sealed record Symbol(string Name, long Min = 1, long Max = int.MaxValue, 
     static string Checked(string name, long min, long max, long multipleOf)
     {
         ArgumentNullException.ThrowIfNull(name);
-        if (name.Length == 0 || !name.All(letter => char.IsAsciiLetterOrDigit(letter) || letter == '_') || char.IsAsciiDigit(name[0]))
-            throw new ShapeException("ASH0132", $"a symbol cannot be called '{name}'.", "use ASCII letters, digits and underscores, a letter or underscore first.");
+        if (name.Length == 0 || !name.All(letter => char.IsAsciiLetterOrDigit(letter) || letter == '_')
+            || char.IsAsciiDigit(name[0]))
+            throw new ShapeException("ASH0132", $"a symbol cannot be called '{name}'.",
+                "use ASCII letters, digits and underscores, a letter or underscore first.");
         if (multipleOf < 1 || min < 0 || max / multipleOf * multipleOf < min)
-            throw new ShapeException("ASH0132", $"no value can be a multiple of {multipleOf} between {min} and {max}, as the symbol '{name}' is declared.",
+            throw new ShapeException("ASH0132",
+                $"no value can be a multiple of {multipleOf} between {min} and {max}, as the symbol '{name}' is declared.",
                 "declare it with 0 <= min <= max, and a multiple of at least 1 that has a value between them.");
         return name;
     }

@@ -24,15 +24,17 @@ public enum WeightTable : byte
     FromZero,
     /// <summary>The 16 steps of IQ4_NL and IQ4_XS, finer around zero: from -127 to 113.</summary>
     IQ4NL,
-    /// <summary>Four-bit floats of the OCP microscaling formats (MXFP4): 0, 0.5, 1, 1.5, 2, 3, 4, 6, then the same negative.</summary>
+    /// <summary>Four-bit floats of the OCP microscaling formats (MXFP4): 0, 0.5, 1, 1.5, 2, 3, 4, 6, then the same
+    /// negative.</summary>
     E2M1,
 }
 
-/// <summary>How a packed weight encodes its numbers: <c>value = scale * table[code] - minimum</c>, per block of inputs of one output.</summary>
+/// <summary>How a packed weight encodes its numbers: <c>value = scale * table[code] - minimum</c>, per block of inputs of one
+/// output.</summary>
 /// <remarks>
-/// Scales and minima are float16. Blocks are 16 or 32 inputs: formats with longer blocks repeat their scale, which costs half a bit per
-/// weight at most and spares a kernel for each length. Formats of 2 and 3 bits use <see cref="WeightCode.Int4"/>, those of 5 and 6 bits
-/// <see cref="WeightCode.Int8"/>.
+/// Scales and minima are float16. Blocks are 16 or 32 inputs: formats with longer blocks repeat their scale, which costs half a
+/// bit per weight at most and spares a kernel for each length. Formats of 2 and 3 bits use <see cref="WeightCode.Int4"/>, those
+/// of 5 and 6 bits <see cref="WeightCode.Int8"/>.
 /// </remarks>
 public sealed record WeightEncoding
 {
@@ -49,7 +51,8 @@ public sealed record WeightEncoding
     WeightEncoding(WeightCode code, int block, bool hasMinimum, WeightTable table) =>
         (Code, Block, HasMinimum, Table) = (code, block, hasMinimum, table);
 
-    /// <summary>bfloat16. Denormal numbers become zero: processors are slow with them, and tile units take them as zero too.</summary>
+    /// <summary>bfloat16. Denormal numbers become zero: processors are slow with them, and tile units take them as zero
+    /// too.</summary>
     public static WeightEncoding BF16 { get; } = new(WeightCode.BF16, 1, false, WeightTable.Centered);
 
     /// <summary>float16.</summary>
@@ -59,7 +62,8 @@ public sealed record WeightEncoding
     /// <param name="block">Inputs that share a scale: 16 or 32.</param>
     /// <param name="hasMinimum">A minimum is subtracted.</param>
     /// <exception cref="DTypeException">There is no kernel for this block (ASH0640).</exception>
-    public static WeightEncoding Int8(int block = 32, bool hasMinimum = false) => new(WeightCode.Int8, Checked(block), hasMinimum, WeightTable.Centered);
+    public static WeightEncoding Int8(int block = 32, bool hasMinimum = false) =>
+        new(WeightCode.Int8, Checked(block), hasMinimum, WeightTable.Centered);
 
     /// <summary>Four bits: Q4_0 with the defaults.</summary>
     /// <param name="block">Inputs that share a scale: 16 or 32.</param>
@@ -74,7 +78,8 @@ public sealed record WeightEncoding
     [
         BF16, F16,
         .. from block in (int[])[32, 16] from minimum in (bool[])[false, true] select Int8(block, minimum),
-        .. from block in (int[])[32, 16] from minimum in (bool[])[false, true] from table in Enum.GetValues<WeightTable>() select Int4(block, minimum, table),
+        .. from block in (int[])[32, 16] from minimum in (bool[])[false,
+            true] from table in Enum.GetValues<WeightTable>() select Int4(block, minimum, table),
     ];
 
     /// <summary>How numbers are stored.</summary>
@@ -104,7 +109,9 @@ public sealed record WeightEncoding
     {
         WeightCode.BF16 => "bf16",
         WeightCode.F16 => "f16",
-        _ => string.Create(CultureInfo.InvariantCulture, $"i{(Code == WeightCode.Int8 ? 8 : 4)}_b{Block}{tableNames[(int)Table]}{(HasMinimum ? "_min" : "")}"),
+        _ =>
+            string.Create(CultureInfo.InvariantCulture,
+                $"i{(Code == WeightCode.Int8 ? 8 : 4)}_b{Block}{tableNames[(int)Table]}{(HasMinimum ? "_min" : "")}"),
     };
 
     /// <summary>The encoding of this name; null where there is none.</summary>
@@ -117,5 +124,6 @@ public sealed record WeightEncoding
     public override string ToString() => Name;
 
     static int Checked(int block) => block is 16 or 32 ? block : throw new DTypeException("ASH0640",
-        $"packed weights have blocks of 16 or 32 inputs, but {block} was asked for.", "use 32, and repeat the scale of longer blocks.");
+        $"packed weights have blocks of 16 or 32 inputs, but {block} was asked for.",
+        "use 32, and repeat the scale of longer blocks.");
 }

@@ -34,7 +34,8 @@ public sealed record BufferAttributes(object Identity, DType DType, Shape Shape)
         other is not null && ReferenceEquals(Identity, other.Identity) && DType == other.DType && Shape == other.Shape;
 
     /// <inheritdoc/>
-    public override int GetHashCode() => HashCode.Combine(System.Runtime.CompilerServices.RuntimeHelpers.GetHashCode(Identity), DType);
+    public override int GetHashCode() =>
+        HashCode.Combine(System.Runtime.CompilerServices.RuntimeHelpers.GetHashCode(Identity), DType);
 }
 
 /// <summary>One number for every element: the bits of a double for float types, the integer itself for the others.</summary>
@@ -89,7 +90,8 @@ public sealed record ShapeAttributes(Shape Shape) : Attributes
 /// <summary>Axis i of the result is axis <c>Order[i]</c> of the input.</summary>
 public sealed record PermuteAttributes(ValueList<int> Order) : Attributes;
 
-/// <summary>Element i of an axis is element <c>Start + i * Step</c> of the input; the result has <c>Counts</c> of them. Steps are positive.</summary>
+/// <summary>Element i of an axis is element <c>Start + i * Step</c> of the input; the result has <c>Counts</c> of them. Steps are
+/// positive.</summary>
 public sealed record SliceAttributes(ValueList<Extent> Starts, ValueList<Extent> Counts, ValueList<long> Steps) : Attributes
 {
     /// <inheritdoc/>
@@ -107,7 +109,8 @@ public sealed record PadAttributes(ValueList<Extent> Before, ValueList<Extent> A
     public override IEnumerable<Extent> Extents => Before.Concat(After);
 
     /// <inheritdoc/>
-    public override Attributes Substitute(Func<Symbol, Extent> values) => new PadAttributes(Before.Substitute(values), After.Substitute(values));
+    public override Attributes Substitute(Func<Symbol, Extent> values) =>
+        new PadAttributes(Before.Substitute(values), After.Substitute(values));
 }
 
 /// <summary>The axes that vanish (reductions) or turn round (Flip), ascending.</summary>
@@ -116,7 +119,8 @@ public sealed record AxesAttributes(ValueList<int> Axes) : Attributes;
 /// <summary>One axis: of Concat, Gather, ArgMax, Softmax, ...</summary>
 public sealed record AxisAttributes(int Axis) : Attributes;
 
-/// <summary>Window: <paramref name="Axis"/> of length n becomes (positions, Size). Fold: the two axes become one of <paramref name="Length"/>.</summary>
+/// <summary>Window: <paramref name="Axis"/> of length n becomes (positions, Size). Fold: the two axes become one of
+/// <paramref name="Length"/>.</summary>
 /// <param name="Axis">The axis in the input of Window; the first of the two in the input of Fold.</param>
 /// <param name="Size">Elements in a window.</param>
 /// <param name="Stride">Elements from one window to the next.</param>
@@ -141,7 +145,8 @@ public sealed record WindowAttributes(int Axis, long Size, long Stride, long Dil
             // floor((span) / stride) + 1 where span = stride * q + r with a constant 0 <= r < stride
             for (long rest = 0; rest < Stride; rest++)
                 if ((span - rest).TryDivide(Stride, out var quotient)) return quotient + 1;
-            throw new ShapeException("ASH0112", $"the windows of an axis of length {Length} with stride {Stride} are not a polynomial in its symbols.",
+            throw new ShapeException("ASH0112",
+                $"the windows of an axis of length {Length} with stride {Stride} are not a polynomial in its symbols.",
                 $"declare the symbol with multipleOf: {Stride}, or give the axis a fixed extent.");
         }
     }
@@ -167,25 +172,30 @@ public enum ScatterMode
 /// <summary>The axis that Scatter's indices point along, and what it does there.</summary>
 public sealed record ScatterAttributes(int Axis, ScatterMode Mode) : Attributes;
 
-/// <summary>Which axes of the two inputs pair up. The result's axes: batch, free axes of the left, free axes of the right.</summary>
+/// <summary>Which axes of the two inputs pair up. The result's axes: batch, free axes of the left, free axes of the
+/// right.</summary>
 /// <param name="BatchLeft">Axes of the left input that pair with <paramref name="BatchRight"/> and stay.</param>
 /// <param name="BatchRight">Axes of the right input, one for each of <paramref name="BatchLeft"/>.</param>
 /// <param name="SumLeft">Axes of the left input that pair with <paramref name="SumRight"/> and are summed away.</param>
 /// <param name="SumRight">Axes of the right input, one for each of <paramref name="SumLeft"/>.</param>
 /// <param name="DType">The result's element type. Sums are kept in float32 for 16-bit floats, int32 for small integers.</param>
 public sealed record ContractAttributes(
-    ValueList<int> BatchLeft, ValueList<int> BatchRight, ValueList<int> SumLeft, ValueList<int> SumRight, DType DType) : Attributes
+    ValueList<int> BatchLeft, ValueList<int> BatchRight, ValueList<int> SumLeft, ValueList<int> SumRight,
+    DType DType) : Attributes
 {
     /// <summary>The axes of the left input that are neither batch nor summed, ascending.</summary>
-    public int[] FreeLeft(int rank) => [.. Enumerable.Range(0, rank).Where(axis => !BatchLeft.Contains(axis) && !SumLeft.Contains(axis))];
+    public int[] FreeLeft(int rank) =>
+        [.. Enumerable.Range(0, rank).Where(axis => !BatchLeft.Contains(axis) && !SumLeft.Contains(axis))];
 
     /// <summary>The axes of the right input that are neither batch nor summed, ascending.</summary>
-    public int[] FreeRight(int rank) => [.. Enumerable.Range(0, rank).Where(axis => !BatchRight.Contains(axis) && !SumRight.Contains(axis))];
+    public int[] FreeRight(int rank) =>
+        [.. Enumerable.Range(0, rank).Where(axis => !BatchRight.Contains(axis) && !SumRight.Contains(axis))];
 }
 
 /// <summary>A function with a gradient of its own.</summary>
 /// <param name="Forward">From the inputs to one result.</param>
-/// <param name="Backward">From (gradient of the result, result, inputs...) to one gradient per input; null: differentiate <paramref name="Forward"/>.</param>
+/// <param name="Backward">From (gradient of the result, result, inputs...) to one gradient per input; null: differentiate
+/// <paramref name="Forward"/>.</param>
 /// <param name="Name">For text forms.</param>
 public sealed record CustomAttributes(Function Forward, Function? Backward, string Name) : Attributes
 {
@@ -209,7 +219,8 @@ public sealed record KernelAttributes(GraphKernel Kernel, int Output) : Attribut
     public override Attributes Substitute(Func<Symbol, Extent> values) => this with { Kernel = Kernel.Substitute(values) };
 
     /// <inheritdoc/>
-    public bool Equals(KernelAttributes? other) => other is not null && Output == other.Output && Kernel.Text == other.Kernel.Text;
+    public bool Equals(KernelAttributes? other) =>
+        other is not null && Output == other.Output && Kernel.Text == other.Kernel.Text;
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Kernel.Text, Output);

@@ -1,7 +1,9 @@
 namespace Ashlar.Graph;
 
-/// <summary>A kernel that people wrote, as graphs call it: a pure function of whole tensors, whose inside is another level's business.</summary>
-/// <remarks>The graph knows types, text and reference value; what runs is in Ashlar.Tiles, which this project does not know.</remarks>
+/// <summary>A kernel that people wrote, as graphs call it: a pure function of whole tensors, whose inside is another level's
+/// business.</summary>
+/// <remarks>The graph knows types, text and reference value; what runs is in Ashlar.Tiles, which this project does not
+/// know.</remarks>
 public abstract class GraphKernel
 {
     /// <summary>Lower case with underscores.</summary>

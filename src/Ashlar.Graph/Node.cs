@@ -48,7 +48,8 @@ public sealed class Node
     /// <summary>The node of this op over these inputs. Element type and shape follow from the op's rule.</summary>
     /// <exception cref="ShapeException">The inputs' shapes break the op's rule.</exception>
     /// <exception cref="DTypeException">The inputs' element types break the op's rule.</exception>
-    public static Node Of(Op op, ReadOnlySpan<Node> inputs, Attributes? attributes = null) => NodeTable.Intern(op, inputs, attributes);
+    public static Node Of(Op op, ReadOnlySpan<Node> inputs, Attributes? attributes = null) =>
+        NodeTable.Intern(op, inputs, attributes);
 
     /// <summary>The attributes, which are known to be of this type.</summary>
     public T Get<T>() where T : Attributes => (T)Attributes!;

@@ -39,7 +39,8 @@ static class NodeTable
     {
         if (!buckets.TryGetValue(hash, out var bucket)) return null;
         foreach (var reference in bucket)
-            if (reference.TryGetTarget(out var node) && node.Op == op && Equals(node.Attributes, attributes) && SameInputs(node, inputs))
+            if (reference.TryGetTarget(out var node) && node.Op == op && Equals(node.Attributes, attributes)
+                && SameInputs(node, inputs))
                 return node;
         return null;
     }

@@ -204,7 +204,8 @@ public static class Nodes
 
     /// <summary>Rows of a packed matrix [N, K], decoded.</summary>
     /// <returns>f32 [..., K]</returns>
-    public static Node WeightRows(Node weight, Node indices, WeightAttributes layout) => Node.Of(Op.WeightRows, [weight, indices], layout);
+    public static Node WeightRows(Node weight, Node indices, WeightAttributes layout) =>
+        Node.Of(Op.WeightRows, [weight, indices], layout);
 
     /// <summary><paramref name="x"/>, computed only after the others.</summary>
     public static Node Barrier(Node x, params ReadOnlySpan<Node> after) => Node.Of(Op.Barrier, [x, .. after]);

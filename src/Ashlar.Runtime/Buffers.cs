@@ -5,10 +5,12 @@ namespace Ashlar.Runtime;
 /// <summary>Ways to see a buffer's bytes from managed code. The caller keeps the buffer alive while it uses a span.</summary>
 public static class Buffers
 {
-    /// <summary>Memory for <paramref name="bytes"/> bytes: of the default device, or of the host where there is none yet.</summary>
+    /// <summary>Memory for <paramref name="bytes"/> bytes: of the default device, or of the host where there is none
+    /// yet.</summary>
     public static Buffer Allocate(long bytes) => Device.Current?.Backend.Allocate(bytes) ?? HostBuffer.Allocate(bytes);
 
-    /// <summary>A buffer that is the caller's memory itself where it is aligned to 64 bytes, or a copy of it where it is not.</summary>
+    /// <summary>A buffer that is the caller's memory itself where it is aligned to 64 bytes, or a copy of it where it is
+    /// not.</summary>
     /// <remarks>
     /// Memory-mapped files and native memory are aligned; most managed arrays are not. Wrapped memory must not change while a
     /// tensor is made of it.
@@ -21,7 +23,8 @@ public static class Buffers
         return Of(memory.Span);
     }
 
-    /// <summary>A buffer over memory that was pinned, such as a part of a mapped file of any size; the handle is disposed when nobody refers to the buffer.</summary>
+    /// <summary>A buffer over memory that was pinned, such as a part of a mapped file of any size; the handle is disposed when
+    /// nobody refers to the buffer.</summary>
     /// <param name="pinned">The first byte. At a multiple of 64: kernels load whole lines.</param>
     /// <param name="bytes">How many there are.</param>
     public static Buffer Pinned(MemoryHandle pinned, long bytes) => new BorrowedBuffer(pinned, bytes);

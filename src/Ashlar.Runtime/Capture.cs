@@ -8,7 +8,8 @@ namespace Ashlar.Runtime;
 /// <param name="Buffers">What to pass for the parameters made of buffers.</param>
 public sealed record Capture(Function Function, IReadOnlyList<Node> Buffers)
 {
-    /// <summary>Closes nodes over their buffers, so that graphs of one structure over other data become the same function.</summary>
+    /// <summary>Closes nodes over their buffers, so that graphs of one structure over other data become the same
+    /// function.</summary>
     /// <param name="results">What the function computes.</param>
     /// <param name="parameters">Nodes that become the first parameters, in order; of any op.</param>
     /// <param name="leafOf">The buffer leaf that stands for a node computed before; null for others.</param>
@@ -63,10 +64,12 @@ public sealed record Capture(Function Function, IReadOnlyList<Node> Buffers)
         }
     }
 
-    // Placeholders are called "#17 weight", so that two of one name and shape are two nodes; the number is not part of the structure.
+    // Placeholders are called "#17 weight", so that two of one name and shape are two nodes; the number is not part of the
+    // structure.
     static string? Name(Node node)
     {
-        if (node.Attributes is not ParameterAttributes { Name: { } name } || !name.StartsWith('#')) return (node.Attributes as ParameterAttributes)?.Name;
+        if (node.Attributes is not ParameterAttributes { Name: { } name } || !name.StartsWith('#'))
+            return (node.Attributes as ParameterAttributes)?.Name;
         int blank = name.IndexOf(' ', StringComparison.Ordinal);
         return blank < 0 ? null : name[(blank + 1)..];
     }
@@ -81,7 +84,8 @@ public static class Leaf
     public static Node Of(Buffer buffer, DType dtype, Shape shape) =>
         Node.Of(Op.Buffer, [], new BufferAttributes(buffer, dtype, shape));
 
-    /// <summary>The leaf that holds the value of a node: the node itself, what the default device computed for it, or a view of either.</summary>
+    /// <summary>The leaf that holds the value of a node: the node itself, what the default device computed for it, or a view of
+    /// either.</summary>
     /// <returns>Null where the node was not computed.</returns>
     public static Node? Find(Node node)
     {

@@ -5,7 +5,8 @@ using Ashlar.Runtime;
 namespace Ashlar;
 
 /// <summary>A named place to run programs. A program registers one before it reads its first tensor.</summary>
-/// <remarks>Nothing above the runtime names a concrete backend, so that one library serves all: <c>Device.Use(new CpuBackend());</c></remarks>
+/// <remarks>Nothing above the runtime names a concrete backend, so that one library serves all: <c>Device.Use(new
+/// CpuBackend());</c></remarks>
 public sealed class Device
 {
     // The only static state of the runtime: tensors are made everywhere, and passing a device to each would be noise.
@@ -36,10 +37,12 @@ public sealed class Device
     /// <summary>The programs compiled so far.</summary>
     public ProgramCache Programs { get; }
 
-    /// <summary>What was computed here, for as long as somebody holds the node. By device, so that two devices can be compared.</summary>
+    /// <summary>What was computed here, for as long as somebody holds the node. By device, so that two devices can be
+    /// compared.</summary>
     internal ConditionalWeakTable<Node, Node> Computed { get; } = [];
 
-    /// <summary>The device on which tensors are computed: the one selected here, or the one that <see cref="Use"/> named last.</summary>
+    /// <summary>The device on which tensors are computed: the one selected here, or the one that <see cref="Use"/> named
+    /// last.</summary>
     /// <exception cref="DeviceException">None was named.</exception>
     public static Device Default => Current ?? throw new DeviceException("ASH0610",
         "a tensor must be computed, but no device is registered.",

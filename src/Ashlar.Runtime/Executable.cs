@@ -2,7 +2,8 @@ using Ashlar.Graph;
 
 namespace Ashlar.Runtime;
 
-/// <summary>A compiled function with what it takes to run it: the symbols' values, memory for results, results that need no program.</summary>
+/// <summary>A compiled function with what it takes to run it: the symbols' values, memory for results, results that need no
+/// program.</summary>
 /// <remarks>
 /// Backends see only results that are computed, each once. A result that is an argument, or the same as an earlier result, is
 /// copied here. Thread-safe; runs of one executable wait for each other.
@@ -40,7 +41,8 @@ public sealed class Executable
 
         if (computed.Count > 0)
         {
-            var kept = donations.Where(pair => computed.Contains(pair.Result)).Select(pair => (computed.IndexOf(pair.Result), pair.Parameter));
+            var kept = donations.Where(pair => computed.Contains(pair.Result))
+                .Select(pair => (computed.IndexOf(pair.Result), pair.Parameter));
             program = device.Backend.Compile(new(function.Parameters, computed.Select(i => results[i]).ToValueList()),
                 new(device.Level, kept.ToValueList()));
         }
@@ -72,7 +74,8 @@ public sealed class Executable
     /// <summary>Runs it once.</summary>
     /// <param name="inputs">One buffer per parameter.</param>
     /// <param name="shapes">The shape of each.</param>
-    /// <param name="outputs">Where the results go; a null is replaced by a new buffer. A result that is an argument must not go where an argument lies.</param>
+    /// <param name="outputs">Where the results go; a null is replaced by a new buffer. A result that is an argument must not go
+    /// where an argument lies.</param>
     /// <param name="resultShapes">Receives the shape of each result.</param>
     /// <exception cref="ShapeException">The shapes do not fit the parameters'.</exception>
     /// <exception cref="OutOfMemoryOnDeviceException">A result does not fit in memory.</exception>
@@ -129,5 +132,6 @@ public sealed class Executable
     }
 
     static OutOfMemoryOnDeviceException TooLarge(Node result) => new("ASH0701",
-        $"{result.DType.Name}{result.Shape} has more bytes than 64 bits can count.", "use smaller extents, or compute the large value in parts.");
+        $"{result.DType.Name}{result.Shape} has more bytes than 64 bits can count.",
+        "use smaller extents, or compute the large value in parts.");
 }

@@ -4,7 +4,8 @@ using System.Runtime.InteropServices;
 namespace Ashlar.Runtime;
 
 /// <summary>Memory of the host, aligned to 64 bytes and freed when nobody refers to it.</summary>
-/// <remarks>Every backend so far runs on the host, so tensors made before a device is registered keep their data in one of these.</remarks>
+/// <remarks>Every backend so far runs on the host, so tensors made before a device is registered keep their data in one of
+/// these.</remarks>
 public sealed unsafe class HostBuffer : Buffer
 {
     const long Alignment = 64;
@@ -59,7 +60,8 @@ public sealed unsafe class HostBuffer : Buffer
         "use smaller batches or a narrower element type, or compute the large value in parts.");
 }
 
-/// <summary>Memory that the caller owns, pinned for as long as somebody refers to the buffer. Written only where the caller asks for results in it.</summary>
+/// <summary>Memory that the caller owns, pinned for as long as somebody refers to the buffer. Written only where the caller asks
+/// for results in it.</summary>
 sealed unsafe class BorrowedBuffer(MemoryHandle handle, long bytes) : Buffer
 {
     MemoryHandle handle = handle;

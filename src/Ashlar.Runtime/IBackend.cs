@@ -4,8 +4,10 @@ namespace Ashlar.Runtime;
 
 /// <summary>What the compiler is told besides the function.</summary>
 /// <param name="Level">How hard to work.</param>
-/// <param name="Donations">Pairs (result, parameter): the result may be written over the parameter's memory, and the caller passes one buffer for both.</param>
-public sealed record CompileOptions(OptimizationLevel Level = OptimizationLevel.O2, ValueList<(int Result, int Parameter)>? Donations = null);
+/// <param name="Donations">Pairs (result, parameter): the result may be written over the parameter's memory, and the caller
+/// passes one buffer for both.</param>
+public sealed record CompileOptions(OptimizationLevel Level = OptimizationLevel.O2,
+    ValueList<(int Result, int Parameter)>? Donations = null);
 
 /// <summary>A place that allocates memory and runs programs: the reference interpreter, the CPU, later a GPU.</summary>
 public interface IBackend
@@ -13,14 +15,17 @@ public interface IBackend
     /// <summary>The name users give: <c>cpu</c>, <c>reference</c>.</summary>
     string Name { get; }
 
-    /// <summary>The machine it runs on, as caches of measurements name it: what is measured on one says nothing about another.</summary>
+    /// <summary>The machine it runs on, as caches of measurements name it: what is measured on one says nothing about
+    /// another.</summary>
     string Machine => Name;
 
-    /// <summary>Memory for <paramref name="bytes"/> bytes, not cleared. It returns to the backend when nobody refers to it.</summary>
+    /// <summary>Memory for <paramref name="bytes"/> bytes, not cleared. It returns to the backend when nobody refers to
+    /// it.</summary>
     /// <exception cref="OutOfMemoryOnDeviceException">The device has not that much memory.</exception>
     Buffer Allocate(long bytes);
 
-    /// <summary>Compiles a function whose extents may hold symbols; each symbol occurs bare as an extent of some parameter.</summary>
+    /// <summary>Compiles a function whose extents may hold symbols; each symbol occurs bare as an extent of some
+    /// parameter.</summary>
     IProgram Compile(Function function, CompileOptions options);
 }
 
@@ -37,7 +42,8 @@ public interface IProgram
     /// <exception cref="KernelException">An index of a gather or scatter was out of range.</exception>
     void Run(ReadOnlySpan<Buffer> inputs, ReadOnlySpan<Buffer> outputs, ReadOnlySpan<long> symbols);
 
-    /// <summary>Does what the first run with these values would do before it runs, so that it need not. By default that is nothing.</summary>
+    /// <summary>Does what the first run with these values would do before it runs, so that it need not. By default that is
+    /// nothing.</summary>
     /// <param name="symbols">The value of each symbol.</param>
     void Prepare(ReadOnlySpan<long> symbols)
     {

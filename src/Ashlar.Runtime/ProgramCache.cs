@@ -3,7 +3,8 @@ using Ashlar.Graph;
 namespace Ashlar.Runtime;
 
 /// <summary>The programs of a device, by structure: functions of equal nodes share one, whatever data they run on.</summary>
-/// <remarks>Nodes are hash-consed, so equal structure is equal references. Thread-safe. Drops what was not used for longest.</remarks>
+/// <remarks>Nodes are hash-consed, so equal structure is equal references. Thread-safe. Drops what was not used for
+/// longest.</remarks>
 public sealed class ProgramCache
 {
     const int Capacity = 1024;

@@ -7,7 +7,8 @@ public static class Realizer
 {
     /// <summary>Computes what is not computed yet.</summary>
     /// <param name="nodes">Nodes of constant shape that depend on buffers and constants alone.</param>
-    /// <param name="device">Where to compute; null takes the default, which need not exist where nothing is to be computed.</param>
+    /// <param name="device">Where to compute; null takes the default, which need not exist where nothing is to be
+    /// computed.</param>
     /// <returns>The leaf that holds the value of each node.</returns>
     /// <exception cref="DeviceException">No device is registered.</exception>
     /// <exception cref="TraceException">A node depends on an argument of a traced function.</exception>
@@ -27,7 +28,8 @@ public static class Realizer
         var executable = device.Programs.Get(capture.Function);
         var inputs = new Buffer[capture.Buffers.Count];
         var shapes = new Shape[inputs.Length];
-        for (int i = 0; i < inputs.Length; i++) (inputs[i], shapes[i]) = (Leaf.BufferOf(capture.Buffers[i]), capture.Buffers[i].Shape);
+        for (int i = 0; i < inputs.Length; i++)
+            (inputs[i], shapes[i]) = (Leaf.BufferOf(capture.Buffers[i]), capture.Buffers[i].Shape);
         var outputs = new Buffer?[roots.Length];
         executable.Run(inputs, shapes, outputs, new Shape[roots.Length]);
         GC.KeepAlive(inputs);

@@ -27,7 +27,8 @@ public sealed class ReferenceBackend : IBackend
             for (int i = 0; i < arguments.Length; i++)
             {
                 var parameter = function.Parameters[i];
-                arguments[i] = Storage.Load(inputs[i], parameter.DType, [.. parameter.Shape.Select(extent => extent.Evaluate(Number))]);
+                arguments[i] =
+                    Storage.Load(inputs[i], parameter.DType, [.. parameter.Shape.Select(extent => extent.Evaluate(Number))]);
             }
             var results = Interpreter.Run(function, arguments, Number);
             for (int i = 0; i < results.Length; i++) Storage.Store(results[i].Data, function.Results[i].DType, outputs[i]);

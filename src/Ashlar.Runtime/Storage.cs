@@ -35,7 +35,8 @@ public static class Storage
         GC.KeepAlive(buffer);
     }
 
-    /// <summary>Writes doubles to the front of a buffer, each rounded to the element type. Integers keep their low bits.</summary>
+    /// <summary>Writes doubles to the front of a buffer, each rounded to the element type. Integers keep their low
+    /// bits.</summary>
     public static void Store(ReadOnlySpan<double> elements, DType dtype, Buffer buffer)
     {
         switch (dtype)

@@ -2,7 +2,8 @@ using Ashlar.Graph;
 
 namespace Ashlar.Runtime;
 
-/// <summary>Learns the values of a function's symbols from the shapes of its arguments, and checks every extent on the way.</summary>
+/// <summary>Learns the values of a function's symbols from the shapes of its arguments, and checks every extent on the
+/// way.</summary>
 /// <remarks>All in 64 bits and without allocation. Not thread-safe: whoever binds holds the program.</remarks>
 public sealed class SymbolBinding
 {
@@ -14,7 +15,8 @@ public sealed class SymbolBinding
     readonly Func<Symbol, long> lookup;
 
     /// <summary>Binds <paramref name="symbols"/> from the parameters' shapes.</summary>
-    /// <exception cref="GraphException">A symbol is the whole extent of no parameter's axis, so nothing could tell its value.</exception>
+    /// <exception cref="GraphException">A symbol is the whole extent of no parameter's axis, so nothing could tell its
+    /// value.</exception>
     public SymbolBinding(ValueList<Node> parameters, IEnumerable<Symbol> symbols)
     {
         this.parameters = parameters;
@@ -22,7 +24,8 @@ public sealed class SymbolBinding
         values = new long[this.symbols.Length];
         known = new bool[values.Length];
         lookup = symbol => values[Array.IndexOf(this.symbols, symbol)];
-        bare = [.. parameters.Select(parameter => parameter.Shape.Select(extent => Array.FindIndex(this.symbols, symbol => extent == symbol)).ToArray())];
+        bare = [.. parameters.Select(parameter =>
+            parameter.Shape.Select(extent => Array.FindIndex(this.symbols, symbol => extent == symbol)).ToArray())];
         foreach (var (i, symbol) in this.symbols.Index())
             if (!bare.Any(axes => axes.Contains(i)))
                 throw new GraphException("ASH0320",
@@ -35,7 +38,8 @@ public sealed class SymbolBinding
 
     /// <summary>Takes the values from the actual shapes.</summary>
     /// <param name="shapes">The shape of each argument; constant.</param>
-    /// <exception cref="ShapeException">A value breaks its symbol's bounds, two arguments disagree, or a fixed extent differs.</exception>
+    /// <exception cref="ShapeException">A value breaks its symbol's bounds, two arguments disagree, or a fixed extent
+    /// differs.</exception>
     public void Bind(ReadOnlySpan<Shape> shapes)
     {
         Array.Clear(known);
@@ -43,7 +47,8 @@ public sealed class SymbolBinding
         {
             var (declared, actual) = (parameters[i].Shape, shapes[i]);
             if (ReferenceEquals(declared, actual)) continue;
-            if (declared.Rank != actual.Rank) throw Differs(i, declared, actual, $"it has {actual.Rank} axes instead of {declared.Rank}");
+            if (declared.Rank != actual.Rank)
+                throw Differs(i, declared, actual, $"it has {actual.Rank} axes instead of {declared.Rank}");
             for (int axis = 0; axis < declared.Rank; axis++)
             {
                 int s = bare[i][axis];
@@ -74,5 +79,6 @@ public sealed class SymbolBinding
     public Shape Evaluate(Shape shape) => shape.IsConstant ? shape : Shape.Of(shape.Select(extent => (Extent)Evaluate(extent)));
 
     static ShapeException Differs(int index, Shape declared, Shape actual, string how) => new("ASH0141",
-        $"argument {index} was given the shape {actual} where {declared} is declared: {how}.", "pass tensors whose axes agree, or declare another symbol for that axis.");
+        $"argument {index} was given the shape {actual} where {declared} is declared: {how}.",
+        "pass tensors whose axes agree, or declare another symbol for that axis.");
 }

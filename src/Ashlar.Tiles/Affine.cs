@@ -2,7 +2,8 @@ using Ashlar.Graph;
 
 namespace Ashlar.Tiles;
 
-/// <summary>An index expression as <c>Constant + sum of Factor * Atom</c>: what strides, bounds and simplification are read from.</summary>
+/// <summary>An index expression as <c>Constant + sum of Factor * Atom</c>: what strides, bounds and simplification are read
+/// from.</summary>
 /// <remarks>
 /// Atoms are Index nodes, or int64 scalars that are not affine (a loaded index, a floor division that does not simplify).
 /// Factors and the constant are extents, so symbolic strides work like numbers.
@@ -66,7 +67,8 @@ public sealed class Affine
     /// <summary>The expression as a node in normal form: equal expressions give the same node.</summary>
     public Node ToNode()
     {
-        // Loop variables first: atoms without variables may live on from another program, so their ids say nothing about this one.
+        // Loop variables first: atoms without variables may live on from another program, so their ids say nothing about this
+        // one.
         Node? sum = null;
         foreach (var (atom, factor) in terms.Values.OrderBy(term => term.Atom.Op != Op.Index))
         {
@@ -94,7 +96,8 @@ public sealed class Affine
         if (divisor == 1 || divisor == 0) return Of(0);
         var (_, rest) = Split(divisor);
         if (rest.IsWithin(divisor)) return rest;
-        if (rest.CommonFactor(divisor) is var (factor, multiples, small, smaller)) return multiples.Modulo(smaller) * factor + small;
+        if (rest.CommonFactor(divisor) is var (factor, multiples, small, smaller))
+            return multiples.Modulo(smaller) * factor + small;
         return Atom(Nodes.Binary(Op.Mod, rest.ToNode(), Nodes.Size(divisor)));
     }
 
@@ -156,7 +159,10 @@ public sealed class Affine
 
     /// <inheritdoc/>
     public override string ToString() =>
-        string.Join(" + ", terms.Values.Select(term => $"{term.Factor}*{(term.Atom.Op == Op.Index ? term.Atom.Variable().Name : term.Atom.Meaning.Name)}").Append(Constant.ToString()));
+        string.Join(" + ",
+            terms.Values.Select(term =>
+                $"{term.Factor}*{(term.Atom.Op == Op.Index ? term.Atom.Variable().Name : term.Atom.Meaning.Name)}")
+                    .Append(Constant.ToString()));
 
     static Affine Atom(Node node) => new(0, new() { [node.Id] = (node, 1) });
 

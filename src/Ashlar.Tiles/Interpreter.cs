@@ -5,8 +5,8 @@ namespace Ashlar.Tiles;
 /// <summary>Runs tile programs one point after another in double precision: the oracle that kernels are compared with.</summary>
 /// <remarks>
 /// It also finds what a fast kernel would not notice: an index outside its memory, an element of a tile that is read before it is
-/// written, and iterations of a parallel loop that touch one element while one of them writes it. A guarded load whose guard is false
-/// evaluates nothing else. Integers are exact up to 2^53.
+/// written, and iterations of a parallel loop that touch one element while one of them writes it. A guarded load whose guard is
+/// false evaluates nothing else. Integers are exact up to 2^53.
 /// </remarks>
 public static class TileInterpreter
 {
@@ -14,17 +14,22 @@ public static class TileInterpreter
     /// <param name="program">A program that <see cref="TileVerifier.Check"/> accepts.</param>
     /// <param name="buffers">The elements of each buffer in row-major order; written ones change.</param>
     /// <param name="symbols">The value of each symbol; may be null where there is none.</param>
-    /// <param name="roundFloats">Round stored floats to their type, as kernels do. Without it only casts round, as in the graph's interpreter.</param>
+    /// <param name="roundFloats">Round stored floats to their type, as kernels do. Without it only casts round, as in the graph's
+    /// interpreter.</param>
     /// <exception cref="KernelException">The program is not well formed, or it did what the remarks list.</exception>
-    public static void Run(TileProgram program, IReadOnlyDictionary<TileBuffer, double[]> buffers, Func<Symbol, long>? symbols = null, bool roundFloats = false)
+    public static void Run(TileProgram program, IReadOnlyDictionary<TileBuffer, double[]> buffers,
+        Func<Symbol, long>? symbols = null, bool roundFloats = false)
     {
         TileVerifier.Check(program);
         new Interpretation(symbols, roundFloats).Run(program, buffers);
     }
 
-    /// <summary>Runs the program on arrays in the order of its buffers; what it writes to holds nothing at first, and all of it must be written.</summary>
-    /// <exception cref="KernelException">The program is not well formed, did what the remarks list, or left an element of an output as it was (ASH0583).</exception>
-    public static void RunFresh(TileProgram program, IReadOnlyList<Value> buffers, Func<Symbol, long>? symbols = null, bool roundFloats = false)
+    /// <summary>Runs the program on arrays in the order of its buffers; what it writes to holds nothing at first, and all of it
+    /// must be written.</summary>
+    /// <exception cref="KernelException">The program is not well formed, did what the remarks list, or left an element of an
+    /// output as it was (ASH0583).</exception>
+    public static void RunFresh(TileProgram program, IReadOnlyList<Value> buffers, Func<Symbol, long>? symbols = null,
+        bool roundFloats = false)
     {
         TileVerifier.Check(program);
         new Interpretation(symbols, roundFloats) { IsFresh = true }.Run(program, Named(program, buffers));
@@ -32,14 +37,18 @@ public static class TileInterpreter
 
     /// <summary>Runs the program on arrays in the order of its buffers.</summary>
     /// <inheritdoc cref="Run(TileProgram, IReadOnlyDictionary{TileBuffer, double[]}, Func{Symbol, long}, bool)"/>
-    public static void Run(TileProgram program, IReadOnlyList<Value> buffers, Func<Symbol, long>? symbols = null, bool roundFloats = false)
+    public static void Run(TileProgram program, IReadOnlyList<Value> buffers, Func<Symbol, long>? symbols = null,
+        bool roundFloats = false)
     {
         Run(program, Named(program, buffers), symbols, roundFloats);
     }
 
-    static Dictionary<TileBuffer, double[]> Named(TileProgram program, IReadOnlyList<Value> buffers) => buffers.Count == program.Buffers.Count
+    static Dictionary<TileBuffer, double[]> Named(TileProgram program, IReadOnlyList<Value> buffers) =>
+        buffers.Count == program.Buffers.Count
         ? program.Buffers.Zip(buffers).ToDictionary(pair => pair.First, pair => pair.Second.Data)
-        : throw new KernelException("ASH0535", $"'{program.Name}' takes {program.Buffers.Count} buffers, but got {buffers.Count}.", "pass one array per buffer, in order.");
+        : throw new KernelException("ASH0535",
+            $"'{program.Name}' takes {program.Buffers.Count} buffers, but got {buffers.Count}.",
+            "pass one array per buffer, in order.");
 }
 
 /// <summary>One run of a program.</summary>
@@ -80,14 +89,16 @@ sealed class Interpretation(Func<Symbol, long>? symbols, bool roundFloats)
             long[] extents = Extents(buffer);
             long count = extents.Aggregate(1L, (product, extent) => product * extent);
             if (!buffers.TryGetValue(buffer, out double[]? data) || data.LongLength != count)
-                throw new KernelException("ASH0535", $"'{program.Name}' needs {count} elements for the buffer {buffer}, but got {data?.LongLength.ToString() ?? "none"}.",
+                throw new KernelException("ASH0535",
+                    $"'{program.Name}' needs {count} elements for the buffer {buffer}, but got {data?.LongLength.ToString() ?? "none"}.",
                     "pass the elements of every buffer, as many as its shape has.");
             Of(buffer).Use(data, extents, IsFresh && buffer.Written);
         }
         Body(program.Body);
         foreach (var buffer in program.Buffers)
             if (Of(buffer).FirstUnwritten is { } at)
-                throw new KernelException("ASH0583", $"'{program.Name}' has not stored to element {at} (row-major) of its output {buffer}.",
+                throw new KernelException("ASH0583",
+                    $"'{program.Name}' has not stored to element {at} (row-major) of its output {buffer}.",
                     "store to every element, or give the output initial values: k.Initialize(output, 0).");
     }
 
@@ -165,12 +176,15 @@ sealed class Interpretation(Func<Symbol, long>? symbols, bool roundFloats)
         {
             double other = Evaluate(reduce.Value);
             // the first of equals, and the first NaN
-            bool better = best < 0 || !double.IsNaN(value) && (double.IsNaN(other) || (reduce.Op == Op.ArgMax ? other > value : other < value));
+            bool better = best < 0 || !double.IsNaN(value)
+                && (double.IsNaN(other) || (reduce.Op == Op.ArgMax ? other > value : other < value));
             if (better) (best, value) = (place, other);
             place++;
         });
         if (best < 0)
-            throw new KernelException("ASH0534", $"{reduce.Op} has no element to choose from at {Position()}, in '{TileText.Line(reduce)}'{reduce.At}.", "guard the statement with If, or give the axis a least extent of 1.");
+            throw new KernelException("ASH0534",
+                $"{reduce.Op} has no element to choose from at {Position()}, in '{TileText.Line(reduce)}'{reduce.At}.",
+                "guard the statement with If, or give the axis a least extent of 1.");
         return best;
     }
 
@@ -227,7 +241,8 @@ sealed class Interpretation(Func<Symbol, long>? symbols, bool roundFloats)
     {
         Node[] indices = [dot.Row.Variable.Index(), dot.Column.Variable.Index()];
         double total = Read(dot.Target, indices);
-        ForEach([dot.Inner], () => total = Add(dot.Target.DType, total, Multiply(dot.Target.DType, Evaluate(dot.Left), Evaluate(dot.Right))));
+        ForEach([dot.Inner], () =>
+            total = Add(dot.Target.DType, total, Multiply(dot.Target.DType, Evaluate(dot.Left), Evaluate(dot.Right))));
         Write(dot.Target, indices, total);
     }
 
@@ -255,7 +270,8 @@ sealed class Interpretation(Func<Symbol, long>? symbols, bool roundFloats)
         long count = (long)Evaluate(axis.Extent), limit = axis.Variable.Count.Evaluate(Value);
         if (count > limit)
             throw new KernelException("ASH0536", $"'{axis.Variable.Name}' would run to {count} at {Position()}, but no value of it may reach {limit}. "
-                + $"This is in '{TileText.Line(statement)}'{statement.At}.", "give the variable a greater count, or the axis a lesser extent.");
+                + $"This is in '{TileText.Line(statement)}'{statement.At}.",
+                "give the variable a greater count, or the axis a lesser extent.");
         return Math.Max(count, 0);
     }
 
@@ -293,7 +309,8 @@ sealed class Interpretation(Func<Symbol, long>? symbols, bool roundFloats)
         if (!node.DType.IsFloat && node.Meaning.Integer is { } integer)
         {
             long exact = integer(Array.ConvertAll(slot.Inputs, input => (long)Evaluate(input)));
-            return node.DType == DType.Bool ? exact & 1 : Conversion.Wrap(exact, node.DType);   // logic on bools is bitwise: not 1 is 0
+            // Logic on bools is bitwise: not 1 is 0.
+            return node.DType == DType.Bool ? exact & 1 : Conversion.Wrap(exact, node.DType);
         }
         double value = node.Meaning.Element!(Array.ConvertAll(slot.Inputs, Evaluate));
         return node.DType.IsFloat ? value : Conversion.Wrap((long)value, node.DType);
@@ -312,7 +329,8 @@ sealed class Interpretation(Func<Symbol, long>? symbols, bool roundFloats)
     {
         double index = Evaluate(slot.Inputs[0]), extent = Evaluate(slot.Inputs[1]);
         if (index >= 0 && index < extent) return index;
-        throw new KernelException("ASH0510", $"{slot.Node.Get<BoundAttributes>().Site} met the index {index} at {Position()}, but the axis has {extent} elements.",
+        throw new KernelException("ASH0510",
+            $"{slot.Node.Get<BoundAttributes>().Site} met the index {index} at {Position()}, but the axis has {extent} elements.",
             "clamp or check the indices; they count from 0, negative ones do not count from the end.");
     }
 
@@ -323,8 +341,10 @@ sealed class Interpretation(Func<Symbol, long>? symbols, bool roundFloats)
         long at = Offset(elements, indices, "read");
         if (!elements.IsWritten(at))
             throw new KernelException("ASH0532", $"element [{string.Join(", ", indices)}] of the {(elements.Memory is Tile ? "tile" : "output")} {elements.Memory} is read before it is written, at {Position()}. "
-                + $"This is in '{TileText.Line(statement)}'{statement.At}.", "store to it first; a new tile holds nothing, nor does an output.");
-        if (!isAtomic && elements.Reads(at, grid.Iteration) is { } other) throw Conflict(elements, indices, "reads", other, "writes");
+                + $"This is in '{TileText.Line(statement)}'{statement.At}.",
+                "store to it first; a new tile holds nothing, nor does an output.");
+        if (!isAtomic && elements.Reads(at, grid.Iteration) is { } other)
+            throw Conflict(elements, indices, "reads", other, "writes");
         return elements.Data[at];
     }
 
@@ -333,7 +353,8 @@ sealed class Interpretation(Func<Symbol, long>? symbols, bool roundFloats)
         var elements = Of(memory);
         var indices = Indices(nodes);
         long at = Offset(elements, indices, "written");
-        if (elements.Writes(at, grid.Iteration, isAtomic) is var (other, wrote)) throw Conflict(elements, indices, "writes", other, wrote ? "writes it too" : "reads");
+        if (elements.Writes(at, grid.Iteration, isAtomic) is var (other, wrote))
+            throw Conflict(elements, indices, "writes", other, wrote ? "writes it too" : "reads");
         elements.Data[at] = !memory.DType.IsFloat ? Conversion.Wrap((long)value, memory.DType)
             : roundFloats ? Conversion.Round(value, memory.DType)
             : value;
@@ -342,7 +363,8 @@ sealed class Interpretation(Func<Symbol, long>? symbols, bool roundFloats)
 
     KernelException Conflict(Elements elements, long[] indices, string does, int other, string otherDoes) => new("ASH0533",
         $"iteration {grid.Name(grid.Iteration)} of a parallel loop {does} element [{string.Join(", ", indices)}] of {elements.Memory}, which iteration {grid.Name(other)} {otherDoes}. "
-        + $"This is in '{TileText.Line(statement)}'{statement.At}.", "let each iteration write elements of its own, or make the loop serial.");
+        + $"This is in '{TileText.Line(statement)}'{statement.At}.",
+        "let each iteration write elements of its own, or make the loop serial.");
 
     long[] Indices(IReadOnlyList<Node> nodes)
     {
@@ -359,7 +381,8 @@ sealed class Interpretation(Func<Symbol, long>? symbols, bool roundFloats)
             long extent = elements.Extents[axis];
             if (indices[axis] < 0 || indices[axis] >= extent)
                 throw new KernelException("ASH0530", $"index [{string.Join(", ", indices)}] of {elements.Memory} is {verb} at {Position()}, but its axis {axis} has {extent} elements. "
-                    + $"This is in '{TileText.Line(statement)}'{statement.At}.", "shorten the domain, guard the access, or correct the index.");
+                    + $"This is in '{TileText.Line(statement)}'{statement.At}.",
+                    "shorten the domain, guard the access, or correct the index.");
             offset = offset * extent + indices[axis];
         }
         return offset;
@@ -367,7 +390,8 @@ sealed class Interpretation(Func<Symbol, long>? symbols, bool roundFloats)
 
     string Position()
     {
-        string values = string.Join(", ", counters.Where(pair => pair.Value.Runs).Select(pair => $"{pair.Key.Name}={pair.Value.Value}"));
+        string values =
+            string.Join(", ", counters.Where(pair => pair.Value.Runs).Select(pair => $"{pair.Key.Name}={pair.Value.Value}"));
         return values.Length == 0 ? "the only point" : values;
     }
 
@@ -387,12 +411,15 @@ sealed class Interpretation(Func<Symbol, long>? symbols, bool roundFloats)
         _ => Conversion.Range(dtype).Least,
     };
 
-    static double Add(DType dtype, double a, double b) => dtype.IsFloat ? a + b : Conversion.Wrap(unchecked((long)a + (long)b), dtype);
+    static double Add(DType dtype, double a, double b) =>
+        dtype.IsFloat ? a + b : Conversion.Wrap(unchecked((long)a + (long)b), dtype);
 
-    static double Multiply(DType dtype, double a, double b) => dtype.IsFloat ? a * b : Conversion.Wrap(unchecked((long)a * (long)b), dtype);
+    static double Multiply(DType dtype, double a, double b) =>
+        dtype.IsFloat ? a * b : Conversion.Wrap(unchecked((long)a * (long)b), dtype);
 
     long Value(Symbol symbol) => symbols is null
-        ? throw new KernelException("ASH0535", $"the program needs the value of the symbol '{symbol.Name}', but got none.", "pass the values of the symbols.")
+        ? throw new KernelException("ASH0535", $"the program needs the value of the symbol '{symbol.Name}', but got none.",
+            "pass the values of the symbols.")
         : symbols(symbol);
 
     long[] Extents(Memory memory) => [.. memory.Shape.Select(extent => extent.Evaluate(Value))];

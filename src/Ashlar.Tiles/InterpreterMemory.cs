@@ -26,7 +26,8 @@ sealed class Elements(Memory memory)
     }
 
     /// <summary>The first element of an output that nobody has written; null where all are.</summary>
-    public int? FirstUnwritten => Memory is TileBuffer && written is not null && Array.IndexOf(written, false) is >= 0 and var at ? at : null;
+    public int? FirstUnwritten =>
+        Memory is TileBuffer && written is not null && Array.IndexOf(written, false) is >= 0 and var at ? at : null;
 
     /// <summary>Makes new elements that hold nothing.</summary>
     public void Renew(long[] extents)

@@ -50,7 +50,8 @@ public enum TileSpace
     Register,
 }
 
-/// <summary>A block of elements that one iteration of the grid works on. Not initialised: reading before writing is an error.</summary>
+/// <summary>A block of elements that one iteration of the grid works on. Not initialised: reading before writing is an
+/// error.</summary>
 public sealed class Tile(string name, DType dtype, Shape shape, TileSpace space = TileSpace.Scratch) : Memory(name, dtype, shape)
 {
     /// <summary>Where it lives.</summary>

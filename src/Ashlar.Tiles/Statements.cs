@@ -16,7 +16,8 @@ public enum LoopKind
 {
     /// <summary>One after another.</summary>
     Serial,
-    /// <summary>Independent: in any order, or at once on several workers. Only outermost loops are parallel: they are the grid.</summary>
+    /// <summary>Independent: in any order, or at once on several workers. Only outermost loops are parallel: they are the
+    /// grid.</summary>
     Parallel,
     /// <summary>One after another, with the loads of later iterations started early.</summary>
     Pipelined,
@@ -33,11 +34,12 @@ public enum StoreMode
     Max,
 }
 
-/// <summary>A statement of a tile program. Values are <see cref="Node"/>s of scalar shape, evaluated at each point of the domain.</summary>
+/// <summary>A statement of a tile program. Values are <see cref="Node"/>s of scalar shape, evaluated at each point of the
+/// domain.</summary>
 /// <remarks>
-/// Expressions use the elementwise ops of the graph level, with <see cref="Op.Index"/> for loop variables (int64), <see cref="Op.Size"/>
-/// for symbolic extents, <see cref="Op.Load"/> for elements of buffers and tiles, <see cref="Op.Bound"/> for checked indices.
-/// Integer Div is floor division and Mod has the sign of the divisor, so index arithmetic needs no cases.
+/// Expressions use the elementwise ops of the graph level, with <see cref="Op.Index"/> for loop variables (int64),
+/// <see cref="Op.Size"/> for symbolic extents, <see cref="Op.Load"/> for elements of buffers and tiles, <see cref="Op.Bound"/>
+/// for checked indices. Integer Div is floor division and Mod has the sign of the divisor, so index arithmetic needs no cases.
 /// What the fusion pass relies on, so a lowering does it: neighbouring statements whose domains (Domain then Over) are the same
 /// variables and extents run as one loop, so a shared subexpression (one node, since nodes are hash-consed) is computed once per
 /// point and an input is loaded once; what does not depend on the inner variables is hoisted out of the loop; a statement with
@@ -67,21 +69,26 @@ public sealed record Allocate(Tile Tile) : Statement;
 /// <summary><c>Target[Indices] = Value</c> for every point of the domain.</summary>
 /// <param name="Target">A written buffer or a tile.</param>
 /// <param name="Indices">One int64 scalar per axis of the target.</param>
-/// <param name="Value">Of the target's element type. It may read the target only at the same indices (an in-place update).</param>
-/// <param name="Domain">Outermost first. Points are independent, except where several write one element: then row-major order decides.</param>
+/// <param name="Value">Of the target's element type. It may read the target only at the same indices (an in-place
+/// update).</param>
+/// <param name="Domain">Outermost first. Points are independent, except where several write one element: then row-major order
+/// decides.</param>
 /// <param name="Mode">What happens to the old element.</param>
 /// <param name="Streaming">The target is much larger than the caches and not read soon: bypass them.</param>
 /// <param name="Guard">Points where this bool scalar is false are skipped; null for none.</param>
 public sealed record Store(Memory Target, ValueList<Node> Indices, Node Value, ValueList<DomainAxis> Domain,
     StoreMode Mode = StoreMode.Set, bool Streaming = false, Node? Guard = null) : Statement
 {
-    /// <summary>Of a store that adds or keeps the greater: iterations of a parallel loop may do it to one element at once. Text form: <c>atomic</c>.</summary>
+    /// <summary>Of a store that adds or keeps the greater: iterations of a parallel loop may do it to one element at once. Text
+    /// form: <c>atomic</c>.</summary>
     public bool IsAtomic { get; init; }
 }
 
 /// <summary><c>Target[Indices] = Op over Over of Value</c> for every point of the domain.</summary>
-/// <param name="Op">ReduceSum, ReduceProd, ReduceMax, ReduceMin; or ArgMax, ArgMin, whose result is the int32 row-major index within <paramref name="Over"/>.</param>
-/// <param name="Target">A tile or written buffer. Sums of 16-bit floats are kept in float32: the target then has type f32.</param>
+/// <param name="Op">ReduceSum, ReduceProd, ReduceMax, ReduceMin; or ArgMax, ArgMin, whose result is the int32 row-major index
+/// within <paramref name="Over"/>.</param>
+/// <param name="Target">A tile or written buffer. Sums of 16-bit floats are kept in float32: the target then has type
+/// f32.</param>
 /// <param name="Indices">Over the domain's variables.</param>
 /// <param name="Value">Over the variables of the domain and of <paramref name="Over"/>.</param>
 /// <param name="Domain">The axes that stay.</param>
@@ -98,7 +105,8 @@ public sealed record Reduce(Op Op, Memory Target, ValueList<Node> Indices, Node 
 /// <param name="Domain">The other axes.</param>
 /// <param name="Along">The axis it runs along.</param>
 /// <param name="Reverse">Run from the end.</param>
-public sealed record Scan(Op Op, Memory Target, ValueList<Node> Indices, Node Value, ValueList<DomainAxis> Domain, DomainAxis Along, bool Reverse) : Statement;
+public sealed record Scan(Op Op, Memory Target, ValueList<Node> Indices, Node Value, ValueList<DomainAxis> Domain,
+    DomainAxis Along, bool Reverse) : Statement;
 
 /// <summary>The indices (int32) that sort <c>Value</c> along one axis: stable, NaN counts as greatest.</summary>
 /// <param name="Target">Of element type int32.</param>
@@ -107,7 +115,8 @@ public sealed record Scan(Op Op, Memory Target, ValueList<Node> Indices, Node Va
 /// <param name="Domain">The other axes.</param>
 /// <param name="Along">The axis that is sorted.</param>
 /// <param name="Descending">The greatest first.</param>
-public sealed record Sort(Memory Target, ValueList<Node> Indices, Node Value, ValueList<DomainAxis> Domain, DomainAxis Along, bool Descending) : Statement;
+public sealed record Sort(Memory Target, ValueList<Node> Indices, Node Value, ValueList<DomainAxis> Domain, DomainAxis Along,
+    bool Descending) : Statement;
 
 /// <summary><c>Target[Row, Column] += sum over Inner of Left * Right</c>: what matrix units do.</summary>
 /// <param name="Target">A tile; f32 for floats up to 32 bits, f64, or i32 for small integers.</param>
@@ -118,7 +127,8 @@ public sealed record Sort(Memory Target, ValueList<Node> Indices, Node Value, Va
 /// <param name="Inner">The axis summed over.</param>
 public sealed record Dot(Tile Target, Node Left, Node Right, DomainAxis Row, DomainAxis Column, DomainAxis Inner) : Statement;
 
-/// <summary><c>Target = Op(Inputs)</c> over whole buffers: an op that targets have an engine for, such as a product with packed weights.</summary>
+/// <summary><c>Target = Op(Inputs)</c> over whole buffers: an op that targets have an engine for, such as a product with packed
+/// weights.</summary>
 /// <param name="Op">Project, ProjectExperts or WeightRows.</param>
 /// <param name="Target">A written buffer of the type that the op gives.</param>
 /// <param name="Inputs">The op's inputs.</param>

@@ -4,22 +4,26 @@ namespace Ashlar.Tiles;
 
 /// <summary>The text form of tile programs. Its grammar is docs/tile-text.md.</summary>
 /// <remarks>
-/// Names are canonical: buffers b0, b1, ... in the order of the list, tiles t0, ... in the order of allocation, variables by the depth of
-/// their scope. Equal structure gives equal text, whatever objects it is made of, so the text of a program is also its identity.
+/// Names are canonical: buffers b0, b1, ... in the order of the list, tiles t0, ... in the order of allocation, variables by the
+/// depth of their scope. Equal structure gives equal text, whatever objects it is made of, so the text of a program is also its
+/// identity.
 /// </remarks>
 public static class TileText
 {
     /// <summary>The program with canonical names; <see cref="Parse"/> reads it back.</summary>
     public static string Print(TileProgram program) => Canonical(program, program.Name);
 
-    /// <summary>The program with the names that its buffers, tiles and variables were given: for people; names may repeat.</summary>
+    /// <summary>The program with the names that its buffers, tiles and variables were given: for people; names may
+    /// repeat.</summary>
     public static string PrintNamed(TileProgram program) => new TextPrinter(prefix: null).Program(program, program.Name);
 
-    /// <summary>What two programs share exactly when they are the same kernel: everything but names of the kernel and its parts.</summary>
+    /// <summary>What two programs share exactly when they are the same kernel: everything but names of the kernel and its
+    /// parts.</summary>
     public static string Key(TileProgram program) => Canonical(program, name: "_");
 
     /// <summary>The program that the text describes, on new buffers, tiles and variables.</summary>
-    /// <exception cref="KernelException">The text does not follow the grammar (ASH0540) or names what is not declared (ASH0541).</exception>
+    /// <exception cref="KernelException">The text does not follow the grammar (ASH0540) or names what is not declared
+    /// (ASH0541).</exception>
     public static TileProgram Parse(string text) => new TextParser(text).Program();
 
     /// <summary>The first line of a statement with given names, for messages.</summary>

@@ -9,7 +9,8 @@ sealed class TextParser(string text)
     const int deepest = 200;   // parentheses within parentheses
 
     static readonly Dictionary<string, Op> functions = Meanings.All
-        .Where(row => row.Op is >= Op.Neg and <= Op.RandomBits and not (Op.Cast or Op.BitCast) && TextWords.Signs[(int)row.Op] is null)
+        .Where(row => row.Op is >= Op.Neg and <= Op.RandomBits and not (Op.Cast or Op.BitCast)
+            && TextWords.Signs[(int)row.Op] is null)
         .ToDictionary(row => row.Name, row => row.Op);
 
     static readonly Dictionary<string, Op> reductions = Meanings.All
@@ -89,7 +90,9 @@ sealed class TextParser(string text)
             var condition = Expression();
             return new If(condition, Block());
         }
-        LoopKind kind = Take("parallel") ? LoopKind.Parallel : Take("pipelined") ? LoopKind.Pipelined : Take("serial") ? LoopKind.Serial
+        LoopKind kind = Take("parallel")
+            ? LoopKind.Parallel
+            : Take("pipelined") ? LoopKind.Pipelined : Take("serial") ? LoopKind.Serial
             : throw Unexpected("tile, each, whole, if, serial, parallel, pipelined or let");
         int stages = 1;
         if (Take("("))
@@ -110,7 +113,8 @@ sealed class TextParser(string text)
         var target = Buffer();
         Expect("=");
         int at = next;
-        if (Meanings.All.FirstOrDefault(row => row.Op is >= Op.Project and <= Op.WeightRows && row.Name == Now.Text) is not { } meaning)
+        if (Meanings.All.FirstOrDefault(row => row.Op is >= Op.Project and <= Op.WeightRows
+            && row.Name == Now.Text) is not { } meaning)
             throw Unexpected("project, project_experts or weight_rows");
         next++;
         Expect("(");
@@ -118,10 +122,14 @@ sealed class TextParser(string text)
         do inputs.Add(Buffer());
         while (Take(","));
         Expect(")");
-        string[] words = Now.Kind == TokenKind.Text ? tokens[next++].Text.Split(' ') : throw Unexpected("the weight's encoding, rows, columns and count in quotes");
+        string[] words = Now.Kind == TokenKind.Text
+            ? tokens[next++].Text.Split(' ')
+            : throw Unexpected("the weight's encoding, rows, columns and count in quotes");
         var numbers = new long[3];
         for (int i = 0; i < 3; i++)
-            if (words.Length != 4 || !long.TryParse(words[i + 1], NumberStyles.None, CultureInfo.InvariantCulture, out numbers[i])) throw Unexpected("an encoding and three numbers", next - 1);
+            if (words.Length != 4
+                || !long.TryParse(words[i + 1], NumberStyles.None, CultureInfo.InvariantCulture,
+                    out numbers[i])) throw Unexpected("an encoding and three numbers", next - 1);
         var encoding = WeightEncoding.Parse(words[0]) ?? throw Unexpected("an encoding of weights such as i8_b32", next - 1);
         var whole = new Whole(meaning.Op, target, inputs.ToValueList(), new(encoding, numbers[0], numbers[1], numbers[2]));
         Checked(at, whole.ToNode);
@@ -191,7 +199,8 @@ sealed class TextParser(string text)
         Expect("(");
         var value = Expression();
         Expect(")");
-        bool fits = word == "over" ? !reverse && !descending : !accumulate && more.Count == 1 && (op == Op.ArgSort ? !reverse : !descending);
+        bool fits = word == "over" ? !reverse && !descending : !accumulate && more.Count == 1
+            && (op == Op.ArgSort ? !reverse : !descending);
         if (!fits) throw Unexpected("words and axes that fit this function", at);
         return op switch
         {
@@ -288,7 +297,8 @@ sealed class TextParser(string text)
             do product *= Now.Kind == TokenKind.Number ? Number() : Ashlar.Extent.Of(KnownSymbol());
             while (Take("*"));
             int at = next;
-            if (Take("/") && !product.TryDivide(Number(), out product)) throw Unexpected("a number that divides the product whatever the symbols are", at);
+            if (Take("/") && !product.TryDivide(Number(), out product))
+                throw Unexpected("a number that divides the product whatever the symbols are", at);
             sum += product;
             negative = Now.Text == "-";
         }
@@ -339,7 +349,8 @@ sealed class TextParser(string text)
             return Nodes.Size(extent);
         }
         if (Take("!")) return Make(at, Op.Not, Nested());
-        if (Take("-")) return Now.Kind == TokenKind.Number || IsInfinity(Now.Text) ? Literal(negative: true) : Make(at, Op.Neg, Nested());
+        if (Take("-"))
+            return Now.Kind == TokenKind.Number || IsInfinity(Now.Text) ? Literal(negative: true) : Make(at, Op.Neg, Nested());
         if (Now.Kind == TokenKind.Number) return Literal(negative: false);
         if (Now.Kind != TokenKind.Name) throw Unexpected("an expression");
         if (Peek(1) == "(") return Call(at, Name());
@@ -349,7 +360,8 @@ sealed class TextParser(string text)
             return Nodes.Size(symbol);
         }
         if (Now.Text is "true" or "false") return Nodes.Constant(Name() == "true" ? 1L : 0L, DType.Bool, Shape.Scalar);
-        if (!scope.ContainsKey(Now.Text) && (IsInfinity(Now.Text) || Now.Text.StartsWith("nan", StringComparison.Ordinal))) return Literal(negative: false);
+        if (!scope.ContainsKey(Now.Text) && (IsInfinity(Now.Text) || Now.Text.StartsWith("nan", StringComparison.Ordinal)))
+            return Literal(negative: false);
         return Find(Name(), at) switch
         {
             Node let => let,
@@ -399,11 +411,14 @@ sealed class TextParser(string text)
             if (Now.Kind == TokenKind.Text) site = tokens[next++].Text;
             else inputs.Add(Expression());
         }
-        if (function == "bound" && inputs.Count == 2 && site is not null) return Checked(at, () => TileNodes.Bound(inputs[0], inputs[1], site));
+        if (function == "bound" && inputs.Count == 2 && site is not null)
+            return Checked(at, () => TileNodes.Bound(inputs[0], inputs[1], site));
         bool bits = function.StartsWith("bits_", StringComparison.Ordinal);
         if (DTypes.Parse(bits ? function[5..] : function) is { } dtype && inputs.Count == 1)
             return Checked(at, () => Node.Of(bits ? Op.BitCast : Op.Cast, [inputs[0]], new CastAttributes(dtype)));
-        return functions.TryGetValue(function, out var op) ? Make(at, op, [.. inputs]) : throw Unknown(at, "a function of these inputs");
+        return functions.TryGetValue(function, out var op)
+            ? Make(at, op, [.. inputs])
+            : throw Unknown(at, "a function of these inputs");
     }
 
     Node Literal(bool negative)
@@ -414,9 +429,11 @@ sealed class TextParser(string text)
         string digits = cut < 0 ? word : word[..cut];
         bool real = digits.IndexOfAny(['.', 'E', 'e', 'i', 'n']) >= 0;
         DType? named = cut < 0 ? real ? DType.Float32 : DType.Int64 : DTypes.Parse(word[(cut + 1)..]);
-        if (named is not { } dtype || dtype.IsFloat != real || dtype == DType.Bool) throw Unexpected("a number with a type that can hold it", at);
+        if (named is not { } dtype || dtype.IsFloat != real || dtype == DType.Bool)
+            throw Unexpected("a number with a type that can hold it", at);
         if (!real)
-            return ulong.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out ulong whole) && whole <= (negative ? 1UL << 63 : long.MaxValue)
+            return ulong.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out ulong whole)
+                && whole <= (negative ? 1UL << 63 : long.MaxValue)
                 ? Nodes.Constant(negative ? unchecked(-(long)whole) : (long)whole, dtype, Shape.Scalar)
                 : throw Unexpected("a whole number of at most 64 bits", at);
         double value = 0;
@@ -425,7 +442,8 @@ sealed class TextParser(string text)
         else if (digits == "nan") value = double.NaN;
         else if (digits.StartsWith("nan", StringComparison.Ordinal))
         {
-            known = ulong.TryParse(digits.AsSpan(3), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong bits);
+            known = ulong.TryParse(digits.AsSpan(3), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture,
+                out ulong bits);
             value = BitConverter.UInt64BitsToDouble(bits);
             known &= double.IsNaN(value);
         }
@@ -444,16 +462,20 @@ sealed class TextParser(string text)
         }
         catch (AshlarException mistake)
         {
-            throw new KernelException("ASH0542", $"the expression at {tokens[at].Where} breaks a rule of its op. {mistake.Message}", "correct the types or the number of inputs.");
+            throw new KernelException("ASH0542",
+                $"the expression at {tokens[at].Where} breaks a rule of its op. {mistake.Message}",
+                "correct the types or the number of inputs.");
         }
     }
 
-    object Find(string name, int at) => scope.TryGetValue(name, out object? part) ? part : throw Unknown(at, "a buffer, tile, variable or let");
+    object Find(string name, int at) =>
+        scope.TryGetValue(name, out object? part) ? part : throw Unknown(at, "a buffer, tile, variable or let");
 
     void Declare(string name, object part)
     {
         if (!scope.TryAdd(name, part))
-            throw new KernelException("ASH0541", $"'{name}' is declared twice, the second time at {tokens[next].Where}.", "give one of the two another name.");
+            throw new KernelException("ASH0541", $"'{name}' is declared twice, the second time at {tokens[next].Where}.",
+                "give one of the two another name.");
     }
 
     string Peek(int ahead) => next + ahead < tokens.Count ? tokens[next + ahead].Text : "";
@@ -475,7 +497,9 @@ sealed class TextParser(string text)
     long Number()
     {
         bool negative = Take("-");
-        if (Now.Kind != TokenKind.Number || !ulong.TryParse(Now.Text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong number) || number > long.MaxValue)
+        if (Now.Kind != TokenKind.Number
+            || !ulong.TryParse(Now.Text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong number)
+            || number > long.MaxValue)
             throw Unexpected("a whole number");
         next++;
         return negative ? -(long)number : (long)number;
@@ -488,5 +512,6 @@ sealed class TextParser(string text)
     }
 
     KernelException Unknown(int at, string wanted) => new("ASH0541",
-        $"'{tokens[at].Text}' at {tokens[at].Where} is not {wanted} that the text has declared.", "declare it first, or correct the name.");
+        $"'{tokens[at].Text}' at {tokens[at].Where} is not {wanted} that the text has declared.",
+        "declare it first, or correct the name.");
 }

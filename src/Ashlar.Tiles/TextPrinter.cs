@@ -17,7 +17,8 @@ sealed class TextPrinter(string? prefix)
 
     readonly StringBuilder text = new();
     readonly Dictionary<object, string> names = new(ReferenceEqualityComparer.Instance);   // of memories and variables in scope
-    readonly SortedDictionary<string, Symbol> symbols = new(StringComparer.Ordinal);       // met while writing, by name and bounds
+    // Met while writing, by name and bounds.
+    readonly SortedDictionary<string, Symbol> symbols = new(StringComparer.Ordinal);
     readonly Dictionary<Node, string> lets = [];                                           // of the statement at hand
     readonly Dictionary<Node, (int Uses, int Depth)> uses = [];
     readonly List<Node> order = [];
@@ -25,7 +26,8 @@ sealed class TextPrinter(string? prefix)
 
     /// <summary>True when a symbol of the text has a name that was given to something else.</summary>
     public bool Collides => symbols.Values.Any(symbol => symbol.Name.StartsWith(prefix ?? "", StringComparison.Ordinal)
-        && symbol.Name[(prefix ?? "").Length..] is ['b' or 't' or 'i' or 'v', _, ..] name && !name.AsSpan(1).ContainsAnyExceptInRange('0', '9'));
+        && symbol.Name[(prefix ?? "").Length..] is ['b' or 't' or 'i' or 'v', _, ..] name
+        && !name.AsSpan(1).ContainsAnyExceptInRange('0', '9'));
 
     public string Program(TileProgram program, string name)
     {
@@ -43,7 +45,8 @@ sealed class TextPrinter(string? prefix)
 
         var head = new StringBuilder();
         foreach (var symbol in symbols.Values)
-            head.Append(CultureInfo.InvariantCulture, $"symbol {symbol.Name}: {symbol.Min}..{symbol.Max} step {symbol.MultipleOf}\n");
+            head.Append(CultureInfo.InvariantCulture,
+                $"symbol {symbol.Name}: {symbol.Min}..{symbol.Max} step {symbol.MultipleOf}\n");
         head.Append("kernel ").Append(name).Append('(');
         return text.Insert(0, head.ToString()).ToString();
     }
@@ -142,9 +145,11 @@ sealed class TextPrinter(string? prefix)
                     (sort.Descending ? "descending " : "") + "arg_sort");
                 break;
             case Whole whole:
-                NewLine().Append("whole ").Append(Name(whole.Target)).Append(" = ").Append(Meanings.Of(whole.Op).Name).Append('(');
+                NewLine().Append("whole ").Append(Name(whole.Target)).Append(" = ")
+                    .Append(Meanings.Of(whole.Op).Name).Append('(');
                 text.AppendJoin(", ", whole.Inputs.Select(Name)).Append(") ");
-                text.Append(CultureInfo.InvariantCulture, $"\"{whole.Weight.Encoding.Name} {whole.Weight.Rows} {whole.Weight.Columns} {whole.Weight.Count}\"");
+                text.Append(CultureInfo.InvariantCulture,
+                    $"\"{whole.Weight.Encoding.Name} {whole.Weight.Rows} {whole.Weight.Columns} {whole.Weight.Count}\"");
                 break;
             case Dot dot:
                 int before = Each([dot.Row, dot.Column], " dot", [dot.Inner]);
@@ -162,7 +167,8 @@ sealed class TextPrinter(string? prefix)
         }
     }
 
-    void AlongAxes(ValueList<DomainAxis> domain, string word, ReadOnlySpan<DomainAxis> axes, Memory target, ValueList<Node> indices, Node value, string function)
+    void AlongAxes(ValueList<DomainAxis> domain, string word, ReadOnlySpan<DomainAxis> axes, Memory target,
+        ValueList<Node> indices, Node value, string function)
     {
         int outer = Each(domain.Span, word, axes);
         Share([.. indices, value]);
@@ -261,7 +267,8 @@ sealed class TextPrinter(string? prefix)
         }
         foreach (var symbol in extent.Symbols)
         {
-            if (!symbols.TryAdd(symbol.Name, symbol) && symbols[symbol.Name] != symbol)   // the verifier forbids it; the text shows it
+            // The verifier forbids it; the text shows it.
+            if (!symbols.TryAdd(symbol.Name, symbol) && symbols[symbol.Name] != symbol)
                 symbols[$"{symbol.Name} {symbol.Min} {symbol.Max} {symbol.MultipleOf}"] = symbol;
         }
         text.Append(extent);
@@ -418,12 +425,15 @@ sealed class TextPrinter(string? prefix)
         else
         {
             double value = constant.Value;
-            if (double.IsNaN(value)) text.Append(BitConverter.DoubleToInt64Bits(double.NaN) == constant.Bits ? "nan" : $"nan{constant.Bits:x16}");
+            if (double.IsNaN(value))
+                text.Append(BitConverter.DoubleToInt64Bits(double.NaN) == constant.Bits ? "nan" : $"nan{constant.Bits:x16}");
             else if (double.IsInfinity(value)) text.Append(value < 0 ? "-inf" : "inf");
             else
             {
                 // the shortest digits that give the value back; 16-bit floats are exact in float32
-                string digits = constant.DType == DType.Float64 ? value.ToString("R", CultureInfo.InvariantCulture) : ((float)value).ToString("R", CultureInfo.InvariantCulture);
+                string digits = constant.DType == DType.Float64
+                    ? value.ToString("R", CultureInfo.InvariantCulture)
+                    : ((float)value).ToString("R", CultureInfo.InvariantCulture);
                 text.Append(digits);
                 if (digits.AsSpan().IndexOfAny('.', 'E') < 0) text.Append(".0");
             }
@@ -432,7 +442,8 @@ sealed class TextPrinter(string? prefix)
     }
 
     void Quote(string site) =>
-        text.Append('"').Append(site.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)
+        text.Append('"')
+            .Append(site.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)
             .Replace("\n", "\\n", StringComparison.Ordinal)).Append('"');
 
     // What is not in scope only occurs in messages about programs that are not well formed.

@@ -19,7 +19,8 @@ readonly record struct Token(TokenKind Kind, string Text, int Line, int Column)
 /// <summary>Cuts the text form into tokens. Blanks and line ends only separate; <c>//</c> begins a comment.</summary>
 static class TextTokens
 {
-    static readonly string[] signs = ["<<", ">>", "<=", "==", "!=", "+=", "..", .. "()[]{}<>+-*/%&^|!=,:".Select(c => c.ToString())];
+    static readonly string[] signs =
+        ["<<", ">>", "<=", "==", "!=", "+=", "..", .. "()[]{}<>+-*/%&^|!=,:".Select(c => c.ToString())];
 
     public static List<Token> Read(string text)
     {
@@ -62,7 +63,8 @@ static class TextTokens
             else
             {
                 string? sign = Array.Find(signs, sign => text.AsSpan(at).StartsWith(sign));
-                end += sign?.Length ?? throw Error($"line {line}, column {column}", $"'{text[at]}'", "a name, a number or a sign");
+                end += sign?.Length
+                    ?? throw Error($"line {line}, column {column}", $"'{text[at]}'", "a name, a number or a sign");
             }
             tokens.Add(new(kind, text[at..end], line, column));
             at = end;
@@ -70,7 +72,8 @@ static class TextTokens
     }
 
     public static KernelException Error(string where, string found, string wanted) =>
-        new("ASH0540", $"the text of a tile program has {found} at {where}, where {wanted} belongs.", "correct the text; its grammar is docs/tile-text.md.");
+        new("ASH0540", $"the text of a tile program has {found} at {where}, where {wanted} belongs.",
+            "correct the text; its grammar is docs/tile-text.md.");
 
     static bool IsNamePart(char c) => char.IsAsciiLetterOrDigit(c) || c == '_';
 

@@ -10,13 +10,17 @@ public static class TileNodes
 
     /// <summary>An element. The indices are int64 scalars, one per axis.</summary>
     public static Node Load(this Memory memory, ReadOnlySpan<Node> indices, Node? guard = null) =>
-        Node.Of(Op.Load, guard is null ? indices : [.. indices, guard], new LoadAttributes(memory, memory.DType, memory.Shape.Rank));
+        Node.Of(Op.Load, guard is null
+            ? indices
+            : [.. indices, guard], new LoadAttributes(memory, memory.DType, memory.Shape.Rank));
 
     /// <summary>An int64 number.</summary>
     public static Node Number(long value) => Nodes.Constant(value, DType.Int64, Shape.Scalar);
 
-    /// <summary>The index, checked against the axis when the kernel runs; <paramref name="site"/> names the op for the error.</summary>
-    public static Node Bound(Node index, Node extent, string site) => Node.Of(Op.Bound, [index, extent], new BoundAttributes(site));
+    /// <summary>The index, checked against the axis when the kernel runs; <paramref name="site"/> names the op for the
+    /// error.</summary>
+    public static Node Bound(Node index, Node extent, string site) =>
+        Node.Of(Op.Bound, [index, extent], new BoundAttributes(site));
 
     /// <summary>The memory that a Load node reads.</summary>
     public static Memory Source(this Node load) => (Memory)load.Get<LoadAttributes>().Source;

@@ -23,7 +23,8 @@ public sealed class BpeTokenizer : Tokenizer
     /// <param name="merges">In the order in which they were learned.</param>
     /// <param name="added">Tokens that are found as a whole.</param>
     /// <param name="splitWords">False merges across words.</param>
-    internal BpeTokenizer(IEnumerable<byte[]?> bytes, IEnumerable<Merge> merges, IEnumerable<AddedToken> added, bool splitWords = true)
+    internal BpeTokenizer(IEnumerable<byte[]?> bytes, IEnumerable<Merge> merges, IEnumerable<AddedToken> added,
+        bool splitWords = true)
     {
         this.bytes = [.. bytes];
         this.merges = [.. merges];
@@ -70,12 +71,14 @@ public sealed class BpeTokenizer : Tokenizer
     /// is merged.</remarks>
     /// <exception cref="TokenizerException">The vocabulary is too small, or a piece is not UTF-8.</exception>
     public static BpeTokenizer Train(
-        IEnumerable<ReadOnlyMemory<byte>> pieces, int vocabularySize, IReadOnlyList<string>? special = null, int leastCount = 2) =>
+        IEnumerable<ReadOnlyMemory<byte>> pieces, int vocabularySize, IReadOnlyList<string>? special = null,
+        int leastCount = 2) =>
         BpeTrainer.Train(pieces, vocabularySize, special ?? [], leastCount);
 
     /// <summary>Learns a tokenizer from a text.</summary>
     /// <inheritdoc cref="Train(IEnumerable{ReadOnlyMemory{byte}}, int, IReadOnlyList{string}?, int)"/>
-    public static BpeTokenizer Train(string text, int vocabularySize, IReadOnlyList<string>? special = null, int leastCount = 2) =>
+    public static BpeTokenizer Train(string text, int vocabularySize, IReadOnlyList<string>? special = null,
+        int leastCount = 2) =>
         Train([Encoding.UTF8.GetBytes(text)], vocabularySize, special, leastCount);
 
     /// <inheritdoc/>

@@ -10,7 +10,8 @@ namespace Ashlar.Tokenizers;
 static class ByteAlphabet
 {
     static readonly char[] characters = Make();
-    static readonly Dictionary<char, byte> bytes = characters.Index().ToDictionary(entry => entry.Item, entry => (byte)entry.Index);
+    static readonly Dictionary<char, byte> bytes =
+        characters.Index().ToDictionary(entry => entry.Item, entry => (byte)entry.Index);
 
     /// <summary>The character that stands for a byte.</summary>
     public static char Character(byte value) => characters[value];

@@ -120,8 +120,11 @@ public sealed class CharacterTokenizer : Tokenizer
             $"leave it out, or train with bytes or BPE, which take every text. Known: {Sample()}");
     }
 
-    string Sample() => string.Concat(characters.Where(character => character.Value > ' ').Take(100)) + (characters.Length > 100 ? " ..." : "");
+    string Sample() =>
+        string.Concat(characters.Where(character => character.Value > ' ').Take(100)) + (characters.Length > 100 ? " ..." : "");
 
     static string Show(Rune character) =>
-        Rune.IsControl(character) || Rune.IsWhiteSpace(character) ? $"U+{character.Value:X4}" : $"'{character}' (U+{character.Value:X4})";
+        Rune.IsControl(character) || Rune.IsWhiteSpace(character)
+            ? $"U+{character.Value:X4}"
+            : $"'{character}' (U+{character.Value:X4})";
 }

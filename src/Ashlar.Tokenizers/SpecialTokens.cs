@@ -27,8 +27,10 @@ public sealed record SpecialTokens
     // Texts that end a turn wherever they are tokens of their own (llama.cpp keeps the same list).
     static readonly string[] ends =
     [
-        "<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<|flush|>", "<|calls|>", "<end_of_turn>", "<|endoftext|>", "</s>",
-        "<|eom_id|>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]", "<|end_of_text|>", "<end_of_utterance>", "<eos>", "<turn|>", "<|tool_response>",
+        "<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<|flush|>", "<|calls|>", "<end_of_turn>",
+        "<|endoftext|>", "</s>",
+        "<|eom_id|>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]", "<|end_of_text|>", "<end_of_utterance>", "<eos>", "<turn|>",
+        "<|tool_response>",
         "<\uff5cend\u2581of\u2581sentence\uff5c>", "[e~[",
     ];
 
@@ -40,7 +42,8 @@ public sealed record SpecialTokens
             if (tokenizer.Find(text) is { } token && tokenizer.IsSpecial(token)) stops.Add(token);
         // In harmony's format <|end|> ends a message, behind which another may follow.
         bool has(string text) => tokenizer.Find(text) is { } token && stops.Contains(token);
-        if (has("<|end|>") && (has("<|return|>") && has("<|call|>") || has("<|calls|>") && has("<|flush|>"))) stops.Remove(tokenizer.Find("<|end|>")!.Value);
+        if (has("<|end|>") && (has("<|return|>") && has("<|call|>") || has("<|calls|>") && has("<|flush|>")))
+            stops.Remove(tokenizer.Find("<|end|>")!.Value);
         if (has("<|tool_response>") && tokenizer.Find("</s>") is { } old) stops.Remove(old);
         return [.. stops.Order()];
     }

@@ -129,7 +129,8 @@ public abstract class Tokenizer
     /// <param name="json">The content of the file, UTF-8.</param>
     /// <param name="source">What errors call it.</param>
     /// <exception cref="TokenizerException">It is not well formed, or of a kind that is not supported.</exception>
-    public static Tokenizer FromJson(ReadOnlyMemory<byte> json, string source = "tokenizer.json") => TokenizerJson.Read(json, source);
+    public static Tokenizer FromJson(ReadOnlyMemory<byte> json, string source = "tokenizer.json") =>
+        TokenizerJson.Read(json, source);
 
     /// <summary>Reads a <c>tokenizer.json</c>.</summary>
     /// <exception cref="TokenizerException">It is missing, not well formed, or of a kind that is not supported.</exception>
@@ -145,7 +146,8 @@ public abstract class Tokenizer
     private protected abstract void EncodeUtf8(ReadOnlySpan<byte> utf8, List<int> tokens, bool addSpecial, bool parseSpecial);
 
     private protected TokenizerException NoSuchToken(int token) => new("ASH0443",
-        $"the token {token} does not exist; this {Kind} tokenizer has {VocabularySize:N0}.", "decode with the tokenizer that the model was trained with.");
+        $"the token {token} does not exist; this {Kind} tokenizer has {VocabularySize:N0}.",
+        "decode with the tokenizer that the model was trained with.");
 
     static int FirstInvalid(ReadOnlySpan<byte> utf8)
     {

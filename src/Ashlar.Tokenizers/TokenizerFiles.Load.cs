@@ -27,7 +27,9 @@ public sealed partial record TokenizerFiles
             var tokenizer = Tokenizer.FromJson(content, file);
             return config.Complete(tokenizer is TokenizerPipeline pipeline ? config.Adjust(pipeline) : tokenizer, new());
         }
-        if (TiktokenFile.LooksLike(content)) return config.Complete(TiktokenFile.Read(content, file, config.TiktokenPattern(folder, content), config.AddedTokens), new());
+        if (TiktokenFile.LooksLike(content))
+            return config.Complete(TiktokenFile.Read(content, file, config.TiktokenPattern(folder, content), config.AddedTokens),
+                new());
         var read = SentencePieceModel.Read(content, file, config.AddsBegin ?? true, config.AddsEnd ?? false, config.AddedTokens);
         return config.Complete(read.Tokenizer, read.Special);
     }
@@ -36,8 +38,10 @@ public sealed partial record TokenizerFiles
     {
         foreach (string name in (string[])["tokenizer.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model"])
             if (File.Exists(Path.Combine(folder, name))) return Path.Combine(folder, name);
-        if (Directory.EnumerateFiles(folder, "*.tiktoken").Order(StringComparer.Ordinal).FirstOrDefault() is { } ranks) return ranks;
-        throw new TokenizerException("ASH0470", $"{folder} holds no tokenizer: no tokenizer.json, tokenizer.model, spiece.model or *.tiktoken.",
+        if (Directory.EnumerateFiles(folder, "*.tiktoken").Order(StringComparer.Ordinal).FirstOrDefault() is { } ranks)
+            return ranks;
+        throw new TokenizerException("ASH0470",
+            $"{folder} holds no tokenizer: no tokenizer.json, tokenizer.model, spiece.model or *.tiktoken.",
             "fetch the tokenizer's files too, or name another folder.");
     }
 

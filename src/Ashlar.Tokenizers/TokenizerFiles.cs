@@ -18,7 +18,9 @@ public sealed partial record TokenizerFiles
     public ChatTemplate Template(string? name = null)
     {
         if (ChatTemplates.TryGetValue(name ?? "default", out string? text)) return ChatTemplate.Parse(text);
-        string others = ChatTemplates.Count == 0 ? "the model has none; it may not have been made to talk" : $"it has {string.Join(", ", ChatTemplates.Keys)}";
+        string others = ChatTemplates.Count == 0
+            ? "the model has none; it may not have been made to talk"
+            : $"it has {string.Join(", ", ChatTemplates.Keys)}";
         throw new TokenizerException("ASH0483", $"there is no chat template{(name is null ? "" : $" '{name}'")}: {others}.",
             "give one with --template FILE, or continue text instead (ashlar generate).");
     }

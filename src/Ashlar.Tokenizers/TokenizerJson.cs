@@ -7,8 +7,8 @@ namespace Ashlar.Tokenizers;
 
 /// <summary>Tokenizers as <c>tokenizer.json</c>, in the layout of Hugging Face's tokenizers library.</summary>
 /// <remarks>
-/// Written are byte-level BPE (model BPE, pre-tokenizer and decoder ByteLevel), bytes (the same with 256 tokens and no merges) and
-/// characters (model WordLevel, a Split that isolates every character, decoder Fuse). Read is every kind; what would encode
+/// Written are byte-level BPE (model BPE, pre-tokenizer and decoder ByteLevel), bytes (the same with 256 tokens and no merges)
+/// and characters (model WordLevel, a Split that isolates every character, decoder Fuse). Read is every kind; what would encode
 /// differently here than there is refused.
 /// </remarks>
 static class TokenizerJson
@@ -47,7 +47,8 @@ static class TokenizerJson
             if (bytes[token] is { } known && !elsewhere.Contains(token)) json.WriteNumber(ByteAlphabet.Write(known), token);
         json.WriteEndObject();
         json.WriteStartArray("merges");
-        foreach (var merge in merges) json.WriteStringValue($"{ByteAlphabet.Write(bytes[merge.Left])} {ByteAlphabet.Write(bytes[merge.Right])}");
+        foreach (var merge in merges)
+            json.WriteStringValue($"{ByteAlphabet.Write(bytes[merge.Left])} {ByteAlphabet.Write(bytes[merge.Right])}");
         json.WriteEndArray();
         json.WriteEndObject();
     });
@@ -78,7 +79,8 @@ static class TokenizerJson
     static byte[] Write(IReadOnlyList<AddedToken> added, Action<Utf8JsonWriter> rest)
     {
         var text = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(text, new() { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        using (var json = new Utf8JsonWriter(text,
+            new() { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
         {
             json.WriteStartObject();
             json.WriteString("version", "1.0");
@@ -120,7 +122,8 @@ static class TokenizerJson
         {
             throw Invalid(source, $"it is not JSON: {error.Message.TrimEnd('.')}");
         }
-        catch (Exception error) when (error is InvalidOperationException or FormatException or KeyNotFoundException or IndexOutOfRangeException or OverflowException)
+        catch (Exception error) when (error is InvalidOperationException or FormatException or KeyNotFoundException
+            or IndexOutOfRangeException or OverflowException)
         {
             throw Invalid(source, $"a part is missing or of the wrong kind: {error.Message.TrimEnd('.')}");
         }
@@ -138,7 +141,8 @@ static class TokenizerJson
     {
         var vocabulary = read.Model.Vocabulary;
         var elsewhere = read.Added.ToDictionary(token => token.Token);
-        byte[]?[] bytes = [.. Enumerable.Range(0, vocabulary.Count).Select(token => elsewhere.ContainsKey(token) ? null : vocabulary[token])];
+        byte[]?[] bytes =
+            [.. Enumerable.Range(0, vocabulary.Count).Select(token => elsewhere.ContainsKey(token) ? null : vocabulary[token])];
         var merges = new List<Merge>();
         foreach (var entry in root.GetProperty("model").GetProperty("merges").EnumerateArray())
         {
@@ -156,7 +160,8 @@ static class TokenizerJson
     }
 
     static bool IsOwnCharacters(JsonElement root) =>
-        Text(root, "model", "type") == "WordLevel" && Part(root, "normalizer") is null && Text(root, "pre_tokenizer", "pattern", "Regex") == EveryCharacter;
+        Text(root, "model", "type") == "WordLevel" && Part(root, "normalizer") is null
+            && Text(root, "pre_tokenizer", "pattern", "Regex") == EveryCharacter;
 
     static CharacterTokenizer ReadCharacters(JsonElement root, string source)
     {
@@ -175,7 +180,8 @@ static class TokenizerJson
     }
 
     static JsonElement? Part(JsonElement parent, string name) =>
-        parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(name, out var part) && part.ValueKind != JsonValueKind.Null ? part : null;
+        parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(name, out var part)
+            && part.ValueKind != JsonValueKind.Null ? part : null;
 
     static string? Text(JsonElement root, params ReadOnlySpan<string> path)
     {

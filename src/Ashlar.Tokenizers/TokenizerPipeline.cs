@@ -69,7 +69,8 @@ public sealed class TokenizerPipeline : Tokenizer
 
         AddedTokens Search(Func<AddedToken, bool> wanted) => new(parts.Added.Where(wanted).Select(token =>
             (token, !token.IsNormalized ? Encoding.UTF8.GetBytes(token.Text)
-                : parts.NormalizeAdded?.Invoke(token.Text) ?? parts.Normalizer?.Apply(Encoding.UTF8.GetBytes(token.Text)) ?? Encoding.UTF8.GetBytes(token.Text))));
+                : parts.NormalizeAdded?.Invoke(token.Text) ?? parts.Normalizer?.Apply(Encoding.UTF8.GetBytes(token.Text))
+                ?? Encoding.UTF8.GetBytes(token.Text))));
     }
 
     internal override Decoding Decoding { get; }
@@ -112,7 +113,8 @@ public sealed class TokenizerPipeline : Tokenizer
 
     /// <inheritdoc/>
     public override byte[] ToJson() => parts.Json is { } json ? json() : throw new TokenizerException("ASH0474",
-        "this tokenizer was not read from a tokenizer.json, and cannot be written as one.", "keep the file from which it was read.");
+        "this tokenizer was not read from a tokenizer.json, and cannot be written as one.",
+        "keep the file from which it was read.");
 
     private protected override void EncodeUtf8(ReadOnlySpan<byte> utf8, List<int> tokens, bool addSpecial, bool parseSpecial)
     {

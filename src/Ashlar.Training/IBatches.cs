@@ -1,6 +1,7 @@
 namespace Ashlar.Training;
 
-/// <summary>Batches of tokens, each a function of its number alone: a training that resumes sees what it would have seen.</summary>
+/// <summary>Batches of tokens, each a function of its number alone: a training that resumes sees what it would have
+/// seen.</summary>
 /// <remarks>B rows, T tokens each.</remarks>
 public interface IBatches
 {

@@ -5,9 +5,9 @@ namespace Ashlar.Training;
 
 /// <summary>The loop: batches in, updates, validations, checkpoints. It stops at a loss that is not finite.</summary>
 /// <remarks>
-/// Where it stands is the number of updates, which the optimizer counts: after its states, the weights' and <see cref="BestLoss"/>
-/// were loaded from a checkpoint, <see cref="Train"/> goes on with the step after, and its losses are bitwise those of a run that
-/// was never stopped. It writes nothing itself: what listens to its events does. Not thread-safe.
+/// Where it stands is the number of updates, which the optimizer counts: after its states, the weights' and
+/// <see cref="BestLoss"/> were loaded from a checkpoint, <see cref="Train"/> goes on with the step after, and its losses are
+/// bitwise those of a run that was never stopped. It writes nothing itself: what listens to its events does. Not thread-safe.
 /// </remarks>
 public sealed class Trainer
 {
@@ -51,7 +51,8 @@ public sealed class Trainer
     /// <summary>After each validation.</summary>
     public event Action<EvaluationReport>? Evaluated;
 
-    /// <summary>When a checkpoint is due, after the validation of that step; the argument is how many updates were made.</summary>
+    /// <summary>When a checkpoint is due, after the validation of that step; the argument is how many updates were
+    /// made.</summary>
     public event Action<long>? Saving;
 
     /// <summary>The lowest loss of a validation so far; null before the first. A checkpoint must hold it to resume.</summary>

@@ -27,7 +27,8 @@ public sealed record TrainerOptions
     /// <summary>Batches whose gradients are averaged for one update.</summary>
     public int Accumulate { get; init; } = 1;
 
-    /// <summary>Operations that a token costs, forward and backward, for the share of the machine's peak; null: unknown.</summary>
+    /// <summary>Operations that a token costs, forward and backward, for the share of the machine's peak; null:
+    /// unknown.</summary>
     public double? FlopsPerToken { get; init; }
 
     /// <summary>The measured peak of the machine, in operations per second; null: unknown.</summary>

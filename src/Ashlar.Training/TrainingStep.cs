@@ -2,10 +2,11 @@ using Ashlar.NN;
 
 namespace Ashlar.Training;
 
-/// <summary>A step of a training as compiled programs: loss, gradients, clipping, update. If not finite, nothing changes.</summary>
+/// <summary>A step of a training as compiled programs: loss, gradients, clipping, update. If not finite, nothing
+/// changes.</summary>
 /// <remarks>
-/// That the weights survive such a step is what makes it possible to look for its cause. It costs one select in kernels that write
-/// the weights anyway.
+/// That the weights survive such a step is what makes it possible to look for its cause. It costs one select in kernels that
+/// write the weights anyway.
 /// </remarks>
 sealed class TrainingStep
 {
@@ -27,7 +28,8 @@ sealed class TrainingStep
     /// <param name="clip">The greatest global norm of the gradients; infinity leaves them.</param>
     /// <param name="parts">Batches whose gradients are averaged for one update.</param>
     /// <param name="products">What the operands of products are rounded to; null: they stay as they are.</param>
-    public TrainingStep(Weights weights, Optimizer optimizer, Func<Tensor, Tensor, Tensor?, Tensor> loss, double clip, int parts, DType? products)
+    public TrainingStep(Weights weights, Optimizer optimizer, Func<Tensor, Tensor, Tensor?, Tensor> loss, double clip, int parts,
+        DType? products)
     {
         (this.weights, this.optimizer, this.loss, this.clip, this.parts) = (weights, optimizer, loss, clip, parts);
         accumulator = new(weights);

@@ -54,7 +54,8 @@ sealed record GptFolder(Gpt Model, Weights Weights, Tokenizer Tokenizer, JsonObj
         AtomicFile.Write(Path.Combine(folder, "config.json"), System.Text.Encoding.UTF8.GetBytes(text.ToJsonString(json) + "\n"));
     }
 
-    /// <summary>False for a path that holds a downloaded model or none: a file, or a folder without config.json or with one of Hugging Face.</summary>
+    /// <summary>False for a path that holds a downloaded model or none: a file, or a folder without config.json or with one of
+    /// Hugging Face.</summary>
     public static bool IsOne(string path)
     {
         if (!File.Exists(Path.Combine(path, "config.json")) || Directory.EnumerateFiles(path, "*.gguf").Any()) return false;
@@ -62,7 +63,8 @@ sealed record GptFolder(Gpt Model, Weights Weights, Tokenizer Tokenizer, JsonObj
         {
             return JsonNode.Parse(File.ReadAllBytes(Path.Combine(path, "config.json")))?["model_type"] is null;
         }
-        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException or JsonException or InvalidOperationException)
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException or JsonException
+            or InvalidOperationException)
         {
             return true;   // and an error when it is loaded
         }

@@ -9,28 +9,41 @@ namespace Ashlar.Cli;
 sealed class ModelOptions
 {
     /// <summary>Matrices of floats become these.</summary>
-    public Option<string?> Weights { get; } = Choice("--weights", "Keep float matrices of the file as: bf16, f16, int8, int4. Default: as the file has them.", "bf16", "f16", "int8", "int4");
+    public Option<string?> Weights { get; } = Choice("--weights",
+        "Keep float matrices of the file as: bf16, f16, int8, int4. Default: as the file has them.", "bf16", "f16",
+        "int8", "int4");
 
     /// <summary>Keys and values are these.</summary>
-    public Option<string?> Cache { get; } = Choice("--cache", "Keep keys and values as: bf16, int8, f32. Default: bf16; f32 for float32 models.", "bf16", "int8", "f32");
+    public Option<string?> Cache { get; } = Choice("--cache",
+        "Keep keys and values as: bf16, int8, f32. Default: bf16; f32 for float32 models.", "bf16", "int8", "f32");
 
     /// <summary>Tokens of the cache.</summary>
-    public Option<int?> Context { get; } = new("--context") { Description = "Tokens that the cache holds. Default: what the text needs, or 4096 for a chat.", HelpName = "tokens" };
+    public Option<int?> Context { get; } = new("--context")
+    {
+        Description = "Tokens that the cache holds. Default: what the text needs, or 4096 for a chat.",
+        HelpName = "tokens",
+    };
 
     /// <summary>Packed weights are kept in a file.</summary>
     public Option<string?> KeepPacked { get; } = new("--keep-packed")
     {
-        Description = "Keep packed weights in a file, beside the model or in this folder: the next start maps it instead of packing.",
+        Description =
+            "Keep packed weights in a file, beside the model or in this folder: the next start maps it instead of packing.",
         HelpName = "folder",
         Arity = ArgumentArity.ZeroOrOne,
     };
 
     /// <summary>A template in place of the model's.</summary>
-    public Option<FileInfo?> Template { get; } = new("--template") { Description = "A chat template (Jinja) in place of the model's own.", HelpName = "file" };
+    public Option<FileInfo?> Template { get; } = new("--template")
+    {
+        Description = "A chat template (Jinja) in place of the model's own.",
+        HelpName = "file",
+    };
 
     public ModelOptions() => Context.Validators.Add(result =>
     {
-        if (!result.Errors.Any() && result.GetValue(Context) is { } value and < 1) result.AddError($"--context must be at least 1, and {value} is not.");
+        if (!result.Errors.Any() && result.GetValue(Context) is { } value and < 1)
+            result.AddError($"--context must be at least 1, and {value} is not.");
     });
 
     /// <summary>Opens a model behind a progress bar.</summary>
@@ -41,7 +54,8 @@ sealed class ModelOptions
     /// <param name="cancellation">Stops loading.</param>
     /// <param name="texts">Texts that are read side by side.</param>
     /// <param name="prompt">Tokens of the first prompt, where they are known.</param>
-    public LanguageModel Open(ParseResult parsed, string path, int? context, bool quiet, CancellationToken cancellation, int texts = 1, int? prompt = null)
+    public LanguageModel Open(ParseResult parsed, string path, int? context, bool quiet, CancellationToken cancellation,
+        int texts = 1, int? prompt = null)
     {
         var encoding = parsed.GetValue(Weights) switch
         {
@@ -62,8 +76,12 @@ sealed class ModelOptions
         var engine = new EngineOptions(cache, parsed.GetValue(Context) ?? context, texts);
         LanguageModel? model = null;
         var notices = new List<string>();
-        var keep = parsed.GetResult(KeepPacked) is { Implicit: false } ? new WeightCache(parsed.GetValue(KeepPacked), notices.Add) : null;
-        void Load(IProgress<double>? progress) => model = LanguageModel.Load(path, new(new(encoding, progress, cancellation) { Cache = keep }, engine, template, prompt));
+        var keep = parsed.GetResult(KeepPacked) is { Implicit: false }
+            ? new WeightCache(parsed.GetValue(KeepPacked), notices.Add)
+            : null;
+        void Load(IProgress<double>? progress) =>
+            model =
+                LanguageModel.Load(path, new(new(encoding, progress, cancellation) { Cache = keep }, engine, template, prompt));
         if (quiet || Console.IsErrorRedirected) Load(null);
         else Screen.On(Console.Error).WithProgress("loading", Load);
         foreach (string notice in notices) parsed.InvocationConfiguration.Error.WriteLine(notice);
@@ -81,15 +99,26 @@ sealed class ModelOptions
 /// <summary>The options of sampling, which generate and chat share.</summary>
 sealed class SamplingChoices
 {
-    public Option<float> Temperature { get; } = Number("--temperature", "0 takes the likeliest token each time; 1 draws as the model learned; more is wilder. What is not given, generation_config.json says where the model has one.", 0.8f);
+    public Option<float> Temperature { get; } = Number("--temperature",
+        "0 takes the likeliest token each time; 1 draws as the model learned; more is wilder. What is not given, generation_config.json says where the model has one.", 0.8f);
     public Option<int> TopK { get; } = Number("--top-k", "Draw among so many of the likeliest tokens; 0: all.", 0);
-    public Option<float> TopP { get; } = Number("--top-p", "Draw among the likeliest tokens that together have this share of the probability.", 1f);
-    public Option<float> MinP { get; } = Number("--min-p", "Draw among tokens at least so likely as this share of the likeliest.", 0f);
-    public Option<float> Typical { get; } = Number("--typical", "Draw among the most typical tokens that together have this share of the probability.", 1f);
-    public Option<float> Repetition { get; } = Number("--repetition-penalty", "Make tokens that came before less likely; 1: not.", 1f);
-    public Option<float> Presence { get; } = Number("--presence-penalty", "Subtract this from the logits of tokens that were generated before.", 0f);
-    public Option<float> Frequency { get; } = Number("--frequency-penalty", "Subtract this from the logits of tokens, as often as they were generated before.", 0f);
-    public Option<long?> Seed { get; } = new("--seed") { Description = "Equal seeds give equal texts. Default: 0.", HelpName = "number" };
+    public Option<float> TopP { get; } =
+        Number("--top-p", "Draw among the likeliest tokens that together have this share of the probability.", 1f);
+    public Option<float> MinP { get; } =
+        Number("--min-p", "Draw among tokens at least so likely as this share of the likeliest.", 0f);
+    public Option<float> Typical { get; } =
+        Number("--typical", "Draw among the most typical tokens that together have this share of the probability.", 1f);
+    public Option<float> Repetition { get; } =
+        Number("--repetition-penalty", "Make tokens that came before less likely; 1: not.", 1f);
+    public Option<float> Presence { get; } =
+        Number("--presence-penalty", "Subtract this from the logits of tokens that were generated before.", 0f);
+    public Option<float> Frequency { get; } =
+        Number("--frequency-penalty", "Subtract this from the logits of tokens, as often as they were generated before.", 0f);
+    public Option<long?> Seed { get; } = new("--seed")
+    {
+        Description = "Equal seeds give equal texts. Default: 0.",
+        HelpName = "number",
+    };
 
     public SamplingChoices()
     {
@@ -106,14 +135,15 @@ sealed class SamplingChoices
     public IReadOnlyList<Option> All => [Temperature, TopK, TopP, MinP, Typical, Repetition, Presence, Frequency, Seed];
 
     /// <summary>What the command line says.</summary>
-    public SamplingOptions Of(ParseResult parsed) => new(parsed.GetValue(Temperature), parsed.GetValue(TopK), parsed.GetValue(TopP))
-    {
-        MinP = parsed.GetValue(MinP),
-        TypicalP = parsed.GetValue(Typical),
-        RepetitionPenalty = parsed.GetValue(Repetition),
-        PresencePenalty = parsed.GetValue(Presence),
-        FrequencyPenalty = parsed.GetValue(Frequency),
-    };
+    public SamplingOptions Of(ParseResult parsed) =>
+        new(parsed.GetValue(Temperature), parsed.GetValue(TopK), parsed.GetValue(TopP))
+        {
+            MinP = parsed.GetValue(MinP),
+            TypicalP = parsed.GetValue(Typical),
+            RepetitionPenalty = parsed.GetValue(Repetition),
+            PresencePenalty = parsed.GetValue(Presence),
+            FrequencyPenalty = parsed.GetValue(Frequency),
+        };
 
     /// <summary>What the command line says, and where it says nothing what the model's makers advise.</summary>
     /// <param name="parsed">The command line.</param>
@@ -122,7 +152,8 @@ sealed class SamplingChoices
     public SamplingOptions Of(ParseResult parsed, LanguageModel model, TextWriter output)
     {
         if (model.Defaults is not { } defaults) return Of(parsed);
-        if (defaults.NotDone.Count > 0) output.WriteLine($"generation_config.json asks for {string.Join(", ", defaults.NotDone)}, which is not done here.");
+        if (defaults.NotDone.Count > 0)
+            output.WriteLine($"generation_config.json asks for {string.Join(", ", defaults.NotDone)}, which is not done here.");
         var advised = defaults.Sampling;
         return Of(parsed) with
         {

@@ -15,7 +15,8 @@ static class ModelPath
         {
             if (result.Tokens is not [{ Value: var value }] || Path.Exists(value)) return;
             string from = Path.IsPathFullyQualified(value) ? "" : $" in {Environment.CurrentDirectory}";
-            result.AddError($"there is no file or folder '{value}'{from}. What may be named: {char.ToLowerInvariant(description[0])}{description[1..]}");
+            result.AddError(
+                $"there is no file or folder '{value}'{from}. What may be named: {char.ToLowerInvariant(description[0])}{description[1..]}");
         });
         return path;
     }

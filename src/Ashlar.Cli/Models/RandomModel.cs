@@ -3,7 +3,8 @@ using Ashlar.Formats;
 
 namespace Ashlar.Cli;
 
-/// <summary>Llama-shaped models of random weights, to measure speed without a download. Other programs read the files too.</summary>
+/// <summary>Llama-shaped models of random weights, to measure speed without a download. Other programs read the files
+/// too.</summary>
 static class RandomModel
 {
     const int Piece = 1 << 20;
@@ -44,7 +45,9 @@ static class RandomModel
         Vocabulary(metadata, size.Vocabulary);
 
         var weights = new List<NamedWeight>();
-        void Matrix(string weight, long rows, long columns) => weights.Add(new($"{weight}.weight", type, [rows, columns], stream => Fill(stream, type, rows * columns, weights.Count)));
+        void Matrix(string weight, long rows, long columns) =>
+            weights.Add(new($"{weight}.weight", type, [rows, columns], stream =>
+                Fill(stream, type, rows * columns, weights.Count)));
         void Norm(string weight) => weights.Add(new($"{weight}.weight", WeightType.F32, [size.Width],
             stream => stream.Write(MemoryMarshal.AsBytes<float>(Enumerable.Repeat(1f, size.Width).ToArray()))));
         Matrix("token_embd", size.Vocabulary, size.Width);
@@ -69,12 +72,15 @@ static class RandomModel
     // Bytes first, then words that no text holds: enough for any text, and for programs that want a whole vocabulary.
     static void Vocabulary(GgufMetadata metadata, int count)
     {
-        string[] tokens = ["<unk>", "<s>", "</s>", .. Enumerable.Range(0, 256).Select(value => $"<0x{value:X2}>"), .. Enumerable.Range(259, count - 259).Select(id => $"\u2581w{id}")];
+        string[] tokens = ["<unk>", "<s>", "</s>", .. Enumerable.Range(0, 256).Select(value => $"<0x{value:X2}>"),
+            .. Enumerable.Range(259, count - 259).Select(id => $"\u2581w{id}")];
         const int normal = 1, unknown = 2, control = 3, single = 6;
         metadata.SetText("tokenizer.ggml.model", "llama");
         metadata.SetTexts("tokenizer.ggml.tokens", tokens);
         metadata.SetFloats("tokenizer.ggml.scores", [.. Enumerable.Range(0, count).Select(id => id < 259 ? 0f : -id)]);
-        metadata.SetInts("tokenizer.ggml.token_type", [.. Enumerable.Range(0, count).Select(id => id == 0 ? unknown : id < 3 ? control : id < 259 ? single : (long)normal)]);
+        metadata.SetInts("tokenizer.ggml.token_type",
+            [.. Enumerable.Range(0, count).Select(id =>
+                id == 0 ? unknown : id < 3 ? control : id < 259 ? single : (long)normal)]);
         metadata.SetInt("tokenizer.ggml.bos_token_id", 1);
         metadata.SetInt("tokenizer.ggml.eos_token_id", 2);
         metadata.SetInt("tokenizer.ggml.unknown_token_id", 0);
@@ -91,7 +97,9 @@ static class RandomModel
         {
             random.NextBytes(piece);
             if (type == WeightType.BF16)
-                foreach (ref ushort bits in MemoryMarshal.Cast<byte, ushort>(piece.AsSpan())) bits = (ushort)(bits & 0x80FF | 0x3C00);   // 2^-7 to 2^-5
+                // 2^-7 to 2^-5.
+                foreach (ref ushort bits in MemoryMarshal.Cast<byte, ushort>(piece.AsSpan()))
+                    bits = (ushort)(bits & 0x80FF | 0x3C00);
             else
             {
                 ushort scale = BitConverter.HalfToUInt16Bits((Half)(type == WeightType.Q8_0 ? 0.0003f : 0.0048f));

@@ -23,7 +23,9 @@ sealed class Table(string columns, IEnumerable<string[]> rows)
 
     /// <summary>The place of a column.</summary>
     public int Column(string name) =>
-        Array.IndexOf(names, name) is >= 0 and var at ? at : throw new KeyNotFoundException($"no column '{name}' among {columns}");
+        Array.IndexOf(names, name) is >= 0 and var at
+            ? at
+            : throw new KeyNotFoundException($"no column '{name}' among {columns}");
 
     /// <summary>A word.</summary>
     public string this[int row, int column] => rows[row][column];
@@ -198,7 +200,8 @@ sealed class Grammar
             int chosen = rule.Choose(dice);
             var way = rule.Ways[chosen];
             // How polite a sentence is makes no other pattern.
-            if (depth > 0 && rule.Name != "order") Pattern = (((Pattern ^ (uint)chosen) * Prime) ^ (uint)rule.Name.Length) * Prime;
+            if (depth > 0 && rule.Name != "order")
+                Pattern = (((Pattern ^ (uint)chosen) * Prime) ^ (uint)rule.Name.Length) * Prime;
             var (meanings, rows) = (new Dictionary<string, string>(), new Dictionary<Table, int>());
             foreach (var piece in way.English)
                 switch (piece.Kind)

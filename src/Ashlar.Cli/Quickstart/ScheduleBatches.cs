@@ -2,7 +2,8 @@ using Ashlar.Training;
 
 namespace Ashlar.Cli.Quickstart;
 
-/// <summary>Training batches of schedules, an example a row. The expression counts in the loss, the description does not.</summary>
+/// <summary>Training batches of schedules, an example a row. The expression counts in the loss, the description does
+/// not.</summary>
 /// <remarks>
 /// Several examples to a row would waste less room, but a model that sees other examples before its own learns several times
 /// slower. Examples longer than a row are left out.

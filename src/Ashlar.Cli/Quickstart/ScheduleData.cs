@@ -21,8 +21,8 @@ readonly record struct ScheduleExample(string English, string Cron, Portion Port
 
 /// <summary>Endless English descriptions of schedules with their cron expressions, by the grammar of schedules.grammar.</summary>
 /// <remarks>
-/// What is held out depends on the example alone: a hash of the phrasing, and a hash of its pattern together with minute and hour.
-/// So no training run, however long, meets a held-out example. docs/guides/quickstart-data.md says more.
+/// What is held out depends on the example alone: a hash of the phrasing, and a hash of its pattern together with minute and
+/// hour. So no training run, however long, meets a held-out example. docs/guides/quickstart-data.md says more.
 /// </remarks>
 static partial class ScheduleData
 {
@@ -46,7 +46,8 @@ static partial class ScheduleData
             if (Draw(seed, number++) is var example && example.Portion == portion) return example;
     }
 
-    /// <summary>What users type, as the grammar writes it: lower case, single blanks, "am", "twenty-five", no full stop.</summary>
+    /// <summary>What users type, as the grammar writes it: lower case, single blanks, "am", "twenty-five", no full
+    /// stop.</summary>
     public static string Normalise(string text)
     {
         text = Blanks().Replace(text.ToLowerInvariant(), " ").Replace('\u2019', '\'');

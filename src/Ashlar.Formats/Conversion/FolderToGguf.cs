@@ -94,7 +94,8 @@ static class FolderToGguf
 
     // Scales that stand beside the weight that they scale are read with it.
     static bool IsPartOfAnother(SafetensorsFolder file, string name) =>
-        ScaledWeights.IsScales(file, name) || name.EndsWith("_scales", StringComparison.Ordinal) && file.TryGet($"{name[..^"_scales".Length]}_blocks", out _);
+        ScaledWeights.IsScales(file, name) || name.EndsWith("_scales", StringComparison.Ordinal)
+            && file.TryGet($"{name[..^"_scales".Length]}_blocks", out _);
 
     static IEnumerable<NamedWeight> Make(SafetensorsFolder file, Found found, ModelConfig config, WeightType? wanted)
     {

@@ -148,7 +148,8 @@ static class GgufMetadataOfModel
         }
         if (file.TryGet("token_embd.weight", out var embedding)) config["vocab_size"] = embedding.Extents[0];
         config["tie_word_embeddings"] = !file.TryGet("output.weight", out _);
-        config[family is "gemma2" or "gemma3" ? "hidden_activation" : family == "gpt2" ? "activation_function" : "hidden_act"] = architecture.Activation;
+        config[family is "gemma2" or "gemma3" ? "hidden_activation" : family == "gpt2" ? "activation_function" : "hidden_act"] =
+            architecture.Activation;
         if (family == "glm4" && said.TryInt("glm4.rope.dimension_count",
             out long turned)) config["partial_rotary_factor"] = turned / (double)said.Int("glm4.attention.key_length");
         if (said.TryFloat($"{family}.attention.scale", out double scale)) config["query_pre_attn_scalar"] = Math.Round(

@@ -47,7 +47,8 @@ static class RopeFactors
     public static JsonObject Guess(Gguf file, WeightEntry entry, JsonObject config)
     {
         float[] factors = RowSource.Values(file, entry);
-        long width = config["head_dim"]?.GetValue<long>() ?? config["hidden_size"]!.GetValue<long>() / config["num_attention_heads"]!.GetValue<long>();
+        long width = config["head_dim"]?.GetValue<long>()
+            ?? config["hidden_size"]!.GetValue<long>() / config["num_attention_heads"]!.GetValue<long>();
         foreach (int context in (int[])[8192, 4096, 16384, 32768, 65536])
         {
             var scaling = new JsonObject

@@ -77,7 +77,8 @@ sealed record GgufHeader(GgufMetadata Metadata, WeightEntry[] Entries, int Align
                 ? $"'{name}' is of the type {once} (number {number}), which llama.cpp has given up" : $"'{name}' is of the type number {number:N0}, which Ashlar does not know",
                 "quantise the model again, to a type of today.");
         if (axes > 0 && extents[^1] % type.BlockElements != 0)
-            throw Wrong(path, $"'{name}' is {type.Name}[{string.Join(", ", extents)}], but its rows are no whole number of blocks of {type.BlockElements}");
+            throw Wrong(path,
+                $"'{name}' is {type.Name}[{string.Join(", ", extents)}], but its rows are no whole number of blocks of {type.BlockElements}");
         if (WeightTypes.BytesOf(type, extents) is not { } bytes)
             throw Wrong(path, $"'{name}' is {type.Name}[{string.Join(", ", extents)}], whose bytes no file can hold");
         ulong offset = cursor.U64($"the place of '{name}'");

@@ -110,7 +110,8 @@ public sealed class Safetensors : IDisposable
     /// <exception cref="ModelFileException">There is no such array, or it has more bytes than a span can.</exception>
     public ReadOnlyMemory<byte> ElementBytes(string name) => Memory<byte>(this[name], this[name].Bytes);
 
-    /// <summary>A piece of the bytes of an array of any size; allocates nothing. Not to be used after <see cref="Dispose"/>.</summary>
+    /// <summary>A piece of the bytes of an array of any size; allocates nothing. Not to be used after
+    /// <see cref="Dispose"/>.</summary>
     /// <param name="entry">An array of this file.</param>
     /// <param name="offset">The first byte, counted from that of the array.</param>
     /// <param name="count">How many bytes.</param>

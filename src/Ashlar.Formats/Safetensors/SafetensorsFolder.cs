@@ -192,7 +192,8 @@ public sealed class SafetensorsFolder : WeightFile
             {
                 if (property.Value.ValueKind != JsonValueKind.String || property.Value.GetString() is not { } file
                     || !IsPlainName(file))
-                    throw Invalid(path, $"gives {property.Value.GetRawText()} as the file of '{property.Name}', but should give a name in the same folder");
+                    throw Invalid(path,
+                        $"gives {property.Value.GetRawText()} as the file of '{property.Name}', but should give a name in the same folder");
                 if (!places.TryAdd(property.Name, file)) throw Invalid(path, $"names '{property.Name}' twice");
             }
             if (places.Count == 0) throw Invalid(path, "names no weight");

@@ -21,7 +21,8 @@ static class SafetensorsHeader
     {
         string path = file.Path;
         if (file.Bytes < 8)
-            throw Foreign(path, $"has {file.Bytes} bytes, but a safetensors file begins with 8 bytes that say how long its header is");
+            throw Foreign(path,
+                $"has {file.Bytes} bytes, but a safetensors file begins with 8 bytes that say how long its header is");
         ulong length = BinaryPrimitives.ReadUInt64LittleEndian(file.Memory<byte>(0, 8).Span);
         if (length is < 2 or > Safetensors.LongestHeader)
             throw Foreign(path, $"says in its first 8 bytes that its header has {length:N0} bytes, "
@@ -91,7 +92,9 @@ static class SafetensorsHeader
                 case "dtype": break;
                 case "shape": place = ref shapeText; break;
                 case "data_offsets": place = ref offsetsText; break;
-                default: throw Invalid(path, $"'{name}' has a field '{property.Name}', but should have dtype, shape and data_offsets");
+                default:
+                    throw Invalid(path,
+                    $"'{name}' has a field '{property.Name}', but should have dtype, shape and data_offsets");
             }
             if (place is not null) throw Invalid(path, $"'{name}' gives {property.Name} twice");
             place = property.Value;

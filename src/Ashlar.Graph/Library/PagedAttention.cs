@@ -5,11 +5,12 @@ namespace Ashlar.Graph;
 
 /// <summary>Attention of new tokens over a paged cache, which takes up their keys and values first.</summary>
 /// <remarks>
-/// Inputs: queries f32[T, H, K], keys f32[T, G, K], values f32[T, G, V], the cache u8[pages, G, bytes of a page] (<see cref="PageLayout"/>),
-/// the text of each token i32[T], its place in that text i32[T], the pages of each text i32[texts, most pages], and, with
-/// sinks, their scores f32[H]. Tokens of one text follow each other in order. Results: f32[T, H, V], and the cache. A token sees
-/// itself and the tokens before it in its text; head h reads the keys of head h / (H / G). Paged caches: Kwon et al. 2023, arXiv:2309.06180;
-/// the online softmax: Dao et al. 2022, arXiv:2205.14135; sinks: Xiao et al. 2023, arXiv:2309.17453.
+/// Inputs: queries f32[T, H, K], keys f32[T, G, K], values f32[T, G, V], the cache u8[pages, G, bytes of a page]
+/// (<see cref="PageLayout"/>), the text of each token i32[T], its place in that text i32[T], the pages of each text i32[texts,
+/// most pages], and, with sinks, their scores f32[H]. Tokens of one text follow each other in order. Results: f32[T, H, V], and
+/// the cache. A token sees itself and the tokens before it in its text; head h reads the keys of head h / (H / G). Paged caches:
+/// Kwon et al. 2023, arXiv:2309.06180; the online softmax: Dao et al. 2022, arXiv:2205.14135; sinks: Xiao et al. 2023,
+/// arXiv:2309.17453.
 /// </remarks>
 public sealed class PagedAttention : BackendKernel
 {
@@ -22,7 +23,8 @@ public sealed class PagedAttention : BackendKernel
         ArgumentNullException.ThrowIfNull(inputs);
         Options = options;
         Inputs = inputs;
-        DType[] types = [DType.Float32, DType.Float32, DType.Float32, DType.UInt8, DType.Int32, DType.Int32, DType.Int32, DType.Float32];
+        DType[] types =
+            [DType.Float32, DType.Float32, DType.Float32, DType.UInt8, DType.Int32, DType.Int32, DType.Int32, DType.Float32];
         int[] ranks = [3, 3, 3, 3, 1, 1, 2, 1];
         int count = options.HasSinks ? 8 : 7;
         bool fits = inputs.Count == count;
@@ -31,7 +33,8 @@ public sealed class PagedAttention : BackendKernel
         {
             var (q, k, v, pages) = (inputs[0].Shape, inputs[1].Shape, inputs[2].Shape, inputs[3].Shape);
             fits = q[1].IsConstant && q[2].IsConstant && k[1].IsConstant && v[2].IsConstant && pages.IsConstant && k[1].Value > 0
-                && q[0] == k[0] && q[0] == v[0] && q[0] == inputs[4].Shape[0] && q[0] == inputs[5].Shape[0] && k[2] == q[2] && k[1] == v[1]
+                && q[0] == k[0] && q[0] == v[0] && q[0] == inputs[4].Shape[0] && q[0] == inputs[5].Shape[0] && k[2] == q[2]
+                && k[1] == v[1]
                 && q[1].Value % k[1].Value == 0 && pages[1] == k[1] && (!options.HasSinks || inputs[7].Shape[0] == q[1]);
         }
         if (!fits)
@@ -80,7 +83,8 @@ public sealed class PagedAttention : BackendKernel
 
     /// <inheritdoc/>
     public override GraphKernel Substitute(Func<Symbol, Extent> values) =>
-        new PagedAttention(Layout.DType, Options, [.. Inputs.Select(input => input with { Shape = input.Shape.Substitute(values) })]);
+        new PagedAttention(Layout.DType, Options,
+            [.. Inputs.Select(input => input with { Shape = input.Shape.Substitute(values) })]);
 
     /// <inheritdoc/>
     public override Value[] Evaluate(IReadOnlyList<Value> inputs)
@@ -103,7 +107,8 @@ public sealed class PagedAttention : BackendKernel
             for (int h = 0; h < Heads; h++)
             {
                 int last = (int)places[t], first = Options.Window is { } window ? Math.Max(0, last - window + 1) : 0;
-                if (!known.TryGetValue((texts[t], h / group), out var pages)) known[(texts[t], h / group)] = pages = Decoded(texts[t], h / group);
+                if (!known.TryGetValue((texts[t], h / group), out var pages))
+                    known[(texts[t], h / group)] = pages = Decoded(texts[t], h / group);
                 double[] scores = new double[last - first + 1];
                 for (int i = 0; i < scores.Length; i++)
                 {
@@ -167,7 +172,9 @@ public sealed class PagedAttention : BackendKernel
             {
                 DType.Float32 => Load<float>(at),
                 DType.BFloat16 => Load<BFloat16>(at),
-                _ => Load<sbyte>(at) * (double)Load<float>(page + Layout.FactorOffset + (which * PageLayout.Tokens + place % PageLayout.Tokens) * sizeof(float)),
+                _ =>
+                    Load<sbyte>(at) * (double)Load<float>(page + Layout.FactorOffset
+                        + (which * PageLayout.Tokens + place % PageLayout.Tokens) * sizeof(float)),
             };
         }
 

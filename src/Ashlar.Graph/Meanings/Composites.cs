@@ -187,7 +187,8 @@ static class Composites
     static Node GeluTanh(Node x) => Unary(Op.Tanh, x * (x * x * 0.044715 + 1) * Math.Sqrt(2 / Math.PI));
 
     // (1 + tanh(u)) / 2 = 1 / (1 + exp(-2 u)): one exponential and one division, no copying of signs.
-    static Node HalfPlusTanh(Node x) => Unary(Op.Recip, Unary(Op.Exp, x * (x * x * 0.044715 + 1) * (-2 * Math.Sqrt(2 / Math.PI))) + 1);
+    static Node HalfPlusTanh(Node x) =>
+        Unary(Op.Recip, Unary(Op.Exp, x * (x * x * 0.044715 + 1) * (-2 * Math.Sqrt(2 / Math.PI))) + 1);
 
     static Node GeluTanhSlope(Node x)
     {

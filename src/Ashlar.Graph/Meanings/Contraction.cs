@@ -82,7 +82,8 @@ static class Contraction
         int[] rows = [.. Enumerable.Range(batch.Length, freeA.Length)];                     // a's free axes in dy
         int[] columns = [.. Enumerable.Range(batch.Length + rows.Length, freeB.Length)];    // b's free axes in dy
 
-        // [batch, free of a, summed as b has them]; where a's last axis is a free one, [batch, summed, free], so that rows stay contiguous
+        // [batch, free of a, summed as b has them]; where a's last axis is a free one, [batch, summed, free], so that rows stay
+        // contiguous
         int[] summedA = [.. pairs.SumRight.Select((axis, i) => (axis, Left: pairs.SumLeft[i])).OrderBy(pair => pair.axis)
             .Select(pair => pair.Left)];
         var da = freeA.Contains(a.Shape.Rank - 1)

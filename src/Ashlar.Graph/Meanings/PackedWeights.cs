@@ -13,7 +13,8 @@ static class PackedWeights
             var weight = Weight(Op.Project, x[1], a);
             Activations(Op.Project, x[0], weight);
             if (weight.Count != 1)
-                throw new ShapeException("ASH0643", $"Project takes one matrix, but got {weight.Count} of {weight.Rows} by {weight.Columns}.",
+                throw new ShapeException("ASH0643",
+                    $"Project takes one matrix, but got {weight.Count} of {weight.Rows} by {weight.Columns}.",
                     "say which matrix each row takes: ProjectExperts.");
             return new(DType.Float32, x[0].Shape.With(x[0].Shape.Rank - 1, weight.Rows));
         })
@@ -41,7 +42,8 @@ static class PackedWeights
             Rules.Arity(Op.WeightRows, x, 2);
             var weight = Weight(Op.WeightRows, x[0], a);
             if (x[1].DType != DType.Int32)
-                throw new DTypeException("ASH0645", $"WeightRows needs i32 indices, but got {Rules.Types([x[1]])}.", "cast the indices to i32.");
+                throw new DTypeException("ASH0645", $"WeightRows needs i32 indices, but got {Rules.Types([x[1]])}.",
+                    "cast the indices to i32.");
             return new(DType.Float32, x[1].Shape.Insert(x[1].Shape.Rank, weight.Columns));
         })
         {
@@ -64,7 +66,8 @@ static class PackedWeights
     {
         var weight = Rules.Expect<WeightAttributes>(op, attributes);
         if (weight.Rows < 1 || weight.Columns < 1 || weight.Count < 1)
-            throw new ShapeException("ASH0641", $"{op} got a weight of {weight.Count} times {weight.Rows} by {weight.Columns}, which holds nothing.",
+            throw new ShapeException("ASH0641",
+                $"{op} got a weight of {weight.Count} times {weight.Rows} by {weight.Columns}, which holds nothing.",
                 "give every extent at least 1.");
         if (data.DType != DType.UInt8 || data.Shape.Rank != 1 || data.Shape[0] != weight.Bytes)
             throw new ShapeException("ASH0641",
@@ -76,7 +79,8 @@ static class PackedWeights
     static void Activations(Op op, Node x, WeightAttributes weight)
     {
         if (x.DType is not (DType.Float32 or DType.BFloat16))
-            throw new DTypeException("ASH0644", $"{op} multiplies f32 and bf16 by packed weights, but got {Rules.Types([x])}.", "cast the rows to f32.");
+            throw new DTypeException("ASH0644", $"{op} multiplies f32 and bf16 by packed weights, but got {Rules.Types([x])}.",
+                "cast the rows to f32.");
         if (x.Shape.Rank == 0 || x.Shape[^1] != weight.Columns)
             throw new ShapeException("ASH0642", $"{op} needs rows of {weight.Columns} elements, but got {Rules.Types([x])}.",
                 "check the layer's width, or transpose the weight before packing: it is [outputs, inputs].");

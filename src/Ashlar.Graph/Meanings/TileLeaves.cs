@@ -15,11 +15,13 @@ public sealed record IndexAttributes(object Variable) : Attributes
 /// <summary>The memory a Load node reads. Compared by reference.</summary>
 /// <param name="Source">A buffer or tile of Ashlar.Tiles.</param>
 /// <param name="DType">Its element type.</param>
-/// <param name="Rank">How many of the inputs are indices; one input more is a bool guard: where it is false, memory is not touched and the value is 0.</param>
+/// <param name="Rank">How many of the inputs are indices; one input more is a bool guard: where it is false, memory is not
+/// touched and the value is 0.</param>
 public sealed record LoadAttributes(object Source, DType DType, int Rank) : Attributes
 {
     /// <inheritdoc/>
-    public bool Equals(LoadAttributes? other) => other is not null && ReferenceEquals(Source, other.Source) && DType == other.DType && Rank == other.Rank;
+    public bool Equals(LoadAttributes? other) =>
+        other is not null && ReferenceEquals(Source, other.Source) && DType == other.DType && Rank == other.Rank;
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(RuntimeHelpers.GetHashCode(Source), Rank);
@@ -41,7 +43,9 @@ static class TileLeaves
             if (!guarded) Rules.Arity(Op.Load, x, load.Rank);
             for (int i = 0; i < x.Length; i++)
                 if (x[i].Shape.Rank != 0 || x[i].DType != (i == load.Rank ? DType.Bool : DType.Int64))
-                    throw new KernelException("ASH0501", $"Load needs one i64 scalar per axis and a bool scalar as guard, but got {Rules.Types(x)}.", "cast the indices to i64.");
+                    throw new KernelException("ASH0501",
+                        $"Load needs one i64 scalar per axis and a bool scalar as guard, but got {Rules.Types(x)}.",
+                        "cast the indices to i64.");
             return new(load.DType, Shape.Scalar);
         }),
         new(Op.Bound, "bound", (x, a) =>

@@ -34,7 +34,8 @@ static class AttributeText
             WeightAttributes a => [("encoding", a.Encoding.Name), ("rows", Text(a.Rows)), ("columns", Text(a.Columns)),
                 .. a.Count == 1 ? [] : ((string, string)[])[("count", Text(a.Count))]],
             CustomAttributes a => [("name", Quote(a.Name))],
-            KernelAttributes a => a.Output == 0 ? [("text", Quote(a.Kernel.Text))] : [("text", Quote(a.Kernel.Text)), ("output", Text(a.Output))],
+            KernelAttributes a =>
+                a.Output == 0 ? [("text", Quote(a.Kernel.Text))] : [("text", Quote(a.Kernel.Text)), ("output", Text(a.Output))],
             GeluAttributes a => Flag("approximate", a.Approximate),
             NormAttributes a => [("epsilon", Text(a.Epsilon))],
             RopeAttributes a => Flag("interleaved", a.Interleaved),
@@ -55,10 +56,12 @@ static class AttributeText
             Op.Cast or Op.BitCast => new CastAttributes(dtype),
             Op.Reshape or Op.Broadcast => new ShapeAttributes(shape),
             Op.Permute => new PermuteAttributes(Integers(fields, "order")),
-            Op.Slice => new SliceAttributes(fields.Extents("start"), shape.ToValueList(), fields.Has("step") ? Longs(fields, "step")
+            Op.Slice =>
+                new SliceAttributes(fields.Extents("start"), shape.ToValueList(), fields.Has("step") ? Longs(fields, "step")
                 : Enumerable.Repeat(1L, shape.Rank).ToValueList()),
             Op.Pad => new PadAttributes(fields.Extents("before"), fields.Extents("after")),
-            Op.Flip or Op.ReduceSum or Op.ReduceProd or Op.ReduceMax or Op.ReduceMin => new AxesAttributes(Integers(fields, "axes")),
+            Op.Flip or Op.ReduceSum or Op.ReduceProd or Op.ReduceMax or Op.ReduceMin =>
+                new AxesAttributes(Integers(fields, "axes")),
             Op.Concat or Op.ArgMax or Op.ArgMin or Op.Gather or Op.Softmax or Op.LogSoftmax =>
                 new AxisAttributes(fields.Integer("axis")),
             Op.Window => Window(fields, inputs.Count > 0 ? inputs[0].Shape : shape),
@@ -69,7 +72,8 @@ static class AttributeText
                 fields.Word("mode") switch { "set" => ScatterMode.Set, "add" => ScatterMode.Add, _ => ScatterMode.Max }),
             Op.Contract => new ContractAttributes(Integers(fields, "batch_left"), Integers(fields, "batch_right"),
                 Integers(fields, "sum_left"), Integers(fields, "sum_right"), dtype),
-            Op.Project or Op.ProjectExperts or Op.WeightRows => new WeightAttributes(fields.Encoding("encoding"), fields.Long("rows"),
+            Op.Project or Op.ProjectExperts or Op.WeightRows =>
+                new WeightAttributes(fields.Encoding("encoding"), fields.Long("rows"),
                 fields.Long("columns"), fields.Has("count") ? fields.Long("count") : 1),
             Op.Custom => new CustomAttributes(fields.Function("forward")!, fields.Has("backward") ? fields.Function("backward")
                 : null, fields.OptionalString("name") ?? ""),

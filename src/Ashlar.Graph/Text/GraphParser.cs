@@ -150,7 +150,9 @@ sealed class GraphParser(string text, IReadOnlyList<object>? buffers, Func<strin
             {
                 int start = position;
                 long over = Integer();
-                product = product.TryDivide(over, out var part) ? part : throw Wrong(start, $"{product} has no whole {over}th part");
+                product = product.TryDivide(over, out var part)
+                    ? part
+                    : throw Wrong(start, $"{product} has no whole {over}th part");
             }
             sum += minus ? product * -1 : product;
             if (TryToken("+")) minus = false;
@@ -310,7 +312,8 @@ sealed class GraphParser(string text, IReadOnlyList<object>? buffers, Func<strin
                     parser.Word("a word"),
                 "value" => parser.Scan(c => !char.IsWhiteSpace(c) && c != ':'),
                 "epsilon" or "scale" => parser.Number(),
-                "axis" or "index" or "output" or "id" or "size" or "stride" or "dilation" or "rows" or "columns" or "count" => parser.Integer(),
+                "axis" or "index" or "output" or "id" or "size" or "stride" or "dilation" or "rows" or "columns" or "count" =>
+                    parser.Integer(),
                 _ => throw parser.Wrong(start, $"no op has a field '{key}'"),
             };
             if (!fields.TryAdd(key, (start, value))) throw parser.Wrong(start, $"'{key}' is written twice");
@@ -339,13 +342,15 @@ sealed class GraphParser(string text, IReadOnlyList<object>? buffers, Func<strin
         public GraphKernel Kernel(string key)
         {
             string kernel = Get<string>(key);
-            return parser.ReadKernel(kernel) ?? throw parser.Wrong(fields[key].Start, "the text calls a kernel, which the parser was not told how to read");
+            return parser.ReadKernel(kernel)
+                ?? throw parser.Wrong(fields[key].Start, "the text calls a kernel, which the parser was not told how to read");
         }
 
         public WeightEncoding Encoding(string key)
         {
             string name = Get<string>(key);
-            return WeightEncoding.Parse(name) ?? throw parser.Wrong(fields[key].Start, $"there is no encoding of weights '{name}'");
+            return WeightEncoding.Parse(name)
+                ?? throw parser.Wrong(fields[key].Start, $"there is no encoding of weights '{name}'");
         }
 
         public object Buffer(string key)

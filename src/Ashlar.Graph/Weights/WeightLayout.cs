@@ -1,19 +1,20 @@
 namespace Ashlar.Graph;
 
-/// <summary>Where the numbers of a packed weight lie: the one definition that packing, kernels and the interpreter share.</summary>
+/// <summary>Where the numbers of a packed weight lie: the one definition that packing, kernels and the interpreter
+/// share.</summary>
 /// <param name="Encoding">How numbers are stored.</param>
 /// <param name="Rows">Outputs (N), at least 1.</param>
 /// <param name="Columns">Inputs (K), at least 1.</param>
 /// <remarks>
-/// A panel is 32 outputs, a step 32 inputs. The inner axis is cut into blocks of at most 16 steps; memory holds these blocks one after
-/// another, of each all panels, of each its steps. So a product reads one contiguous stretch per inner block, and a panel of an
-/// inner block (at most 32 KiB) stays in the first cache while rows go by.
+/// A panel is 32 outputs, a step 32 inputs. The inner axis is cut into blocks of at most 16 steps; memory holds these blocks one
+/// after another, of each all panels, of each its steps. So a product reads one contiguous stretch per inner block, and a panel
+/// of an inner block (at most 32 KiB) stays in the first cache while rows go by.
 /// <para>
-/// A step of a panel has two tiles of 16 outputs. Inner indices go in groups of four bytes, so 64 bytes hold one group of all 16 outputs: a
-/// row of a tile unit's right operand, and what a dot instruction multiplies by one broadcast group of activations.
+/// A step of a panel has two tiles of 16 outputs. Inner indices go in groups of four bytes, so 64 bytes hold one group of all 16
+/// outputs: a row of a tile unit's right operand, and what a dot instruction multiplies by one broadcast group of activations.
 /// bf16: 16 groups of 2 inputs per tile. f16: the same 64 bytes hold 16 outputs of the first input, then of the second.
-/// int8: 8 groups of 4 inputs, the code plus 128. int4: 4 times 64 bytes; the low half of each byte belongs to group 2i, the high half
-/// to 2i + 1. Behind the codes of both tiles: per block 32 scales in float16, then per block 32 minima. Outputs that pad
+/// int8: 8 groups of 4 inputs, the code plus 128. int4: 4 times 64 bytes; the low half of each byte belongs to group 2i, the high
+/// half to 2i + 1. Behind the codes of both tiles: per block 32 scales in float16, then per block 32 minima. Outputs that pad
 /// the last panel decode to zero; inputs that pad the last step meet activations of zero.
 /// </para>
 /// </remarks>
@@ -90,11 +91,14 @@ public readonly record struct WeightLayout(WeightEncoding Encoding, long Rows, l
         };
     }
 
-    /// <summary>Where within a step the scale of an input of an output lies; its minimum lies <see cref="Scales"/> times 64 bytes behind.</summary>
+    /// <summary>Where within a step the scale of an input of an output lies; its minimum lies <see cref="Scales"/> times 64 bytes
+    /// behind.</summary>
     public int ScaleAt(int output, int input) => 2 * TileBytes + input / Encoding.Block * 64 + output * 2;
 
-    /// <summary>What a stored scale is multiplied by: codes of <see cref="WeightTable.E2M1"/> are kept as integers twice as large.</summary>
-    public static float ScaleFactor(WeightEncoding encoding) => encoding.Code == WeightCode.Int4 && encoding.Table == WeightTable.E2M1 ? 0.5f : 1;
+    /// <summary>What a stored scale is multiplied by: codes of <see cref="WeightTable.E2M1"/> are kept as integers twice as
+    /// large.</summary>
+    public static float ScaleFactor(WeightEncoding encoding) =>
+        encoding.Code == WeightCode.Int4 && encoding.Table == WeightTable.E2M1 ? 0.5f : 1;
 
     /// <summary>One number.</summary>
     /// <param name="data">The packed bytes from the weight's first on.</param>
@@ -106,7 +110,9 @@ public readonly record struct WeightLayout(WeightEncoding Encoding, long Rows, l
         int output = (int)(row % PanelSide), input = (int)(column % StepSide), at = CodeAt(output, input);
         if (Encoding.Code == WeightCode.BF16) return BFloat16.FromBits(BitConverter.ToUInt16(step[at..]));
         if (Encoding.Code == WeightCode.F16) return (float)BitConverter.ToHalf(step[at..]);
-        float value = Encoding.Code == WeightCode.Int8 ? step[at] - ByteOffset : Encoding.Values[step[at] >> input / 4 % 2 * 4 & 15] / ScaleFactor(Encoding);
+        float value = Encoding.Code == WeightCode.Int8
+            ? step[at] - ByteOffset
+            : Encoding.Values[step[at] >> input / 4 % 2 * 4 & 15] / ScaleFactor(Encoding);
         int scale = ScaleAt(output, input);
         float minimum = Encoding.HasMinimum ? (float)BitConverter.ToHalf(step[(scale + Scales * 64)..]) : 0;
         return (float)BitConverter.ToHalf(step[scale..]) * value - minimum;

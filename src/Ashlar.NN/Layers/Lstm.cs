@@ -47,7 +47,8 @@ public sealed class Lstm
             throw new ModelException("ASH0346",
                 $"the layer '{name}' needs [batch, steps, {inputs}], but got {x.Type}.",
                 "add the batch axis by Unsqueeze(0).");
-        var all = x.MatMul(InputWeight.Value.Cast(x.DType)) + Bias.Value.Cast(x.DType);   // [B, T, 4 hidden]: one product for all steps
+        // [B, T, 4 hidden]: one product for all steps.
+        var all = x.MatMul(InputWeight.Value.Cast(x.DType)) + Bias.Value.Cast(x.DType);
         var zeros = Tensor.Zeros([x.Shape[0], hidden], all.DType);
         var (h, c) = start ?? new(zeros, zeros);
         var recurrent = HiddenWeight.Value.Cast(x.DType);

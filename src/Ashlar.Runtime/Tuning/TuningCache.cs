@@ -17,10 +17,13 @@ namespace Ashlar.Runtime.Tuning;
 /// <param name="Seconds">The median time of a run with it.</param>
 /// <param name="DefaultSeconds">The same with the config that would be taken without tuning.</param>
 /// <param name="Date">When, in UTC: <c>2026-11-22T13:00:00Z</c>.</param>
-public sealed record TuningEntry(string Kernel, string Machine, string Version, string Shape, string Config, double Seconds, double DefaultSeconds, string Date)
+public sealed record TuningEntry(string Kernel, string Machine, string Version, string Shape, string Config, double Seconds,
+    double DefaultSeconds, string Date)
 {
     /// <summary>The version of this build of Ashlar.</summary>
-    public static string CurrentVersion { get; } = typeof(TuningEntry).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+    public static string CurrentVersion { get; } =
+        typeof(TuningEntry).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion
+            ?? "unknown";
 
     /// <summary>Now, as <see cref="Date"/> has it.</summary>
     public static string Now => DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
@@ -30,9 +33,9 @@ public sealed record TuningEntry(string Kernel, string Machine, string Version, 
 
 /// <summary>Tuned configs on disk: a line of JSON per tuning, only ever appended to, the last one of a key counts.</summary>
 /// <remarks>
-/// An entry is found by kernel, machine, version and class of shapes, so one of another machine or version is never taken. Each line
-/// has a checksum; one that is damaged is left out and reported in <see cref="Problems"/>. The configs it names are checked by
-/// whoever takes them: a config that is not legal any more is not found.
+/// An entry is found by kernel, machine, version and class of shapes, so one of another machine or version is never taken. Each
+/// line has a checksum; one that is damaged is left out and reported in <see cref="Problems"/>. The configs it names are checked
+/// by whoever takes them: a config that is not legal any more is not found.
 /// </remarks>
 public sealed class TuningCache
 {
@@ -48,7 +51,8 @@ public sealed class TuningCache
 
     TuningCache(string? folder) => Path = folder is null ? null : System.IO.Path.Combine(folder, FileName);
 
-    /// <summary>The cache of this process, read when it is first needed. Damaged lines are reported to the error stream then.</summary>
+    /// <summary>The cache of this process, read when it is first needed. Damaged lines are reported to the error stream
+    /// then.</summary>
     public static TuningCache Current => current.Value;
 
     /// <summary>The file; null where nothing is kept (ASHLAR_CACHE=off).</summary>
@@ -151,11 +155,14 @@ public sealed class TuningCache
         {
             if (JsonNode.Parse(line) is not JsonObject json) return null;
             if (json["check"] is not JsonValue check) return null;
-            var entry = new TuningEntry((string)json["kernel"]!, (string)json["machine"]!, (string)json["version"]!, (string)json["shape"]!, (string)json["config"]!,
+            var entry = new TuningEntry((string)json["kernel"]!, (string)json["machine"]!, (string)json["version"]!,
+                (string)json["shape"]!, (string)json["config"]!,
                 (double)json["seconds"]!, (double)json["default_seconds"]!, (string)json["date"]!);
             return (string)check! == Check(Fields(entry)) ? entry : null;
         }
-        catch (Exception error) when (error is JsonException or InvalidOperationException or ArgumentNullException or FormatException) { return null; }
+        catch (Exception error) when (error is JsonException or InvalidOperationException or ArgumentNullException
+            or FormatException)
+        { return null; }
     }
 
     static JsonObject Fields(TuningEntry entry) => new()
@@ -170,7 +177,8 @@ public sealed class TuningCache
         ["date"] = entry.Date,
     };
 
-    static string Check(JsonObject fields) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(fields.ToJsonString(plain))))[..16];
+    static string Check(JsonObject fields) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(fields.ToJsonString(plain))))[..16];
 
     static bool EndsWithoutNewLine(string path)
     {

@@ -52,14 +52,18 @@ public sealed class Kernel
         [CallerLineNumber] int line = 0) =>
         new(name, definition, file, line);
 
-    /// <summary>A kernel with configs to choose from: the first runs until another was found to be faster here (<c>choice.Tune</c>).</summary>
-    /// <param name="configs">The legal ones, as plain C#: what cannot run is left out here. The first is the default. Each is known by its text, so records
-    /// do.</param>
+    /// <summary>A kernel with configs to choose from: the first runs until another was found to be faster here
+    /// (<c>choice.Tune</c>).</summary>
+    /// <param name="configs">The legal ones, as plain C#: what cannot run is left out here. The first is the default. Each is
+    /// known by its text, so records do.</param>
     /// <param name="define">The kernel of a config; all have the same inputs and outputs.</param>
-    /// <param name="cost">Ranks configs, the least first, so that the best guesses are timed; null takes them in the order given.</param>
+    /// <param name="cost">Ranks configs, the least first, so that the best guesses are timed; null takes them in the order
+    /// given.</param>
     /// <exception cref="KernelException">There is no config, or two have the same text (ASH0589).</exception>
-    public static KernelChoice Choose<TConfig>(IEnumerable<TConfig> configs, Func<TConfig, Kernel> define, Func<TConfig, double>? cost = null) where TConfig : notnull =>
-        new([.. configs.Select(config => new KernelOption(config.ToString() ?? "", new(() => define(config)), cost?.Invoke(config) ?? 0))]);
+    public static KernelChoice Choose<TConfig>(IEnumerable<TConfig> configs, Func<TConfig, Kernel> define,
+        Func<TConfig, double>? cost = null) where TConfig : notnull =>
+        new([.. configs.Select(config =>
+            new KernelOption(config.ToString() ?? "", new(() => define(config)), cost?.Invoke(config) ?? 0))]);
 
     /// <summary>The kernel for arguments of these types; named extents are bound to theirs.</summary>
     /// <param name="arguments">Element type and shape of each input, in order; extents may be symbolic.</param>

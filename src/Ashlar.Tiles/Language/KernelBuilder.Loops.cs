@@ -34,7 +34,8 @@ public sealed partial class KernelBuilder
     /// <param name="stages">How many iterations ahead loads begin; at least 1.</param>
     /// <param name="until">A position (int64) at or after which no iteration begins; null for the whole axis.</param>
     /// <param name="from">A position: tiles that end at or before it are left out; null for the whole axis.</param>
-    public IEnumerable<KernelRange> Pipeline(LoopAxis axis, int stages = 2, KernelValue? until = null, KernelValue? from = null) =>
+    public IEnumerable<KernelRange> Pipeline(LoopAxis axis, int stages = 2, KernelValue? until = null,
+        KernelValue? from = null) =>
         new Loop(this, axis, LoopKind.Pipelined, stages, until, from);
 
     /// <summary>A loop of the grid as a block of its own: two of them run one after the other, each on all workers.</summary>
@@ -110,7 +111,8 @@ public sealed partial class KernelBuilder
 
     /// <summary>A loop of the kernel as a sequence of one element: foreach runs its body once, between the loop's begin and its
     /// end.</summary>
-    sealed class Loop(KernelBuilder k, LoopAxis axis, LoopKind kind, int stages, KernelValue? until, KernelValue? from) : IEnumerable<KernelRange>
+    sealed class Loop(KernelBuilder k, LoopAxis axis, LoopKind kind, int stages, KernelValue? until, KernelValue? from)
+        : IEnumerable<KernelRange>
     {
         public IEnumerator<KernelRange> GetEnumerator()
         {

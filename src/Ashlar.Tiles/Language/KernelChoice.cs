@@ -6,16 +6,19 @@ namespace Ashlar.Tiles;
 /// <param name="Cost">Its place in the order of trying: the least first.</param>
 public sealed record KernelOption(string Config, Lazy<Kernel> Define, double Cost);
 
-/// <summary>A kernel with configs to choose from. Called like a kernel, it runs the config that was tuned for its arguments, or the first.</summary>
+/// <summary>A kernel with configs to choose from. Called like a kernel, it runs the config that was tuned for its arguments, or
+/// the first.</summary>
 /// <remarks>Made by <see cref="Kernel.Choose"/>.</remarks>
 public sealed class KernelChoice
 {
     internal KernelChoice(IReadOnlyList<KernelOption> options)
     {
         if (options.Count == 0)
-            throw new KernelException("ASH0589", "a kernel has no configs to choose from.", "give at least one to Kernel.Choose; the first is the default.");
+            throw new KernelException("ASH0589", "a kernel has no configs to choose from.",
+                "give at least one to Kernel.Choose; the first is the default.");
         if (options.GroupBy(option => option.Config).FirstOrDefault(group => group.Count() > 1) is { } equal)
-            throw new KernelException("ASH0589", $"two configs of a kernel have the same text, '{equal.Key}'.", "make configs records, whose text names their values, and give each once.");
+            throw new KernelException("ASH0589", $"two configs of a kernel have the same text, '{equal.Key}'.",
+                "make configs records, whose text names their values, and give each once.");
         Options = options;
     }
 

@@ -48,7 +48,9 @@ static class ProgramSubstitution
                 Changed(scan.Along), scan.Reverse),
             Sort sort => new Sort(Memory(sort.Target), Changed(sort.Indices), Changed(sort.Value), Changed(sort.Domain),
                 Changed(sort.Along), sort.Descending),
-            Whole whole => new Whole(whole.Op, (TileBuffer)Memory(whole.Target), [.. whole.Inputs.Select(input => (TileBuffer)Memory(input))], whole.Weight),
+            Whole whole =>
+                new Whole(whole.Op, (TileBuffer)Memory(whole.Target),
+                    [.. whole.Inputs.Select(input => (TileBuffer)Memory(input))], whole.Weight),
             Dot dot => new Dot((Tile)Memory(dot.Target), Changed(dot.Left), Changed(dot.Right), Changed(dot.Row),
                 Changed(dot.Column), Changed(dot.Inner)),
             _ => throw new KernelException("ASH0528", $"'{statement.GetType().Name}' is not a statement that tile programs know.",

@@ -14,12 +14,15 @@ static class Decoders
             "ByteLevel" => Bytes(part.Ignore("add_prefix_space", "trim_offsets", "use_regex")),
             "ByteFallback" => [new BytesOfFallback()],
             "Fuse" => [new FuseTokens()],
-            "Strip" => [new StripCharacter(Normalizers.Character(part, "content"), part.Number("start") ?? 0, part.Number("stop") ?? 0)],
+            "Strip" =>
+                [new StripCharacter(Normalizers.Character(part, "content"), part.Number("start") ?? 0, part.Number("stop") ?? 0)],
             "Replace" => [new ReplaceInTokens(Normalizers.Replace(part))],
             "Metaspace" => [Metaspace(part)],
             "WordPiece" => [new JoinWordPieces(part.Text("prefix") ?? "##", part.Flag("cleanup", true))],
             "BPEDecoder" => [new JoinWordEnds(part.Text("suffix") ?? "</w>")],
-            "CTC" => [new JoinFrames(part.Text("pad_token") ?? "<pad>", part.Text("word_delimiter_token") ?? "|", part.Flag("cleanup", true))],
+            "CTC" =>
+                [new JoinFrames(part.Text("pad_token") ?? "<pad>", part.Text("word_delimiter_token")
+                    ?? "|", part.Flag("cleanup", true))],
             _ => throw part.Unsupported($"it has the decoder '{type}'"),
         });
     }

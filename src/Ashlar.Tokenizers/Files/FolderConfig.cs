@@ -15,7 +15,8 @@ sealed class FolderConfig
     public static FolderConfig Read(string folder)
     {
         var config = new FolderConfig(folder);
-        foreach (string name in (string[])["tokenizer_config.json", "special_tokens_map.json", "generation_config.json", "config.json", "chat_template.json"])
+        foreach (string name in (string[])["tokenizer_config.json", "special_tokens_map.json", "generation_config.json",
+            "config.json", "chat_template.json"])
         {
             string path = Path.Combine(folder, name);
             if (!File.Exists(path)) continue;
@@ -27,7 +28,8 @@ sealed class FolderConfig
             }
             catch (JsonException error)
             {
-                throw new TokenizerException("ASH0441", $"{path} is not JSON: {error.Message.TrimEnd('.')}.", "fetch the file again.");
+                throw new TokenizerException("ASH0441", $"{path} is not JSON: {error.Message.TrimEnd('.')}.",
+                    "fetch the file again.");
             }
         }
         config.AddedTokens = config.ReadAdded();
@@ -42,9 +44,12 @@ sealed class FolderConfig
     public bool? AddsEnd => Flag("tokenizer_config.json", "add_eos_token");
 
     JsonElement? Field(string file, string name) =>
-        files.TryGetValue(file, out var root) && root.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
+        files.TryGetValue(file, out var root) && root.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null
+            ? value
+            : null;
 
-    bool? Flag(string file, string name) => Field(file, name) is { ValueKind: JsonValueKind.True or JsonValueKind.False } value ? value.GetBoolean() : null;
+    bool? Flag(string file, string name) =>
+        Field(file, name) is { ValueKind: JsonValueKind.True or JsonValueKind.False } value ? value.GetBoolean() : null;
 
     // A token is a text, or an object with its content.
     static string? TextOf(JsonElement? value) => value switch
@@ -54,7 +59,8 @@ sealed class FolderConfig
         _ => null,
     };
 
-    string? TokenText(string name) => TextOf(Field("tokenizer_config.json", name)) ?? TextOf(Field("special_tokens_map.json", name));
+    string? TokenText(string name) =>
+        TextOf(Field("tokenizer_config.json", name)) ?? TextOf(Field("special_tokens_map.json", name));
 
     AddedToken[] ReadAdded()
     {
@@ -62,8 +68,10 @@ sealed class FolderConfig
         var added = new List<AddedToken>();
         foreach (var entry in list.EnumerateObject())
         {
-            if (!int.TryParse(entry.Name, out int token) || token is < 0 or >= Vocabulary.Limit || TextOf(entry.Value) is not { Length: > 0 } text)
-                throw new TokenizerException("ASH0441", $"{Path.Combine(folder, "tokenizer_config.json")} has the added token '{entry.Name}', which is not a number with a text.",
+            if (!int.TryParse(entry.Name, out int token) || token is < 0 or >= Vocabulary.Limit
+                || TextOf(entry.Value) is not { Length: > 0 } text)
+                throw new TokenizerException("ASH0441",
+                    $"{Path.Combine(folder, "tokenizer_config.json")} has the added token '{entry.Name}', which is not a number with a text.",
                     "fetch the file again.");
             bool has(string flag) => entry.Value.TryGetProperty(flag, out var value) && value.ValueKind == JsonValueKind.True;
             added.Add(new(text, token, has("special"))
@@ -88,18 +96,28 @@ sealed class FolderConfig
         {
             var byNumber = AddedTokens.ToDictionary(token => token.Token);
             var texts = AddedTokens.Select(token => token.Text).ToHashSet();
-            AddedToken[] merged = [.. parts.Added.Where(token => !byNumber.ContainsKey(token.Token) && !texts.Contains(token.Text)), .. AddedTokens];
+            AddedToken[] merged = [.. parts.Added.Where(token => !byNumber.ContainsKey(token.Token)
+                && !texts.Contains(token.Text)), .. AddedTokens];
             int count = Math.Max(tokenizer.VocabularySize, merged.Max(token => token.Token) + 1);
-            byte[]?[] names = [.. Enumerable.Range(0, count).Select(token => tokenizer.Has(token) ? tokenizer.Text(token) : null)];
+            byte[]?[] names =
+                [.. Enumerable.Range(0, count).Select(token => tokenizer.Has(token) ? tokenizer.Text(token) : null)];
             foreach (var token in merged) names[token.Token] ??= Encoding.UTF8.GetBytes(token.Text);
             parts = parts with { Added = merged, Names = new Vocabulary(names) };
         }
         string kind = TextOf(Field("tokenizer_config.json", "tokenizer_class")) ?? "";
-        if (kind.StartsWith("Llama", StringComparison.Ordinal) || kind.StartsWith("CodeLlama", StringComparison.Ordinal) || kind.StartsWith("Gemma", StringComparison.Ordinal)
+        if (kind.StartsWith("Llama", StringComparison.Ordinal) || kind.StartsWith("CodeLlama", StringComparison.Ordinal)
+            || kind.StartsWith("Gemma", StringComparison.Ordinal)
             || kind.StartsWith("Cohere", StringComparison.Ordinal))
         {
-            if (AddsBegin is { } begins && TokenText("bos_token") is { } begin && tokenizer.Find(begin) is { } first) parts = parts with { Before = begins ? [first] : [] };
-            if (AddsEnd is { } ends && TokenText("eos_token") is { } end && tokenizer.Find(end) is { } last) parts = parts with { Behind = ends ? [last] : [] };
+            if (AddsBegin is { } begins && TokenText("bos_token") is { } begin && tokenizer.Find(begin) is { } first)
+                parts = parts with
+                {
+                    Before = begins ? [first] : [],
+                };
+            if (AddsEnd is { } ends && TokenText("eos_token") is { } end && tokenizer.Find(end) is { } last) parts = parts with
+            {
+                Behind = ends ? [last] : [],
+            };
         }
         return ReferenceEquals(parts, tokenizer.Parts) ? tokenizer : new(parts);
     }
@@ -135,7 +153,8 @@ sealed class FolderConfig
             if (Field(file, name) is not { } value) continue;
             if (value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int single)) return [single];
             if (value.ValueKind == JsonValueKind.Array)
-                return [.. value.EnumerateArray().Where(entry => entry.ValueKind == JsonValueKind.Number).Select(entry => (int?)entry.GetInt32())];
+                return [.. value.EnumerateArray().Where(entry => entry.ValueKind == JsonValueKind.Number)
+                    .Select(entry => (int?)entry.GetInt32())];
         }
         return [];
     }
@@ -149,7 +168,8 @@ sealed class FolderConfig
             if (value.ValueKind == JsonValueKind.String) templates["default"] = value.GetString()!;
             if (value.ValueKind != JsonValueKind.Array) continue;
             foreach (var entry in value.EnumerateArray())
-                if (entry.ValueKind == JsonValueKind.Object && entry.TryGetProperty("name", out var name) && entry.TryGetProperty("template", out var text))
+                if (entry.ValueKind == JsonValueKind.Object && entry.TryGetProperty("name", out var name)
+                    && entry.TryGetProperty("template", out var text))
                     templates[name.GetString()!] = text.GetString()!;
         }
         // A file of its own comes before the config; more of them have a folder.
@@ -164,7 +184,8 @@ sealed class FolderConfig
     /// <summary>How words are cut for a file of ranks, which does not say.</summary>
     public string TiktokenPattern(string folder, ReadOnlySpan<byte> content)
     {
-        string about = $"{TextOf(Field("tokenizer_config.json", "tokenizer_class"))} {TextOf(Field("config.json", "model_type"))} {folder}".ToLowerInvariant();
+        string about =
+            $"{TextOf(Field("tokenizer_config.json", "tokenizer_class"))} {TextOf(Field("config.json", "model_type"))} {folder}".ToLowerInvariant();
         int ranks = content.Count((byte)'\n');
         if (about.Contains("kimi", StringComparison.Ordinal)) return KnownPatterns.Kimi;
         if (about.Contains("qwen", StringComparison.Ordinal)) return KnownPatterns.Qwen2;

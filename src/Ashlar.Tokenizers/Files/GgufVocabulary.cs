@@ -4,8 +4,8 @@ namespace Ashlar.Tokenizers;
 
 /// <summary>The vocabulary that a GGUF file holds in its metadata, <c>tokenizer.*</c>.</summary>
 /// <remarks>
-/// Types are those of the file: 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte. Where a file leaves a value out,
-/// the default of llama.cpp for that kind of vocabulary holds. Patterns of words are those of the models' own
+/// Types are those of the file: 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte. Where a file leaves a value
+/// out, the default of llama.cpp for that kind of vocabulary holds. Patterns of words are those of the models' own
 /// <c>tokenizer.json</c>; where llama.cpp only comes near (GPT-4o, tekken), they are exact here.
 /// </remarks>
 public sealed record GgufVocabulary
@@ -78,7 +78,8 @@ public sealed record GgufVocabulary
     /// <summary><c>normalizer.strip_accents</c>, of word pieces.</summary>
     public bool? StripAccents { get; init; }
 
-    /// <summary><c>general.name</c>: Phi-3's special tokens take the white space behind them, which only the name tells.</summary>
+    /// <summary><c>general.name</c>: Phi-3's special tokens take the white space behind them, which only the name
+    /// tells.</summary>
     public string? ModelName { get; init; }
 
     /// <summary><c>tokenizer.chat_template</c> as <c>default</c>, and <c>tokenizer.chat_template.NAME</c>.</summary>
@@ -92,7 +93,8 @@ public sealed record GgufVocabulary
         Check(source);
         var vocabulary = this with
         {
-            Begin = Begin ?? Default("llama", 1, "bert", 101, "gpt2", Tokens.Count > 11 && Tokens[11].AsSpan().SequenceEqual("<|endoftext|>"u8) ? 11 : null),
+            Begin = Begin ?? Default("llama", 1, "bert", 101, "gpt2", Tokens.Count > 11
+                && Tokens[11].AsSpan().SequenceEqual("<|endoftext|>"u8) ? 11 : null),
             End = End ?? Default("llama", 2, "t5", 1, "", null),
             Unknown = Unknown ?? Default("llama", 0, "bert", 100, "t5", 2),
             Separator = Separator ?? Default("bert", 102, "", null, "", null),
@@ -124,31 +126,41 @@ public sealed record GgufVocabulary
     }
 
     int? Default(string first, int? of, string second, int? other, string third, int? last) =>
-        (Model == first ? of : Model == second ? other : Model == third ? last : null) is { } token && token < Tokens.Count ? token : null;
+        (Model == first ? of : Model == second ? other : Model == third ? last : null) is { } token && token < Tokens.Count
+            ? token
+            : null;
 
     void Check(string source)
     {
         int count = Tokens.Count;
         if (count is 0 or >= Vocabulary.Limit) throw Invalid(source, $"its vocabulary has {count:N0} tokens");
-        if (Scores is { } scores && scores.Count != count) throw Invalid(source, $"it has {count:N0} tokens but {scores.Count:N0} scores");
-        if (Types is { } types && types.Count != count) throw Invalid(source, $"it has {count:N0} tokens but {types.Count:N0} types");
+        if (Scores is { } scores && scores.Count != count)
+            throw Invalid(source, $"it has {count:N0} tokens but {scores.Count:N0} scores");
+        if (Types is { } types && types.Count != count)
+            throw Invalid(source, $"it has {count:N0} tokens but {types.Count:N0} types");
         if (Scores?.Any(score => !float.IsFinite(score)) == true) throw Invalid(source, "a score is not finite");
-        foreach (var (name, id) in ((string, int?)[])[("bos", Begin), ("eos", End), ("eot", EndOfTurn), ("eom", EndOfMessage), ("unknown", Unknown), ("seperator", Separator), ("padding", Padding), ("mask", Mask)])
-            if (id is { } token && (uint)token >= (uint)count) throw Invalid(source, $"its {name}_token_id is {token}, but it has {count:N0} tokens");
+        foreach (var (name, id) in ((string, int?)[])[("bos", Begin), ("eos", End), ("eot", EndOfTurn), ("eom", EndOfMessage),
+            ("unknown", Unknown), ("seperator", Separator), ("padding", Padding), ("mask", Mask)])
+            if (id is { } token && (uint)token >= (uint)count)
+                throw Invalid(source, $"its {name}_token_id is {token}, but it has {count:N0} tokens");
     }
 
     int TypeOf(int token) => Types?[token] ?? 1;
 
     AddedToken[] Added()
     {
-        bool phi3 = ModelName?.Replace("-", "", StringComparison.Ordinal).Contains("phi3", StringComparison.OrdinalIgnoreCase) == true;
+        bool phi3 = ModelName?.Replace("-", "", StringComparison.Ordinal)
+            .Contains("phi3", StringComparison.OrdinalIgnoreCase) == true;
         var added = new List<AddedToken>();
         for (int token = 0; token < Tokens.Count; token++)
         {
             int type = TypeOf(token);
             if (type is not (UnknownType or ControlType or UserDefined) || Tokens[token].Length == 0) continue;
             string text = Encoding.UTF8.GetString(Tokens[token]);
-            added.Add(new(text, token, type != UserDefined) { StripsRight = phi3 && text is not ("<unk>" or "<s>" or "<|endoftext|>") });
+            added.Add(new(text, token, type != UserDefined)
+            {
+                StripsRight = phi3 && text is not ("<unk>" or "<s>" or "<|endoftext|>"),
+            });
         }
         return [.. added];
     }
@@ -163,7 +175,9 @@ public sealed record GgufVocabulary
     {
         var pre = GgufWords.Find(Pre ?? "default") ?? throw Invalid(source,
             $"its tokenizer.ggml.pre is '{Pre}', which is not known; known are {string.Join(", ", GgufWords.Names)}");
-        byte[]?[] bytes = [.. Tokens.Select((text, token) => TypeOf(token) is UserDefined or ControlType or UnknownType ? text : AsBytes(text) ?? text)];
+        byte[]?[] bytes = [.. Tokens.Select((text, token) => TypeOf(token) is UserDefined or ControlType or UnknownType
+            ? text
+            : AsBytes(text) ?? text)];
         var vocabulary = new Vocabulary(bytes);
         var options = new BytePairOptions { Bytes = true, WholeWordsFirst = pre.WholeWordsFirst || Merges is null };
         if (Merges is null && Pre != "kimi-k2") throw Invalid(source, "it has no tokenizer.ggml.merges");
@@ -173,7 +187,8 @@ public sealed record GgufVocabulary
         return new()
         {
             Model = model,
-            PreTokenizers = [.. pre.Patterns.Select(pattern => new SplitPieces(PreTokenizers.Matcher(pattern, source), SplitBehavior.Isolated))],
+            PreTokenizers = [.. pre.Patterns.Select(pattern =>
+                new SplitPieces(PreTokenizers.Matcher(pattern, source), SplitBehavior.Isolated))],
             Decoders = [new FuseTokens()],
             Added = Added(),
             Before = before,
@@ -186,7 +201,8 @@ public sealed record GgufVocabulary
     static (byte[] Left, byte[] Right) Pair(byte[] merge, int rank, string source)
     {
         int blank = merge.Length < 3 ? -1 : merge.AsSpan(1).IndexOf((byte)' ') + 1;
-        if (blank <= 0 || blank == merge.Length - 1) throw Invalid(source, $"the merge {rank}, '{Encoding.UTF8.GetString(merge)}', is not two texts");
+        if (blank <= 0 || blank == merge.Length - 1)
+            throw Invalid(source, $"the merge {rank}, '{Encoding.UTF8.GetString(merge)}', is not two texts");
         return (AsBytes(merge.AsSpan(0, blank)) ?? merge[..blank], AsBytes(merge.AsSpan(blank + 1)) ?? merge[(blank + 1)..]);
     }
 
@@ -194,7 +210,8 @@ public sealed record GgufVocabulary
     {
         var vocabulary = new Vocabulary([.. Tokens]);
         float[] scores = [.. Scores ?? new float[Tokens.Count]];
-        var model = BytePairModel.OfRanks(vocabulary, SentencePieceModel.Ranks(scores, token => TypeOf(token) is 1 or UserDefined or Unused),
+        var model = BytePairModel.OfRanks(vocabulary, SentencePieceModel.Ranks(scores, token =>
+            TypeOf(token) is 1 or UserDefined or Unused),
             new() { ByteFallback = true, Unknown = Unknown, FuseUnknown = false });
         bool prefix = AddSpacePrefix ?? true;
         var (before, behind) = Around(begins: true, ends: false);
@@ -219,7 +236,9 @@ public sealed record GgufVocabulary
         var (before, behind) = Around(begins: true, ends: false, separates: true);
         return new()
         {
-            Model = new WordPieceModel(new Vocabulary([.. Tokens]), token => Tokens[token].AsSpan().StartsWith(mark) ? Tokens[token][mark.Length..] : null,
+            Model = new WordPieceModel(new Vocabulary([.. Tokens]), token => Tokens[token].AsSpan().StartsWith(mark)
+                ? Tokens[token][mark.Length..]
+                : null,
                 token => TypeOf(token) == 1 && !Tokens[token].AsSpan().StartsWith(mark) ? Tokens[token] : null,
                 Unknown ?? throw Invalid(source, "it has no unknown_token_id")),
             Normalizer = new BertNormalizer(cleans: true, separatesChinese: true, StripAccents ?? lowers, lowers),
@@ -242,7 +261,9 @@ public sealed record GgufVocabulary
         {
             Model = new UnigramModel(vocabulary, scores, Unknown, byteFallback: Types?.Contains(ByteType) == true,
                 token => TypeOf(token) is 1 or UserDefined or Unused, normal.DefaultIfEmpty().Min()),
-            Normalizer = new SentencePieceNormalizer(PrecompiledCharsmap is { } map ? new(map, source) : null, prefix, RemoveExtraWhitespaces ?? false, escapes: true),
+            Normalizer = new SentencePieceNormalizer(PrecompiledCharsmap is { } map
+                ? new(map, source)
+                : null, prefix, RemoveExtraWhitespaces ?? false, escapes: true),
             Decoders = SentencePieceModel.Decoders(prefix),
             Added = Added(),
             Before = before,
@@ -251,5 +272,6 @@ public sealed record GgufVocabulary
     }
 
     static TokenizerException Invalid(string source, string problem) =>
-        new("ASH0475", $"{source} has a vocabulary that cannot be used: {problem}.", "convert the model again with a newer tool, or report it, with the name of the model.");
+        new("ASH0475", $"{source} has a vocabulary that cannot be used: {problem}.",
+            "convert the model again with a newer tool, or report it, with the name of the model.");
 }

@@ -33,12 +33,16 @@ sealed class JsonPart
     public string NeededText(string name) => Text(name) ?? throw Invalid($"{Path} has no field '{name}'");
 
     public bool Flag(string name, bool usual = false) => Field(name) is not { } value ? usual
-        : value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean() : throw Invalid($"{Path}.{name} is not true or false");
+        : value.ValueKind is JsonValueKind.True or JsonValueKind.False
+        ? value.GetBoolean()
+        : throw Invalid($"{Path}.{name} is not true or false");
 
     public bool? OptionalFlag(string name) => Field(name) is null ? null : Flag(name);
 
     public int? Number(string name) => Field(name) is not { } value ? null
-        : value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) ? number : throw Invalid($"{Path}.{name} is not a whole number");
+        : value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number)
+        ? number
+        : throw Invalid($"{Path}.{name} is not a whole number");
 
     public JsonPart? Part(string name) => Field(name) is { } value ? new(value, $"{Path}.{name}", Source) : null;
 
@@ -69,5 +73,6 @@ sealed class JsonPart
         new("ASH0441", $"{Source} cannot be used: {problem}.", "write the tokenizer again, or fetch the file again.");
 
     public TokenizerException Unsupported(string problem) =>
-        new("ASH0442", $"{Source} is of a kind that is not supported: {problem}.", "use another file of this tokenizer, or report it, with the file.");
+        new("ASH0442", $"{Source} is of a kind that is not supported: {problem}.",
+            "use another file of this tokenizer, or report it, with the file.");
 }

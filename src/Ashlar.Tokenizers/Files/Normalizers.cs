@@ -33,7 +33,8 @@ static class Normalizers
     static BertNormalizer Bert(JsonPart part)
     {
         bool lowers = part.Flag("lowercase", true);
-        return new(part.Flag("clean_text", true), part.Flag("handle_chinese_chars", true), part.OptionalFlag("strip_accents") ?? lowers, lowers);
+        return new(part.Flag("clean_text", true), part.Flag("handle_chinese_chars", true), part.OptionalFlag("strip_accents")
+            ?? lowers, lowers);
     }
 
     static byte[] Map(JsonPart part)
@@ -55,14 +56,16 @@ static class Normalizers
         string content = part.NeededText("content");
         string? text = pattern.Text("String"), regex = pattern.Text("Regex");
         return pattern.Done<Normalizer>(text is not null ? new ReplaceText(text, content)
-            : new ReplacePattern(PreTokenizers.Matcher(regex ?? throw pattern.Invalid($"{pattern.Path} names no text and no pattern"), part.Source), content));
+            : new ReplacePattern(PreTokenizers.Matcher(regex
+                ?? throw pattern.Invalid($"{pattern.Path} names no text and no pattern"), part.Source), content));
     }
 
     /// <summary>A text of one character.</summary>
     public static Rune Character(JsonPart part, string name)
     {
         string text = part.NeededText(name);
-        return Rune.TryGetRuneAt(text.Length == 0 ? "\ud800" : text, 0, out var rune) && rune.Utf16SequenceLength == text.Length ? rune
+        return Rune.TryGetRuneAt(text.Length == 0 ? "\ud800" : text, 0, out var rune)
+            && rune.Utf16SequenceLength == text.Length ? rune
             : throw part.Invalid($"{part.Path}.{name} is '{text}', not one character");
     }
 }

@@ -37,7 +37,8 @@ static class PostProcessors
     }
 
     static int Pair(JsonPart part, string name) =>
-        part.Field(name) is { ValueKind: JsonValueKind.Array } pair && pair.GetArrayLength() == 2 && pair[1].TryGetInt32(out int token)
+        part.Field(name) is { ValueKind: JsonValueKind.Array } pair && pair.GetArrayLength() == 2
+            && pair[1].TryGetInt32(out int token)
             ? token : throw part.Invalid($"{part.Path}.{name} is not a text and its token");
 
     static (IReadOnlyList<int> Before, IReadOnlyList<int> Behind) Template(JsonPart part, Func<string, int> find)
@@ -53,7 +54,8 @@ static class PostProcessors
                 (isBehind ? behind : before).AddRange(Tokens(name));
                 token.Done(0);
             }
-            else if (piece.Part("Sequence") is { } sequence && sequence.Ignore("type_id").NeededText("id") == "A" && !isBehind) isBehind = true;
+            else if (piece.Part("Sequence") is { } sequence && sequence.Ignore("type_id").NeededText("id") == "A" && !isBehind)
+                isBehind = true;
             else throw part.Unsupported($"{piece.Path} is not one text with tokens around it");
             piece.Done(0);
         }

@@ -9,7 +9,8 @@ static class PreTokenizers
     public sealed record Cutting(IReadOnlyList<PreTokenizer> Steps, bool MakesBytes);
 
     static readonly Matcher punctuation = new RunMatcher(character =>
-        character < 128 ? char.IsPunctuation((char)character) || char.IsSymbol((char)character) : (CharacterKinds.Of(character) & CharacterKinds.Punctuation) != 0)
+        character < 128 ? char.IsPunctuation((char)character)
+            || char.IsSymbol((char)character) : (CharacterKinds.Of(character) & CharacterKinds.Punctuation) != 0)
     { Most = 1 };
 
     static readonly Matcher space = RunMatcher.Of(CharacterKinds.Spaces, most: 1);
@@ -43,7 +44,8 @@ static class PreTokenizers
                     var pattern = part.Part("pattern") ?? throw part.Invalid($"{part.Path} has no pattern");
                     string? text = pattern.Text("String");
                     var matcher = text is not null ? new TextMatcher(text)
-                        : Matcher(pattern.Text("Regex") ?? throw pattern.Invalid($"{pattern.Path} names no text and no pattern"), part.Source);
+                        : Matcher(pattern.Text("Regex")
+                            ?? throw pattern.Invalid($"{pattern.Path} names no text and no pattern"), part.Source);
                     pattern.Done(0);
                     steps.Add(new SplitPieces(matcher, Behavior(part), part.Flag("invert")));
                     break;
@@ -65,7 +67,9 @@ static class PreTokenizers
                         part.Flag("individual_digits") ? SplitBehavior.Isolated : SplitBehavior.Contiguous));
                     break;
                 case "Punctuation":
-                    steps.Add(new SplitPieces(punctuation, part.Field("behavior") is null ? SplitBehavior.Isolated : Behavior(part)));
+                    steps.Add(new SplitPieces(punctuation, part.Field("behavior") is null
+                        ? SplitBehavior.Isolated
+                        : Behavior(part)));
                     break;
                 case "Whitespace":
                     steps.Add(new SplitPieces(new WordsAndSigns(), SplitBehavior.Removed, inverted: true));
@@ -78,7 +82,8 @@ static class PreTokenizers
                     break;
                 case "CharDelimiterSplit":
                     int delimiter = Normalizers.Character(part, "delimiter").Value;
-                    steps.Add(new SplitPieces(new RunMatcher(character => character == delimiter) { Most = 1 }, SplitBehavior.Removed));
+                    steps.Add(new SplitPieces(new RunMatcher(character => character == delimiter) { Most = 1 },
+                        SplitBehavior.Removed));
                     break;
                 case "FixedLength":
                     steps.Add(new FixedLength(part.Number("length") is { } length ? length > 0 ? length
@@ -96,7 +101,8 @@ static class PreTokenizers
         [new SplitPieces(space, SplitBehavior.Removed), new SplitPieces(punctuation, SplitBehavior.Isolated)];
 
     /// <summary>What matches a pattern: a hand-written splitter where there is one.</summary>
-    public static Matcher Matcher(string pattern, string source) => KnownPatterns.Find(pattern) ?? new RegexMatcher(pattern, source);
+    public static Matcher Matcher(string pattern, string source) =>
+        KnownPatterns.Find(pattern) ?? new RegexMatcher(pattern, source);
 
     static SplitBehavior Behavior(JsonPart part) => part.NeededText("behavior") switch
     {
@@ -132,6 +138,8 @@ sealed class WordsAndSigns : WordMatcher
     {
         uint kind = CharacterKinds.At(utf8, start, out _);
         if ((kind & CharacterKinds.Spaces) != 0) return start;
-        return Gpt4Words.Run(utf8, start, (kind & CharacterKinds.Word) != 0 ? CharacterKinds.Word : ~(CharacterKinds.Word | CharacterKinds.Spaces));
+        return Gpt4Words.Run(utf8, start, (kind & CharacterKinds.Word) != 0
+            ? CharacterKinds.Word
+            : ~(CharacterKinds.Word | CharacterKinds.Spaces));
     }
 }

@@ -3,7 +3,8 @@ using System.Text;
 
 namespace Ashlar.Tokenizers;
 
-/// <summary>Reads a <c>tokenizer.model</c> of SentencePiece: a protocol buffer, read by hand, of which every length is checked.</summary>
+/// <summary>Reads a <c>tokenizer.model</c> of SentencePiece: a protocol buffer, read by hand, of which every length is
+/// checked.</summary>
 /// <remarks>
 /// Message ModelProto: 1 pieces (1 text, 2 score, 3 type), 2 trainer (3 kind, 35 byte fallback, 40 to 43 ids, 24 blanks as
 /// suffix), 3 normalizer (2 map, 3 dummy prefix, 4 remove extra blanks, 5 escape). Kudo and Richardson 2018, arXiv:1808.06226.
@@ -27,7 +28,8 @@ static class SentencePieceModel
     /// <param name="more">Tokens that the file does not hold, or holds otherwise; null for none.</param>
     /// <exception cref="TokenizerException">It is not well formed, or of a kind that is not supported.</exception>
     public static TokenizerFiles Read(
-        ReadOnlySpan<byte> file, string source, bool addsBegin = true, bool addsEnd = false, IReadOnlyList<AddedToken>? more = null)
+        ReadOnlySpan<byte> file, string source, bool addsBegin = true, bool addsEnd = false,
+        IReadOnlyList<AddedToken>? more = null)
     {
         var contents = new Contents();
         Fields(file, source, (field, value, bytes) =>
@@ -51,8 +53,12 @@ static class SentencePieceModel
             throw Invalid(source, "it has pieces that are not used (UNUSED), whose merges are taken back", "ASH0442");
         TokenModel model = contents.Kind switch
         {
-            1 => new UnigramModel(vocabulary, [.. pieces.Select((piece, token) => piece.Type == UserDefined ? 0.0 : scores[token])], unknown, contents.ByteFallback,
-                token => pieces[token].Type is 1 or UserDefined or Unused, pieces.Where(piece => piece.Type == 1).Select(piece => (double)piece.Score).DefaultIfEmpty().Min()),
+            1 =>
+                new UnigramModel(vocabulary,
+                    [.. pieces.Select((piece, token) => piece.Type == UserDefined ? 0.0 : scores[token])], unknown,
+                    contents.ByteFallback,
+                token => pieces[token].Type is 1 or UserDefined or Unused, pieces.Where(piece => piece.Type == 1)
+                    .Select(piece => (double)piece.Score).DefaultIfEmpty().Min()),
             2 => BytePairModel.OfRanks(vocabulary, Ranks(scores, token => pieces[token].Type is 1 or UserDefined),
                 new() { ByteFallback = contents.ByteFallback, Unknown = unknown, FuseUnknown = true }),
             3 => new WordLevelModel(vocabulary, unknown),
@@ -63,10 +69,15 @@ static class SentencePieceModel
         foreach (var (token, piece) in pieces.Index())
             if (piece.Type == UserDefined) kept.Add(piece.Text, token);
         bool hasKept = pieces.Any(piece => piece.Type == UserDefined);
-        AddedToken[] added = [.. pieces.Index().Where(entry => entry.Item.Type is Unknown or Control or UserDefined && entry.Item.Text.Length > 0)
-            .Select(entry => new AddedToken(Encoding.UTF8.GetString(entry.Item.Text), entry.Index, entry.Item.Type != UserDefined) { IsNormalized = entry.Item.Type == UserDefined })];
+        AddedToken[] added =
+            [.. pieces.Index().Where(entry => entry.Item.Type is Unknown or Control or UserDefined && entry.Item.Text.Length > 0)
+            .Select(entry => new AddedToken(Encoding.UTF8.GetString(entry.Item.Text), entry.Index, entry.Item.Type != UserDefined)
+            {
+                IsNormalized = entry.Item.Type == UserDefined,
+            })];
         // A folder may give tokens behind those of the file.
-        added = [.. added.Where(token => more.All(other => other.Token != token.Token && other.Text != token.Text)), .. more.Select(token => token with { IsNormalized = false })];
+        added = [.. added.Where(token => more.All(other => other.Token != token.Token && other.Text != token.Text)),
+            .. more.Select(token => token with { IsNormalized = false })];
         byte[]?[] names = [.. pieces.Select(piece => piece.Text)];
         foreach (var token in more)
         {
@@ -78,7 +89,8 @@ static class SentencePieceModel
         {
             Model = model,
             Names = new Vocabulary(names),
-            Normalizer = new SentencePieceNormalizer(contents.Map.Length > 0 ? new(contents.Map, source) : null, contents.Prefix, contents.RemovesExtra,
+            Normalizer = new SentencePieceNormalizer(contents.Map.Length > 0 ? new(contents.Map, source) : null, contents.Prefix,
+                contents.RemovesExtra,
                 contents.Escapes, contents.SuffixBlanks, hasKept ? kept : null),
             // What a user defined is found behind the rules, which leave it as it is but for its blanks.
             NormalizeAdded = text => Encoding.UTF8.GetBytes(contents.Escapes ? text.Replace(' ', '\u2581') : text),
@@ -142,7 +154,8 @@ static class SentencePieceModel
         return (text, score, type);
     }
 
-    static void Trainer(ReadOnlySpan<byte> message, string source, Contents contents) => Fields(message, source, (field, value, _) =>
+    static void Trainer(ReadOnlySpan<byte> message, string source, Contents contents) =>
+        Fields(message, source, (field, value, _) =>
     {
         switch (field)
         {
@@ -157,7 +170,8 @@ static class SentencePieceModel
         }
     });
 
-    static void Normalizer(ReadOnlySpan<byte> message, string source, Contents contents) => Fields(message, source, (field, value, bytes) =>
+    static void Normalizer(ReadOnlySpan<byte> message, string source, Contents contents) =>
+        Fields(message, source, (field, value, bytes) =>
     {
         switch (field)
         {
@@ -221,5 +235,6 @@ static class SentencePieceModel
     static TokenizerException Short(string source) => Invalid(source, "a length reaches behind its end; it may be cut short");
 
     static TokenizerException Invalid(string source, string problem, string code = "ASH0471") =>
-        new(code, $"{source} cannot be used: {problem}.", "fetch the file again; a file of a few hundred bytes may be a pointer of git-lfs.");
+        new(code, $"{source} cannot be used: {problem}.",
+            "fetch the file again; a file of a few hundred bytes may be a pointer of git-lfs.");
 }

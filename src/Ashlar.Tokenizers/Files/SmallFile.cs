@@ -12,7 +12,8 @@ static class SmallFile
         {
             var file = new FileInfo(path);
             if (file.Exists && file.Length > Limit)
-                throw new TokenizerException("ASH0441", $"{path} has {file.Length:N0} bytes; no file of a tokenizer has more than {Limit:N0}.",
+                throw new TokenizerException("ASH0441",
+                    $"{path} has {file.Length:N0} bytes; no file of a tokenizer has more than {Limit:N0}.",
                     "name the file of the tokenizer, not that of the weights.");
             return File.ReadAllBytes(path);
         }

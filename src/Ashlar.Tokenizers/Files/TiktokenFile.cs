@@ -13,7 +13,8 @@ static class TiktokenFile
         int end = content.IndexOf((byte)'\n');
         var line = end < 0 ? content : content[..end];
         int blank = line.IndexOf((byte)' ');
-        return blank > 0 && line.Length < 1000 && Base64.IsValid(line[..blank]) && line[(blank + 1)..].TrimEnd((byte)'\r').IndexOfAnyExceptInRange((byte)'0', (byte)'9') < 0;
+        return blank > 0 && line.Length < 1000 && Base64.IsValid(line[..blank])
+            && line[(blank + 1)..].TrimEnd((byte)'\r').IndexOfAnyExceptInRange((byte)'0', (byte)'9') < 0;
     }
 
     /// <summary>The pattern of the encoding that has about so many ranks.</summary>
@@ -31,7 +32,8 @@ static class TiktokenFile
     /// <param name="pattern">How words are cut.</param>
     /// <param name="added">Special tokens, which the file does not hold.</param>
     /// <exception cref="TokenizerException">A line is not a token and a rank.</exception>
-    public static TokenizerPipeline Read(ReadOnlySpan<byte> content, string source, string pattern, IReadOnlyList<AddedToken> added)
+    public static TokenizerPipeline Read(ReadOnlySpan<byte> content, string source, string pattern,
+        IReadOnlyList<AddedToken> added)
     {
         var tokens = new List<byte[]?>();
         int number = 0;
@@ -42,9 +44,12 @@ static class TiktokenFile
             if (line.IsEmpty) continue;
             int blank = line.IndexOf((byte)' ');
             byte[] bytes = new byte[Base64.GetMaxDecodedFromUtf8Length(Math.Max(blank, 0))];
-            if (blank <= 0 || Base64.DecodeFromUtf8(line[..blank], bytes, out _, out int length) != System.Buffers.OperationStatus.Done
-                || !int.TryParse(line[(blank + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out int rank) || rank >= Vocabulary.Limit)
-                throw Invalid(source, $"line {number} is not a token in base64 and its rank: '{Encoding.UTF8.GetString(line[..Math.Min(line.Length, 40)])}'");
+            if (blank <= 0
+                || Base64.DecodeFromUtf8(line[..blank], bytes, out _, out int length) != System.Buffers.OperationStatus.Done
+                || !int.TryParse(line[(blank + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out int rank)
+                || rank >= Vocabulary.Limit)
+                throw Invalid(source,
+                    $"line {number} is not a token in base64 and its rank: '{Encoding.UTF8.GetString(line[..Math.Min(line.Length, 40)])}'");
             while (tokens.Count <= rank) tokens.Add(null);
             if (tokens[rank] is not null) throw Invalid(source, $"line {number} gives the rank {rank} again");
             tokens[rank] = bytes[..length];

@@ -16,7 +16,9 @@ sealed class TokenizerJsonReader
     {
         this.source = source;
         root = new(file, "the file", source);
-        model = root.Part("model") is { } found ? new(root.Field("model")!.Value, "model", source) : throw root.Invalid("it has no model");
+        model = root.Part("model") is { } found
+            ? new(root.Field("model")!.Value, "model", source)
+            : throw root.Invalid("it has no model");
         kind = model.Text("type") ?? Guess();
         root.Ignore("version", "truncation", "padding");   // the last two are settings of a caller, not of the tokenizer
     }
@@ -29,7 +31,8 @@ sealed class TokenizerJsonReader
     {
         ReadAdded();
         var normalizer = Normalizers.Read(root.Part("normalizer"));
-        bool wantsBytes = kind == "BPE" && string.IsNullOrEmpty(model.Text("continuing_subword_prefix")) && string.IsNullOrEmpty(model.Text("end_of_word_suffix"));
+        bool wantsBytes = kind == "BPE" && string.IsNullOrEmpty(model.Text("continuing_subword_prefix"))
+            && string.IsNullOrEmpty(model.Text("end_of_word_suffix"));
         var cutting = PreTokenizers.Read(root.Part("pre_tokenizer"), wantsBytes);
         var (before, behind) = PostProcessors.Read(root.Part("post_processor"), FindToken);
         var decoders = Decoders.Read(root.Part("decoder"));
@@ -104,10 +107,13 @@ sealed class TokenizerJsonReader
         {
             foreach (var entry in vocabulary.EnumerateObject())
             {
-                if (entry.Value.ValueKind != JsonValueKind.Number || !entry.Value.TryGetInt32(out int token) || token is < 0 or >= Vocabulary.Limit)
+                if (entry.Value.ValueKind != JsonValueKind.Number || !entry.Value.TryGetInt32(out int token)
+                    || token is < 0 or >= Vocabulary.Limit)
                     throw model.Invalid($"'{entry.Name}' has the number {entry.Value.GetRawText()}");
                 while (texts.Count <= token) texts.Add(null);
-                if (texts[token] is not null) throw model.Invalid($"the token {token} comes twice: '{entry.Name}' and '{Encoding.UTF8.GetString(texts[token]!)}'");
+                if (texts[token] is not null)
+                    throw model.Invalid(
+                        $"the token {token} comes twice: '{entry.Name}' and '{Encoding.UTF8.GetString(texts[token]!)}'");
                 texts[token] = Encoding.UTF8.GetBytes(entry.Name);
             }
         }
@@ -138,7 +144,8 @@ sealed class TokenizerJsonReader
     int FindToken(string text)
     {
         if (added.FirstOrDefault(token => token.Text == text) is { } known) return known.Token;
-        return model.Field("vocab") is { ValueKind: JsonValueKind.Object } vocabulary && vocabulary.TryGetProperty(text, out var token)
+        return model.Field("vocab") is { ValueKind: JsonValueKind.Object } vocabulary
+            && vocabulary.TryGetProperty(text, out var token)
             ? token.GetInt32() : throw root.Invalid($"the post_processor names the token '{text}', which does not exist");
     }
 
@@ -152,7 +159,8 @@ sealed class TokenizerJsonReader
     BytePairModel ReadBpe(Vocabulary vocabulary, bool bytes)
     {
         if (model.Field("dropout") is { } dropout && dropout.GetDouble() != 0)
-            throw model.Unsupported($"its merges are left out by chance (dropout {dropout.GetRawText()}), so a text has no one result; set it to null");
+            throw model.Unsupported(
+                $"its merges are left out by chance (dropout {dropout.GetRawText()}), so a text has no one result; set it to null");
         var options = new BytePairOptions
         {
             Bytes = bytes,
@@ -179,7 +187,8 @@ sealed class TokenizerJsonReader
             if (joined.Length < left.Length + right.Length) joined = new byte[left.Length + right.Length];
             left.CopyTo(joined, 0);
             right.AsSpan(Math.Min(prefix, right.Length)).CopyTo(joined.AsSpan(left.Length));
-            if (parts.Length != 2 || !vocabulary.TryFind(left, out int leftToken) || !vocabulary.TryFind(right, out int rightToken)
+            if (parts.Length != 2 || !vocabulary.TryFind(left, out int leftToken)
+                || !vocabulary.TryFind(right, out int rightToken)
                 || !vocabulary.TryFind(joined.AsSpan(0, left.Length + Math.Max(0, right.Length - prefix)), out int result))
                 throw model.Invalid($"the merge {rank}, '{string.Join(' ', parts)}', does not join two tokens to a third");
             table.TryAdd(leftToken, rightToken, rank++, result);
@@ -192,7 +201,8 @@ sealed class TokenizerJsonReader
             string[] halves = merge.Split(' ');
             if (halves.Length == 2) return halves;
             for (int at = merge.IndexOf(' '); at >= 0; at = merge.IndexOf(' ', at + 1))
-                if (vocabulary.TryFind(merge[..at], out _) && vocabulary.TryFind(merge[(at + 1)..], out _)) return [merge[..at], merge[(at + 1)..]];
+                if (vocabulary.TryFind(merge[..at], out _) && vocabulary.TryFind(merge[(at + 1)..], out _))
+                    return [merge[..at], merge[(at + 1)..]];
             return halves;
         }
 
@@ -202,7 +212,8 @@ sealed class TokenizerJsonReader
     UnigramModel ReadUnigram(Vocabulary vocabulary, double[] scores)
     {
         int? unknown = model.Number("unk_id");
-        if (unknown is { } token && (uint)token >= (uint)vocabulary.Count) throw model.Invalid($"its unk_id is {token}, which is no token");
+        if (unknown is { } token && (uint)token >= (uint)vocabulary.Count)
+            throw model.Invalid($"its unk_id is {token}, which is no token");
         return model.Done(new UnigramModel(vocabulary, scores, unknown, model.Flag("byte_fallback")));
     }
 
@@ -214,6 +225,7 @@ sealed class TokenizerJsonReader
         string unknown = model.Text("unk_token") ?? "[UNK]";
         return model.Done(new WordPieceModel(vocabulary, token => vocabulary[token],
             token => vocabulary[token] is { } text && text.AsSpan().StartsWith(prefix) ? text[prefix.Length..] : null,
-            Unknown(vocabulary, unknown) ?? throw model.Invalid($"its token for unknown words, '{unknown}', does not exist"), longest));
+            Unknown(vocabulary, unknown) ?? throw model.Invalid($"its token for unknown words, '{unknown}', does not exist"),
+            longest));
     }
 }

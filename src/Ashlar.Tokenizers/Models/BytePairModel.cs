@@ -55,15 +55,19 @@ sealed class BytePairModel : TokenModel
     }
 
     /// <summary>A model of merges in order.</summary>
-    public static BytePairModel OfMerges(Vocabulary vocabulary, PairTable merges, BytePairOptions options) => new(vocabulary, merges, options);
+    public static BytePairModel OfMerges(Vocabulary vocabulary, PairTable merges, BytePairOptions options) =>
+        new(vocabulary, merges, options);
 
-    /// <summary>A model of bytes and of merges as texts, of which some may join to what is no token; that becomes its bytes.</summary>
-    public static BytePairModel OfMerges(Vocabulary vocabulary, IEnumerable<(byte[] Left, byte[] Right)> merges, BytePairOptions options)
+    /// <summary>A model of bytes and of merges as texts, of which some may join to what is no token; that becomes its
+    /// bytes.</summary>
+    public static BytePairModel OfMerges(Vocabulary vocabulary, IEnumerable<(byte[] Left, byte[] Right)> merges,
+        BytePairOptions options)
     {
         var table = new PairTable(vocabulary.Count);
         var model = new BytePairModel(vocabulary, table, options);
         var extra = new Dictionary<byte[], int>(ByteSequences.Comparer);
-        foreach (var (rank, (left, right)) in merges.Index()) table.TryAdd(Symbol(left), Symbol(right), rank, Symbol([.. left, .. right]));
+        foreach (var (rank, (left, right)) in merges.Index())
+            table.TryAdd(Symbol(left), Symbol(right), rank, Symbol([.. left, .. right]));
         return model;
 
         int Symbol(byte[] bytes)
@@ -89,7 +93,8 @@ sealed class BytePairModel : TokenModel
             for (int cut = 1; cut < bytes.Length; cut++)
             {
                 if (!options.Bytes && (bytes[cut] & 0xc0) == 0x80) continue;
-                if (model.TrySymbol(bytes.AsSpan(0, cut), rankOf, out int left) && model.TrySymbol(bytes.AsSpan(cut), rankOf, out int right))
+                if (model.TrySymbol(bytes.AsSpan(0, cut), rankOf, out int left)
+                    && model.TrySymbol(bytes.AsSpan(cut), rankOf, out int right))
                     model.merges.TryAdd(left, right, rank, token);
             }
         }
@@ -155,7 +160,8 @@ sealed class BytePairModel : TokenModel
     bool TrySymbol(ReadOnlySpan<byte> bytes, Func<int, int?> rankOf, out int symbol)
     {
         if (Vocabulary.TryFind(bytes, out symbol) && (rankOf(symbol) is not null || bytes.Length == 1)) return true;
-        if (options.Bytes || Rune.DecodeFromUtf8(bytes, out var character, out int length) != System.Buffers.OperationStatus.Done) return false;
+        if (options.Bytes || Rune.DecodeFromUtf8(bytes, out var character, out int length) != System.Buffers.OperationStatus.Done)
+            return false;
         return length == bytes.Length && ofCharacter.TryFind(0, character.Value, out _, out symbol);
     }
 
@@ -232,21 +238,24 @@ sealed class BytePairModel : TokenModel
                 wasUnknown = false;
                 continue;
             }
-            if (byteTokens is not null && (isPlain ? word.Slice(at, length) : Marked(word, at, length)) is var bytes && byteTokens.Have(bytes))
+            if (byteTokens is not null && (isPlain ? word.Slice(at, length) : Marked(word, at, length)) is var bytes
+                && byteTokens.Have(bytes))
             {
                 foreach (byte value in bytes) scratch.Symbols[count++] = byteTokens[value];
                 wasUnknown = false;
                 continue;
             }
             if (wasUnknown && options.FuseUnknown) continue;
-            scratch.Symbols[count++] = options.Unknown ?? throw NoToken($"the character '{Encoding.UTF8.GetString(word.Slice(at, length))}'");
+            scratch.Symbols[count++] =
+                options.Unknown ?? throw NoToken($"the character '{Encoding.UTF8.GetString(word.Slice(at, length))}'");
             wasUnknown = true;
         }
         return count;
     }
 
     byte[] Marked(ReadOnlySpan<byte> word, int at, int length) => Encoding.UTF8.GetBytes(
-        (at > 0 ? options.Prefix : "") + Encoding.UTF8.GetString(word.Slice(at, length)) + (at + length == word.Length ? options.Suffix : ""));
+        (at > 0 ? options.Prefix : "") + Encoding.UTF8.GetString(word.Slice(at, length))
+            + (at + length == word.Length ? options.Suffix : ""));
 
     void MergeByScanning(Scratch scratch, int count, List<int> tokens)
     {
@@ -282,7 +291,8 @@ sealed class BytePairModel : TokenModel
     void MergeByQueue(Scratch scratch, int count, List<int> tokens)
     {
         int[] symbols = scratch.Symbols;
-        if (scratch.Next.Length < symbols.Length) (scratch.Next, scratch.Previous) = (new int[symbols.Length], new int[symbols.Length]);
+        if (scratch.Next.Length < symbols.Length)
+            (scratch.Next, scratch.Previous) = (new int[symbols.Length], new int[symbols.Length]);
         int[] next = scratch.Next, previous = scratch.Previous;
         var queue = scratch.Queue;
         queue.Clear();
@@ -320,7 +330,9 @@ sealed class BytePairModel : TokenModel
             return;
         }
         byte[] bytes = extra[symbol - Vocabulary.Count];
-        if (options.Bytes) foreach (byte value in bytes) tokens.Add(ofByte[value] is >= 0 and int token ? token : throw NoToken($"the byte 0x{value:x2}"));
+        if (options.Bytes)
+            foreach (byte value in bytes)
+                tokens.Add(ofByte[value] is >= 0 and int token ? token : throw NoToken($"the byte 0x{value:x2}"));
         else if (byteTokens?.Have(bytes) == true) foreach (byte value in bytes) tokens.Add(byteTokens[value]);
         else if (!options.FuseUnknown || tokens.Count == 0 || tokens[^1] != options.Unknown)
             tokens.Add(options.Unknown ?? throw NoToken($"the character '{Encoding.UTF8.GetString(bytes)}'"));

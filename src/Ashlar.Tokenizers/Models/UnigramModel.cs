@@ -24,7 +24,8 @@ sealed class UnigramModel : TokenModel
     /// <param name="byteFallback">Unknown text becomes its bytes.</param>
     /// <param name="isFound">By token: whether it is found in text.</param>
     /// <param name="lowest">The lowest score of all; by default that of all tokens.</param>
-    public UnigramModel(Vocabulary vocabulary, double[] scores, int? unknown, bool byteFallback, Func<int, bool>? isFound = null, double? lowest = null)
+    public UnigramModel(Vocabulary vocabulary, double[] scores, int? unknown, bool byteFallback, Func<int, bool>? isFound = null,
+        double? lowest = null)
         : base(vocabulary)
     {
         (this.scores, this.unknown) = (scores, unknown);

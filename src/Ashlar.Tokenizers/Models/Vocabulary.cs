@@ -50,14 +50,17 @@ sealed class Vocabulary
     /// <summary>The tokens <c>&lt;0x00&gt;</c> to <c>&lt;0xFF&gt;</c>, by byte; null where there is none.</summary>
     public ByteTokens? FindByteTokens()
     {
-        int?[] found = [.. Enumerable.Range(0, 256).Select(value => TryFind($"<0x{value:X2}>", out int token) ? token : (int?)null)];
+        int?[] found =
+            [.. Enumerable.Range(0, 256).Select(value => TryFind($"<0x{value:X2}>", out int token) ? token : (int?)null)];
         return Array.Exists(found, token => token is not null) ? new(found) : null;
     }
 
     /// <summary>The byte that a text such as <c>&lt;0x0A&gt;</c> stands for; null where it stands for none.</summary>
     public static byte? ByteOf(ReadOnlySpan<byte> token) =>
         token.Length == 6 && token.StartsWith("<0x"u8) && token[5] == '>'
-            && byte.TryParse(token[3..5], System.Globalization.NumberStyles.AllowHexSpecifier, null, out byte value) ? value : null;
+            && byte.TryParse(token[3..5], System.Globalization.NumberStyles.AllowHexSpecifier, null, out byte value)
+            ? value
+            : null;
 }
 
 /// <summary>The tokens of single bytes, of which some may be missing.</summary>

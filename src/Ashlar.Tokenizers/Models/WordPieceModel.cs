@@ -12,7 +12,8 @@ sealed class WordPieceModel : TokenModel
     /// <param name="insideOf">By token: its text within a word; null where it does not continue one.</param>
     /// <param name="unknown">Stands for a word that cannot be put together.</param>
     /// <param name="longestWord">Words of more characters are unknown.</param>
-    public WordPieceModel(Vocabulary vocabulary, Func<int, byte[]?> startOf, Func<int, byte[]?> insideOf, int unknown, int longestWord = int.MaxValue)
+    public WordPieceModel(Vocabulary vocabulary, Func<int, byte[]?> startOf, Func<int, byte[]?> insideOf, int unknown,
+        int longestWord = int.MaxValue)
         : base(vocabulary)
     {
         (this.unknown, this.longestWord) = (unknown, longestWord);

@@ -18,8 +18,10 @@ sealed class Charsmap
     /// <exception cref="TokenizerException">A length lies.</exception>
     public Charsmap(ReadOnlySpan<byte> blob, string source)
     {
-        if (blob.Length < 4 || BinaryPrimitives.ReadUInt32LittleEndian(blob) is var length && (length % 4 != 0 || length > blob.Length - 4))
-            throw new TokenizerException("ASH0471", $"{source} has a map of characters (precompiled_charsmap) of {blob.Length:N0} bytes that is not well formed.",
+        if (blob.Length < 4 || BinaryPrimitives.ReadUInt32LittleEndian(blob) is var length
+            && (length % 4 != 0 || length > blob.Length - 4))
+            throw new TokenizerException("ASH0471",
+                $"{source} has a map of characters (precompiled_charsmap) of {blob.Length:N0} bytes that is not well formed.",
                 "fetch the file again.");
         units = new uint[length / 4];
         for (int i = 0; i < units.Length; i++) units[i] = BinaryPrimitives.ReadUInt32LittleEndian(blob[(4 + i * 4)..]);
@@ -76,7 +78,8 @@ sealed class PrecompiledNormalizer(Charsmap map) : Normalizer
             int graphemeEnd = at + StringInfo.GetNextTextElementLength(text, at);
             var grapheme = text.AsSpan(at, graphemeEnd - at);
             int bytes = grapheme.Length < 6 ? System.Text.Encoding.UTF8.GetByteCount(grapheme) : 6;
-            if (bytes < 6 && map.TryFind(part[..System.Text.Encoding.UTF8.GetBytes(grapheme, part)], longest: false, out _, out var whole))
+            if (bytes < 6
+                && map.TryFind(part[..System.Text.Encoding.UTF8.GetBytes(grapheme, part)], longest: false, out _, out var whole))
             {
                 result.Add(whole);
                 at = graphemeEnd;

@@ -104,8 +104,10 @@ sealed class StripEnds(bool left, bool right) : Normalizer
     public override void Apply(ReadOnlySpan<byte> utf8, ByteBuffer result)
     {
         int start = 0, end = utf8.Length;
-        while (left && start < end && (CharacterKinds.At(utf8, start, out int length) & CharacterKinds.Spaces) != 0) start += length;
-        while (right && end > start && Rune.DecodeLastFromUtf8(utf8[start..end], out var character, out int length) == System.Buffers.OperationStatus.Done
+        while (left && start < end && (CharacterKinds.At(utf8, start, out int length) & CharacterKinds.Spaces) != 0)
+            start += length;
+        while (right && end > start
+            && Rune.DecodeLastFromUtf8(utf8[start..end], out var character, out int length) == System.Buffers.OperationStatus.Done
             && (CharacterKinds.Of(character.Value) & CharacterKinds.Spaces) != 0) end -= length;
         result.Add(utf8[start..end]);
     }
@@ -141,7 +143,8 @@ sealed class StripAccents : Normalizer
     public override void Apply(ReadOnlySpan<byte> utf8, ByteBuffer result)
     {
         for (int at = 0, length; at < utf8.Length; at += length)
-            if (CharacterKinds.At(utf8, at, out length) != 1u << (int)System.Globalization.UnicodeCategory.NonSpacingMark) result.Add(utf8.Slice(at, length));
+            if (CharacterKinds.At(utf8, at, out length) != 1u << (int)System.Globalization.UnicodeCategory.NonSpacingMark)
+                result.Add(utf8.Slice(at, length));
     }
 }
 
@@ -155,7 +158,8 @@ sealed class NmtNormalizer : Normalizer
         {
             int character = CharacterKinds.CharacterAt(utf8, at, out length);
             if (character is >= 1 and <= 8 or 0xb or >= 0xe and <= 0x1f or 0x7f or 0x8f or 0x9f) continue;
-            bool isSpace = character is 9 or 0xa or 0xc or 0xd or 0x1680 or >= 0x200b and <= 0x200f or 0x2028 or 0x2029 or 0x2581 or 0xfeff or 0xfffd;
+            bool isSpace = character is 9 or 0xa or 0xc or 0xd or 0x1680 or >= 0x200b and <= 0x200f or 0x2028 or 0x2029 or 0x2581
+                or 0xfeff or 0xfffd;
             if (isSpace) result.Add((byte)' ');
             else result.Add(utf8.Slice(at, length));
         }
@@ -197,8 +201,10 @@ sealed class BertNormalizer(bool cleans, bool separatesChinese, bool stripsAccen
             uint kind = CharacterKinds.Of(character);
             if (cleans)
             {
-                bool isSpace = character is '\t' or '\n' or '\r' || (kind & CharacterKinds.Spaces & ~CharacterKinds.SpaceControls) != 0;
-                if (character is 0 or 0xfffd || !isSpace && (kind & (CharacterKinds.Others | CharacterKinds.SpaceControls)) != 0) continue;
+                bool isSpace = character is '\t' or '\n' or '\r'
+                    || (kind & CharacterKinds.Spaces & ~CharacterKinds.SpaceControls) != 0;
+                if (character is 0 or 0xfffd || !isSpace && (kind & (CharacterKinds.Others | CharacterKinds.SpaceControls)) != 0)
+                    continue;
                 if (isSpace)
                 {
                     result.Add((byte)' ');
@@ -213,8 +219,10 @@ sealed class BertNormalizer(bool cleans, bool separatesChinese, bool stripsAccen
         }
     }
 
-    internal static bool IsChinese(int character) => character is >= 0x4e00 and <= 0x9fff or >= 0x3400 and <= 0x4dbf or >= 0x20000 and <= 0x2a6df
-        or >= 0x2a700 and <= 0x2b73f or >= 0x2b740 and <= 0x2b81f or >= 0x2b920 and <= 0x2ceaf or >= 0xf900 and <= 0xfaff or >= 0x2f800 and <= 0x2fa1f;
+    internal static bool IsChinese(int character) =>
+        character is >= 0x4e00 and <= 0x9fff or >= 0x3400 and <= 0x4dbf or >= 0x20000 and <= 0x2a6df
+        or >= 0x2a700 and <= 0x2b73f or >= 0x2b740 and <= 0x2b81f or >= 0x2b920 and <= 0x2ceaf or >= 0xf900 and <= 0xfaff
+            or >= 0x2f800 and <= 0x2fa1f;
 }
 
 /// <summary>Writes each byte as the character that stands for it (<see cref="ByteAlphabet"/>).</summary>

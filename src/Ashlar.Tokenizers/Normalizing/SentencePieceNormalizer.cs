@@ -7,7 +7,8 @@ namespace Ashlar.Tokenizers;
 /// <param name="escapes">Blanks are written as U+2581.</param>
 /// <param name="suffix">The blank is written behind the text, not before it.</param>
 /// <param name="kept">Texts that no rule changes.</param>
-sealed class SentencePieceNormalizer(Charsmap? map, bool prefix, bool removesExtra, bool escapes, bool suffix = false, ByteTrie? kept = null) : Normalizer
+sealed class SentencePieceNormalizer(Charsmap? map, bool prefix, bool removesExtra, bool escapes, bool suffix = false,
+    ByteTrie? kept = null) : Normalizer
 {
     /// <inheritdoc/>
     public override void Apply(ReadOnlySpan<byte> utf8, ByteBuffer result)
@@ -33,7 +34,8 @@ sealed class SentencePieceNormalizer(Charsmap? map, bool prefix, bool removesExt
             result.Add(part);
             at += taken;
         }
-        while (removesExtra && result.Length > start && result.Span.EndsWith(blank)) result.Truncate(result.Length - blank.Length);
+        while (removesExtra && result.Length > start && result.Span.EndsWith(blank))
+            result.Truncate(result.Length - blank.Length);
         if (prefix && suffix) result.Add(blank);
     }
 

@@ -16,7 +16,8 @@ sealed class UnicodeForm(bool compatible, bool composes) : Normalizer
 
     static readonly Lazy<Tables> tables = new(Tables.Read);
 
-    sealed record Tables(Dictionary<int, int[]> Canonical, Dictionary<int, int[]> Compatible, Dictionary<int, int> Classes, Dictionary<long, int> Compositions)
+    sealed record Tables(Dictionary<int, int[]> Canonical, Dictionary<int, int[]> Compatible, Dictionary<int, int> Classes,
+        Dictionary<long, int> Compositions)
     {
         public static Tables Read()
         {
@@ -32,7 +33,8 @@ sealed class UnicodeForm(bool compatible, bool composes) : Normalizer
                 if (decomposition.Length == 0) continue;
                 int[] into = [.. decomposition.TrimStart('!', '~').Split(' ').Select(Hex)];
                 (decomposition[0] == '~' ? made.Compatible : made.Canonical)[character] = into;
-                if (decomposition[0] is not ('~' or '!') && into.Length == 2) made.Compositions[(long)into[0] << 32 | (uint)into[1]] = character;
+                if (decomposition[0] is not ('~' or '!') && into.Length == 2)
+                    made.Compositions[(long)into[0] << 32 | (uint)into[1]] = character;
             }
             return made;
         }
@@ -50,7 +52,8 @@ sealed class UnicodeForm(bool compatible, bool composes) : Normalizer
         }
         var known = tables.Value;
         var characters = new List<int>(utf8.Length);
-        for (int at = 0, length; at < utf8.Length; at += length) Decompose(known, CharacterKinds.CharacterAt(utf8, at, out length), characters);
+        for (int at = 0, length; at < utf8.Length; at += length)
+            Decompose(known, CharacterKinds.CharacterAt(utf8, at, out length), characters);
         Order(known, characters);
         if (composes) Compose(known, characters);
         foreach (int character in characters) result.Add(new Rune(character));
@@ -71,7 +74,8 @@ sealed class UnicodeForm(bool compatible, bool composes) : Normalizer
             if (syllable % Tails != 0) result.Add(TailBase + syllable % Tails);
             return;
         }
-        if (known.Canonical.TryGetValue(character, out int[]? into) || compatible && known.Compatible.TryGetValue(character, out into))
+        if (known.Canonical.TryGetValue(character, out int[]? into) || compatible
+            && known.Compatible.TryGetValue(character, out into))
             foreach (int part in into) Decompose(known, part, result);
         else result.Add(character);
     }

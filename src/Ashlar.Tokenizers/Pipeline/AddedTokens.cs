@@ -55,7 +55,8 @@ sealed class AddedTokens
     static bool IsWordAt(ReadOnlySpan<byte> utf8, int at) => (CharacterKinds.At(utf8, at, out _) & CharacterKinds.Word) != 0;
 
     static bool IsWordBefore(ReadOnlySpan<byte> utf8, int at) =>
-        Rune.DecodeLastFromUtf8(utf8[..at], out var character, out _) == OperationStatus.Done && (CharacterKinds.Of(character.Value) & CharacterKinds.Word) != 0;
+        Rune.DecodeLastFromUtf8(utf8[..at], out var character, out _) == OperationStatus.Done
+            && (CharacterKinds.Of(character.Value) & CharacterKinds.Word) != 0;
 
     static bool IsSpaceBefore(ReadOnlySpan<byte> utf8, out int length) =>
         Rune.DecodeLastFromUtf8(utf8, out var character, out length) == OperationStatus.Done

@@ -107,8 +107,10 @@ sealed class JoinWordPieces(string prefix, bool cleans) : PerTokenPart
     }
 
     /// <summary>Takes the blanks away that are not written before signs.</summary>
-    internal static string Clean(string text) => text.Replace(" .", ".", StringComparison.Ordinal).Replace(" ?", "?", StringComparison.Ordinal)
-        .Replace(" !", "!", StringComparison.Ordinal).Replace(" ,", ",", StringComparison.Ordinal).Replace(" ' ", "'", StringComparison.Ordinal)
+    internal static string Clean(string text) =>
+        text.Replace(" .", ".", StringComparison.Ordinal).Replace(" ?", "?", StringComparison.Ordinal)
+        .Replace(" !", "!", StringComparison.Ordinal).Replace(" ,", ",", StringComparison.Ordinal)
+        .Replace(" ' ", "'", StringComparison.Ordinal)
         .Replace(" n't", "n't", StringComparison.Ordinal).Replace(" 'm", "'m", StringComparison.Ordinal)
         .Replace(" do not", " don't", StringComparison.Ordinal).Replace(" 's", "'s", StringComparison.Ordinal)
         .Replace(" 've", "'ve", StringComparison.Ordinal).Replace(" 're", "'re", StringComparison.Ordinal);
@@ -135,7 +137,8 @@ sealed class JoinWordEnds(string suffix) : DecoderPart
     }
 }
 
-/// <summary>Connectionist temporal classification: of equal tokens side by side one, without the pad (Graves et al. 2006).</summary>
+/// <summary>Connectionist temporal classification: of equal tokens side by side one, without the pad (Graves et al.
+/// 2006).</summary>
 sealed class JoinFrames(string pad, string delimiter, bool cleans) : DecoderPart
 {
     /// <inheritdoc/>

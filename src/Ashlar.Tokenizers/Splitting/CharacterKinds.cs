@@ -28,7 +28,8 @@ static class CharacterKinds
         | 1u << (int)UnicodeCategory.OtherPunctuation;
     public const uint Symbols = 1u << (int)UnicodeCategory.MathSymbol | 1u << (int)UnicodeCategory.CurrencySymbol
         | 1u << (int)UnicodeCategory.ModifierSymbol | 1u << (int)UnicodeCategory.OtherSymbol;
-    public const uint Others = 1u << (int)UnicodeCategory.Control | 1u << (int)UnicodeCategory.Format | 1u << (int)UnicodeCategory.Surrogate
+    public const uint Others =
+        1u << (int)UnicodeCategory.Control | 1u << (int)UnicodeCategory.Format | 1u << (int)UnicodeCategory.Surrogate
         | 1u << (int)UnicodeCategory.PrivateUse | 1u << (int)UnicodeCategory.OtherNotAssigned;
 
     /// <summary>What <c>\w</c> matches.</summary>
@@ -37,7 +38,8 @@ static class CharacterKinds
 
     static readonly byte[] basic = Make();   // of the first 65536 characters
 
-    /// <summary>The character at a place as a set of one kind; 0 behind the end. Bytes that are no UTF-8 count as U+FFFD.</summary>
+    /// <summary>The character at a place as a set of one kind; 0 behind the end. Bytes that are no UTF-8 count as
+    /// U+FFFD.</summary>
     public static uint At(ReadOnlySpan<byte> utf8, int at, out int length)
     {
         if ((uint)at >= (uint)utf8.Length)

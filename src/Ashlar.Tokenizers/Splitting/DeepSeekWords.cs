@@ -25,7 +25,8 @@ sealed class DeepSeekWords : WordMatcher
             while (at < utf8.Length && char.IsAsciiLetter((char)utf8[at])) at++;
             return at;
         }
-        if ((kind & (Letters | signs)) == 0 && first is not ((byte)'\r' or (byte)'\n') && (At(utf8, at, out int behind) & letters) != 0)
+        if ((kind & (Letters | signs)) == 0 && first is not ((byte)'\r' or (byte)'\n')
+            && (At(utf8, at, out int behind) & letters) != 0)
             return Gpt4Words.Run(utf8, at + behind, letters);
         if ((kind & letters) != 0) return Gpt4Words.Run(utf8, at, letters);
         if (first == ' ' && (At(utf8, at, out behind) & signs) != 0) (at, kind) = (at + behind, signs);

@@ -1,6 +1,7 @@
 namespace Ashlar.Tokenizers;
 
-/// <summary>Finds the places of a pattern in a text, one behind the other: a regular expression, or what stands for one.</summary>
+/// <summary>Finds the places of a pattern in a text, one behind the other: a regular expression, or what stands for
+/// one.</summary>
 abstract class Matcher
 {
     /// <summary>The next match that begins at a place or behind it, and is not empty.</summary>

@@ -30,7 +30,8 @@ sealed class RegexMatcher : Matcher
         }
         catch (ArgumentException error)
         {
-            throw new TokenizerException("ASH0472", $"{source} has the pattern '{pattern}', which cannot be run: {error.Message.TrimEnd('.')}.",
+            throw new TokenizerException("ASH0472",
+                $"{source} has the pattern '{pattern}', which cannot be run: {error.Message.TrimEnd('.')}.",
                 "report it, with the file.");
         }
     }
@@ -60,7 +61,9 @@ sealed class RegexMatcher : Matcher
             for (int at = 0; at < utf8.Length;)
             {
                 int character = CharacterKinds.CharacterAt(utf8, at, out int length);
-                text[count++] = character < 0x10000 ? (char)character : standIns[(int)CharUnicodeInfo.GetUnicodeCategory(character)];
+                text[count++] = character < 0x10000
+                    ? (char)character
+                    : standIns[(int)CharUnicodeInfo.GetUnicodeCategory(character)];
                 at += length;
             }
             int characters = 0, bytes = 0;
@@ -84,7 +87,8 @@ sealed class RegexMatcher : Matcher
         }
         catch (RegexMatchTimeoutException)
         {
-            throw new TokenizerException("ASH0473", $"the pattern '{regex}' took more than {limit.TotalSeconds:0} s on a text of {utf8.Length:N0} bytes.",
+            throw new TokenizerException("ASH0473",
+                $"the pattern '{regex}' took more than {limit.TotalSeconds:0} s on a text of {utf8.Length:N0} bytes.",
                 "cut the text into smaller parts.");
         }
         finally

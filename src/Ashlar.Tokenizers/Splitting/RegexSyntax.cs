@@ -5,9 +5,11 @@ namespace Ashlar.Tokenizers;
 /// <summary>Turns patterns as Oniguruma and Rust write them into patterns of .NET.</summary>
 static class RegexSyntax
 {
-    const string Han = @"\u2e80-\u2e99\u2e9b-\u2ef3\u2f00-\u2fd5\u3005\u3007\u3021-\u3029\u3038-\u303b\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufa6d\ufa70-\ufad9";
+    const string Han =
+        @"\u2e80-\u2e99\u2e9b-\u2ef3\u2f00-\u2fd5\u3005\u3007\u3021-\u3029\u3038-\u303b\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufa6d\ufa70-\ufad9";
 
-    /// <summary>Possessive quantifiers become atomic groups, <c>\p{Han}</c> becomes its ranges, <c>\h</c> hexadecimal digits.</summary>
+    /// <summary>Possessive quantifiers become atomic groups, <c>\p{Han}</c> becomes its ranges, <c>\h</c> hexadecimal
+    /// digits.</summary>
     public static string Translate(string pattern, string source)
     {
         foreach (char half in pattern)
@@ -22,7 +24,9 @@ static class RegexSyntax
             if (c == '\\' && at + 1 < pattern.Length)
             {
                 if (!inClass) atom = result.Length;
-                int close = pattern[at + 1] is 'p' or 'P' && at + 2 < pattern.Length && pattern[at + 2] == '{' ? pattern.IndexOf('}', at) : -1;
+                int close = pattern[at + 1] is 'p' or 'P' && at + 2 < pattern.Length && pattern[at + 2] == '{'
+                    ? pattern.IndexOf('}', at)
+                    : -1;
                 if (close > 0)
                 {
                     string name = pattern[(at + 3)..close];
@@ -34,7 +38,8 @@ static class RegexSyntax
                         result.Append(inClass ? Han : negated ? $"[^{Han}]" : $"[{Han}]");
                     }
                     else if (name.Length is 1 or 2) result.Append(negated ? @"\P{" : @"\p{").Append(name).Append('}');
-                    else if (Property(name) is { } category) result.Append(negated ? @"\P{" : @"\p{").Append(category).Append('}');
+                    else if (Property(name) is { } category)
+                        result.Append(negated ? @"\P{" : @"\p{").Append(category).Append('}');
                     else throw Unsupported($"names the property '{name}'");
                     at = close + 1;
                     continue;
@@ -104,7 +109,8 @@ static class RegexSyntax
         }
         return result.ToString();
 
-        TokenizerException Unsupported(string what) => new("ASH0472", $"{source} has the pattern '{pattern}', which {what}.", "report it, with the file.");
+        TokenizerException Unsupported(string what) =>
+            new("ASH0472", $"{source} has the pattern '{pattern}', which {what}.", "report it, with the file.");
     }
 
     static bool IsCount(ReadOnlySpan<char> text) => text.Length > 0 && text.TrimStart("0123456789,").IsEmpty;

@@ -14,7 +14,11 @@ sealed class RunMatcher(Func<int, bool> holds) : WordMatcher
     public bool AtEnd { get; init; }
 
     /// <summary>Runs of kinds of characters.</summary>
-    public static RunMatcher Of(uint kinds, int most = int.MaxValue) => new(character => (CharacterKinds.Of(character) & kinds) != 0) { Most = most };
+    public static RunMatcher Of(uint kinds, int most = int.MaxValue) =>
+        new(character => (CharacterKinds.Of(character) & kinds) != 0)
+        {
+            Most = most,
+        };
 
     /// <inheritdoc/>
     public override int End(ReadOnlySpan<byte> utf8, int start)

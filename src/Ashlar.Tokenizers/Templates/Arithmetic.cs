@@ -19,7 +19,8 @@ static class Arithmetic
             case ("*", long or bool, List<object?> list): return Repeat(list, Values.ToLong(x), rendering);
             case ("%", string format, _): return PrintfText.Format(format, y, rendering);
         }
-        if (!Values.IsNumber(x) || !Values.IsNumber(y)) throw new TemplateProblem($"'{sign}' is not for {Values.TypeOf(x)} and {Values.TypeOf(y)}");
+        if (!Values.IsNumber(x) || !Values.IsNumber(y))
+            throw new TemplateProblem($"'{sign}' is not for {Values.TypeOf(x)} and {Values.TypeOf(y)}");
         try
         {
             return sign == "/" ? Divide(Values.ToDouble(x), Values.ToDouble(y)) : x is double || y is double

@@ -127,7 +127,8 @@ public sealed class ChatTemplate
     /// <exception cref="TokenizerException">
     /// The template refuses the conversation, needs what is not there, or wants more than the limits.
     /// </exception>
-    public string Render(IReadOnlyDictionary<string, object?> variables, TemplateLimits? limits = null, DateTimeOffset? now = null)
+    public string Render(IReadOnlyDictionary<string, object?> variables, TemplateLimits? limits = null,
+        DateTimeOffset? now = null)
     {
         ArgumentNullException.ThrowIfNull(variables);
         var rendering = new Rendering(limits ?? TemplateLimits.Default, now ?? DateTimeOffset.Now);

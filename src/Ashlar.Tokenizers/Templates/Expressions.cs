@@ -45,7 +45,8 @@ sealed class MapLiteral(int line, (Expression Key, Expression Value)[] entries) 
     {
         var map = new TemplateMap();
         foreach (var (key, value) in entries)
-            map[key.Evaluate(rendering, scope) ?? throw new TemplateProblem("None is no key here")] = value.Evaluate(rendering, scope);
+            map[key.Evaluate(rendering, scope) ?? throw new TemplateProblem("None is no key here")] =
+                value.Evaluate(rendering, scope);
         return map;
     }
 }
@@ -69,7 +70,8 @@ sealed class Not(int line, Expression operand) : Expression(line)
 
 sealed class Choice(int line, Expression condition, Expression yes, Expression? no) : Expression(line)
 {
-    protected override object? Value(Rendering rendering, Scope scope) => Values.IsTrue(condition.Evaluate(rendering, scope)) ? yes.Evaluate(rendering, scope)
+    protected override object? Value(Rendering rendering, Scope scope) =>
+        Values.IsTrue(condition.Evaluate(rendering, scope)) ? yes.Evaluate(rendering, scope)
         : no is not null ? no.Evaluate(rendering, scope) : new Undefined("the value of an 'if' without an 'else'");
 }
 
@@ -148,7 +150,8 @@ sealed class Attribute(int line, Expression of, string name) : Expression(line)
 /// <summary><c>x[key]</c>: an entry comes before an attribute.</summary>
 sealed class Item(int line, Expression of, Expression key) : Expression(line)
 {
-    protected override object? Value(Rendering rendering, Scope scope) => Members.Item(of.Evaluate(rendering, scope), key.Evaluate(rendering, scope));
+    protected override object? Value(Rendering rendering, Scope scope) =>
+        Members.Item(of.Evaluate(rendering, scope), key.Evaluate(rendering, scope));
 }
 
 sealed class Slice(int line, Expression of, Expression? start, Expression? stop, Expression? step) : Expression(line)
@@ -163,7 +166,8 @@ sealed class Slice(int line, Expression of, Expression? start, Expression? stop,
 }
 
 /// <summary>The arguments of a call, as they are written.</summary>
-sealed record ArgumentList(Expression[] Positions, (string Name, Expression Value)[] Names, Expression? MorePositions, Expression? MoreNames)
+sealed record ArgumentList(Expression[] Positions, (string Name, Expression Value)[] Names, Expression? MorePositions,
+    Expression? MoreNames)
 {
     public static ArgumentList None { get; } = new([], [], null, null);
 
@@ -175,8 +179,10 @@ sealed record ArgumentList(Expression[] Positions, (string Name, Expression Valu
         foreach (var (name, value) in Names) names[name] = value.Evaluate(rendering, scope);
         if (MoreNames?.Evaluate(rendering, scope) is { } more)
         {
-            if (more is not TemplateMap map) throw new TemplateProblem($"'**' needs a mapping, but was given {Values.TypeOf(more)}");
-            foreach (var (key, value) in map) names[key as string ?? throw new TemplateProblem("a name of an argument is no text")] = value;
+            if (more is not TemplateMap map)
+                throw new TemplateProblem($"'**' needs a mapping, but was given {Values.TypeOf(more)}");
+            foreach (var (key, value) in map)
+                names[key as string ?? throw new TemplateProblem("a name of an argument is no text")] = value;
         }
         return new(positions, names);
     }
@@ -190,11 +196,19 @@ sealed class Call(int line, Expression function, ArgumentList arguments) : Expre
     public object? Invoke(Rendering rendering, Scope scope, TemplateFunction? caller)
     {
         object? value = function.Evaluate(rendering, scope);
-        if (value is LoopState loop) value = loop.Again ?? throw new TemplateProblem("this loop is not recursive, and cannot be called");
+        if (value is LoopState loop)
+            value = loop.Again ?? throw new TemplateProblem("this loop is not recursive, and cannot be called");
         if (value is not TemplateFunction called)
         {
-            string what = function switch { Name name => $"'{name.Text}'", Attribute attribute => $"'{attribute.Text}'", _ => "a value" };
-            throw new TemplateProblem(value is Undefined ? $"{what} is undefined, and cannot be called" : $"{what} is {Values.TypeOf(value)}, and cannot be called");
+            string what = function switch
+            {
+                Name name => $"'{name.Text}'",
+                Attribute attribute => $"'{attribute.Text}'",
+                _ => "a value",
+            };
+            throw new TemplateProblem(value is Undefined
+                ? $"{what} is undefined, and cannot be called"
+                : $"{what} is {Values.TypeOf(value)}, and cannot be called");
         }
         var given = arguments.Evaluate(rendering, scope);
         if (caller is not null) given.Names["caller"] = caller;
@@ -210,9 +224,11 @@ sealed class Filtered(int line, Expression? value, string name, ArgumentList arg
 {
     readonly TemplateFilter filter = Filters.Find(name) ?? throw new TemplateProblem($"there is no filter '{name}'");
 
-    protected override object? Value(Rendering rendering, Scope scope) => Apply(value!.Evaluate(rendering, scope), rendering, scope);
+    protected override object? Value(Rendering rendering, Scope scope) =>
+        Apply(value!.Evaluate(rendering, scope), rendering, scope);
 
-    public object? Apply(object? input, Rendering rendering, Scope scope) => filter(rendering, input, arguments.Evaluate(rendering, scope));
+    public object? Apply(object? input, Rendering rendering, Scope scope) =>
+        filter(rendering, input, arguments.Evaluate(rendering, scope));
 }
 
 sealed class Tested(int line, Expression value, string name, ArgumentList arguments, bool isNegated) : Expression(line)

@@ -10,11 +10,17 @@ static class Filters
 {
     static readonly Dictionary<string, TemplateFilter> known = new(StringComparer.Ordinal)
     {
-        ["abs"] = (_, value, _) => value switch { long number => (object)Math.Abs(number), double number => Math.Abs(number), _ => throw Not("abs", value) },
+        ["abs"] = (_, value, _) => value switch
+        {
+            long number => (object)Math.Abs(number),
+            double number => Math.Abs(number),
+            _ => throw Not("abs", value),
+        },
         ["attr"] = (_, value, given) => Members.Attribute(value, given.Text("name")),
         ["batch"] = Batch,
         ["capitalize"] = (rendering, value, _) => TextMethods.Capitalize(Text(value, rendering)),
-        ["center"] = (rendering, value, given) => TextMethods.Pad(Text(value, rendering), given.Number("width", 80), ' ', 0.5, rendering),
+        ["center"] = (rendering, value, given) =>
+            TextMethods.Pad(Text(value, rendering), given.Number("width", 80), ' ', 0.5, rendering),
         ["count"] = (_, value, _) => Values.Length(value),
         ["length"] = (_, value, _) => Values.Length(value),
         ["d"] = Default,
@@ -24,8 +30,11 @@ static class Filters
         ["escape"] = Escape,
         ["forceescape"] = Escape,
         ["first"] = (rendering, value, _) => value is string or List<object?> or TemplateMap or Undefined
-            ? Values.Items(value, rendering) is { Count: > 0 } items ? items[0] : new Undefined("the first of nothing") : throw Not("first", value),
-        ["last"] = (rendering, value, _) => Values.Items(value, rendering) is { Count: > 0 } items ? items[^1] : new Undefined("the last of nothing"),
+            ? Values.Items(value, rendering) is { Count: > 0 } items
+            ? items[0]
+            : new Undefined("the first of nothing") : throw Not("first", value),
+        ["last"] = (rendering, value, _) =>
+            Values.Items(value, rendering) is { Count: > 0 } items ? items[^1] : new Undefined("the last of nothing"),
         ["float"] = ToFloat,
         ["int"] = ToInt,
         ["format"] = (rendering, value, given) => PrintfText.Format(Text(value, rendering), Rest(given), rendering),
@@ -57,8 +66,10 @@ static class Filters
         ["select"] = (rendering, value, given) => Select(rendering, value, given, byAttribute: false, keeps: true),
         ["selectattr"] = (rendering, value, given) => Select(rendering, value, given, byAttribute: true, keeps: true),
         ["replace"] = (rendering, value, given) =>
-            rendering.Sized(TextMethods.Replace(Text(value, rendering), Values.ToText(given.Need("old"), rendering), Values.ToText(given.Need("new"), rendering), given.Number("count", -1), rendering)),
-        ["reverse"] = (rendering, value, _) => value is string text ? rendering.Sized(string.Concat(Values.Characters(text).Reverse()))
+            rendering.Sized(TextMethods.Replace(Text(value, rendering), Values.ToText(given.Need("old"), rendering),
+                Values.ToText(given.Need("new"), rendering), given.Number("count", -1), rendering)),
+        ["reverse"] = (rendering, value, _) =>
+            value is string text ? rendering.Sized(string.Concat(Values.Characters(text).Reverse()))
             : rendering.Sized([.. Values.Items(value, rendering).Reverse()]),
         ["round"] = Round,
         ["safe"] = (_, value, _) => value,
@@ -68,22 +79,28 @@ static class Filters
         ["sum"] = (rendering, value, given) =>
         {
             object? attribute = given.Take("attribute", null), total = given.Take("start", 0L);
-            foreach (object? item in Values.Items(value, rendering)) total = Arithmetic.Do("+", total, attribute is null ? item : Path(item, attribute), rendering);
+            foreach (object? item in Values.Items(value, rendering))
+                total = Arithmetic.Do("+", total, attribute is null ? item : Path(item, attribute), rendering);
             return total;
         },
         ["tojson"] = ToJson,
-        ["trim"] = (rendering, value, given) => rendering.Sized(TextMethods.Strip(Text(value, rendering), given.OptionalText("chars"), true, true)),
+        ["trim"] = (rendering, value, given) =>
+            rendering.Sized(TextMethods.Strip(Text(value, rendering), given.OptionalText("chars"), true, true)),
         ["truncate"] = Truncate,
         ["unique"] = Unique,
-        ["urlencode"] = (rendering, value, _) => rendering.Sized(Uri.EscapeDataString(Text(value, rendering)).Replace("%2F", "/", StringComparison.Ordinal)),
-        ["wordcount"] = (rendering, value, _) => (long)Text(value, rendering).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Length,
+        ["urlencode"] = (rendering, value, _) =>
+            rendering.Sized(Uri.EscapeDataString(Text(value, rendering)).Replace("%2F", "/", StringComparison.Ordinal)),
+        ["wordcount"] = (rendering, value, _) =>
+            (long)Text(value, rendering).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Length,
     };
 
     /// <returns>The filter, which refuses arguments that it does not know; null where there is none of that name.</returns>
-    public static TemplateFilter? Find(string name) => !known.TryGetValue(name, out var filter) ? null : (rendering, value, given) =>
+    public static TemplateFilter? Find(string name) =>
+        !known.TryGetValue(name, out var filter) ? null : (rendering, value, given) =>
     {
         object? result = filter(rendering, value, given);
-        if (name is not ("map" or "select" or "reject" or "selectattr" or "rejectattr" or "format")) given.Done($"the filter '{name}'");
+        if (name is not ("map" or "select" or "reject" or "selectattr" or "rejectattr" or "format"))
+            given.Done($"the filter '{name}'");
         return result;
     };
 
@@ -117,8 +134,12 @@ static class Filters
     static object? Path(object? item, object? attribute)
     {
         if (attribute is long) return Members.Item(item, attribute);
-        foreach (string part in Values.TypeOf(attribute) == "str" ? ((string)attribute!).Split('.') : throw new TemplateProblem("an attribute is named by a text"))
-            item = long.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out long index) ? Members.Item(item, index) : Members.Item(item, part);
+        foreach (string part in Values.TypeOf(attribute) == "str"
+            ? ((string)attribute!).Split('.')
+            : throw new TemplateProblem("an attribute is named by a text"))
+            item = long.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out long index)
+                ? Members.Item(item, index)
+                : Members.Item(item, part);
         return item;
     }
 
@@ -178,10 +199,12 @@ static class Filters
     {
         bool reverse = given.Flag("reverse", false), caseMatters = given.Flag("case_sensitive", false);
         object? attribute = given.Take("attribute", null);
-        return Sorted(Values.Items(value, rendering), item => attribute is null ? item : Path(item, attribute), caseMatters, reverse, rendering);
+        return Sorted(Values.Items(value, rendering), item =>
+            attribute is null ? item : Path(item, attribute), caseMatters, reverse, rendering);
     }
 
-    static List<object?> Sorted(IEnumerable<object?> items, Func<object?, object?> key, bool caseMatters, bool reverse, Rendering rendering)
+    static List<object?> Sorted(IEnumerable<object?> items, Func<object?, object?> key, bool caseMatters, bool reverse,
+        Rendering rendering)
     {
         var comparer = Comparer<object?>.Create((x, y) =>
         {
@@ -220,12 +243,14 @@ static class Filters
     {
         object? attribute = given.Need("attribute"), otherwise = given.Take("default", null);
         bool caseMatters = given.Flag("case_sensitive", false);
-        object? Key(object? item) => Path(item, attribute) is Undefined && otherwise is not null ? otherwise : Path(item, attribute);
+        object? Key(object? item) =>
+            Path(item, attribute) is Undefined && otherwise is not null ? otherwise : Path(item, attribute);
         var groups = new List<object?>();
         foreach (object? item in Sorted(Values.Items(value, rendering), Key, caseMatters, false, rendering))
         {
             object? key = Key(item);
-            if (groups.Count == 0 || !Values.AreEqual(((List<object?>)groups[^1]!)[0], key)) groups.Add(new List<object?> { key, new List<object?>() });
+            if (groups.Count == 0 || !Values.AreEqual(((List<object?>)groups[^1]!)[0], key))
+                groups.Add(new List<object?> { key, new List<object?>() });
             ((List<object?>)((List<object?>)groups[^1]!)[1]!).Add(item);
         }
         return rendering.Sized(groups);
@@ -237,7 +262,10 @@ static class Filters
         object? attribute = given.Take("attribute", null);
         object? best = new Undefined("the greatest or least of nothing");
         foreach (object? item in Values.Items(value, rendering))
-            if (best is Undefined || Values.Compare(attribute is null ? item : Path(item, attribute), attribute is null ? best : Path(best, attribute)) * sign > 0) best = item;
+            if (best is Undefined
+                || Values.Compare(attribute is null
+                    ? item
+                    : Path(item, attribute), attribute is null ? best : Path(best, attribute)) * sign > 0) best = item;
         return best;
     }
 
@@ -247,7 +275,8 @@ static class Filters
         if (given.Names.TryGetValue("attribute", out object? attribute))
         {
             bool has = given.Names.TryGetValue("default", out object? otherwise);
-            return rendering.Sized([.. items.Select(item => Path(item, attribute) is var found && found is Undefined && has ? otherwise : found)]);
+            return rendering.Sized([.. items.Select(item => Path(item, attribute) is var found && found is Undefined
+                && has ? otherwise : found)]);
         }
         string name = given.Text("filter");
         var filter = Find(name) ?? throw new TemplateProblem($"there is no filter '{name}'");
@@ -260,9 +289,11 @@ static class Filters
         var items = Values.Items(value, rendering);
         object? attribute = byAttribute ? given.Need("attribute") : null;
         string? name = given.OptionalText("test");
-        var test = name is null ? (_, item, _) => Values.IsTrue(item) : Tests.Find(name) ?? throw new TemplateProblem($"there is no test '{name}'");
+        var test = name is null ? (_, item, _) =>
+            Values.IsTrue(item) : Tests.Find(name) ?? throw new TemplateProblem($"there is no test '{name}'");
         List<object?> rest = [.. given.Positions.Skip(byAttribute ? 2 : 1)];
-        return rendering.Sized([.. items.Where(item => test(rendering, byAttribute ? Path(item, attribute) : item, new([.. rest], [])) == keeps)]);
+        return rendering.Sized([.. items.Where(item =>
+            test(rendering, byAttribute ? Path(item, attribute) : item, new([.. rest], [])) == keeps)]);
     }
 
     static object? ToInt(Rendering rendering, object? value, Arguments given)
@@ -275,9 +306,15 @@ static class Filters
             case double number: return Math.Abs(number) < 9e18 ? (long)number : otherwise;
             case string text:
                 text = TextMethods.Strip(text, null, true, true).Replace("_", "", StringComparison.Ordinal);
-                if (radix == 16 && long.TryParse(text.StartsWith("0x", StringComparison.OrdinalIgnoreCase) ? text[2..] : text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out long hex)) return hex;
-                if (radix == 10 && long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long whole)) return whole;
-                return radix == 10 && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double part) && Math.Abs(part) < 9e18 ? (long)part : otherwise;
+                if (radix == 16
+                    && long.TryParse(text.StartsWith("0x", StringComparison.OrdinalIgnoreCase)
+                        ? text[2..]
+                        : text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out long hex)) return hex;
+                if (radix == 10
+                    && long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture,
+                        out long whole)) return whole;
+                return radix == 10 && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double part)
+                    && Math.Abs(part) < 9e18 ? (long)part : otherwise;
             default: return otherwise;
         }
     }
@@ -286,7 +323,9 @@ static class Filters
     {
         object? otherwise = given.Take("default", 0.0);
         return Values.IsNumber(value) ? Values.ToDouble(value)
-            : value is string text && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) ? number : otherwise;
+            : value is string text && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double number)
+            ? number
+            : otherwise;
     }
 
     static object? Round(Rendering rendering, object? value, Arguments given)
@@ -298,7 +337,9 @@ static class Filters
         double number = Values.ToDouble(value), scale = Math.Pow(10, precision);
         return method switch
         {
-            "common" => precision >= 0 ? Math.Round(number, (int)precision, MidpointRounding.ToEven) : Math.Round(number * scale, MidpointRounding.ToEven) / scale,
+            "common" => precision >= 0
+                ? Math.Round(number, (int)precision, MidpointRounding.ToEven)
+                : Math.Round(number * scale, MidpointRounding.ToEven) / scale,
             "ceil" => Math.Ceiling(number * scale) / scale,
             "floor" => Math.Floor(number * scale) / scale,
             _ => throw new TemplateProblem($"numbers are not rounded by '{method}'"),
@@ -331,14 +372,16 @@ static class Filters
         return kept + end;
     }
 
-    static string Escape(Rendering rendering, object? value, Arguments given) => rendering.Sized(Text(value, rendering).Replace("&", "&amp;", StringComparison.Ordinal)
+    static string Escape(Rendering rendering, object? value, Arguments given) =>
+        rendering.Sized(Text(value, rendering).Replace("&", "&amp;", StringComparison.Ordinal)
         .Replace("<", "&lt;", StringComparison.Ordinal).Replace(">", "&gt;", StringComparison.Ordinal)
         .Replace("'", "&#39;", StringComparison.Ordinal).Replace("\"", "&#34;", StringComparison.Ordinal));
 
     // As transformers sets it: nothing is escaped for HTML, all characters are kept.
     static string ToJson(Rendering rendering, object? value, Arguments given)
     {
-        object? asciiOnly = given.Take("ensure_ascii", false), indent = given.Take("indent", null), separators = given.Take("separators", null);
+        object? asciiOnly = given.Take("ensure_ascii", false), indent = given.Take("indent", null),
+            separators = given.Take("separators", null);
         bool sorts = given.Flag("sort_keys", false);
         string? step = indent switch
         {

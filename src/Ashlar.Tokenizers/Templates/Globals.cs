@@ -11,8 +11,11 @@ static class Globals
         ["range"] = Range,
         ["namespace"] = Namespace,
         ["dict"] = Dict,
-        ["list"] = (rendering, given) => given.TryTake("iterable", out object? value) ? rendering.Sized([.. Values.Items(value, rendering)]) : new List<object?>(),
-        ["raise_exception"] = (rendering, given) => throw new TemplateProblem(Values.ToText(given.Need("message"), rendering), TemplateProblem.Kind.Raised),
+        ["list"] = (rendering, given) => given.TryTake("iterable", out object? value)
+            ? rendering.Sized([.. Values.Items(value, rendering)])
+            : new List<object?>(),
+        ["raise_exception"] = (rendering, given) =>
+            throw new TemplateProblem(Values.ToText(given.Need("message"), rendering), TemplateProblem.Kind.Raised),
         ["strftime_now"] = (rendering, given) => rendering.Sized(Strftime(given.Text("format"), rendering.Now)),
         ["joiner"] = (rendering, given) =>
         {
@@ -49,7 +52,8 @@ static class Globals
     {
         var made = new TemplateNamespace();
         foreach (object? position in given.Positions)
-            foreach (var (key, value) in position as TemplateMap ?? throw new TemplateProblem("a namespace is made of names and values"))
+            foreach (var (key, value) in position as TemplateMap
+                ?? throw new TemplateProblem("a namespace is made of names and values"))
                 made.Values[Values.ToText(key, rendering)] = value;
         foreach (var (name, value) in given.Names) made.Values[name] = value;
         return made;
@@ -63,7 +67,8 @@ static class Globals
             if (position is TemplateMap map) foreach (var (key, value) in map) made[key] = value;
             else foreach (object? pair in Values.Items(position, rendering))
             {
-                if (pair is not List<object?> { Count: 2 } both || both[0] is null) throw new TemplateProblem("dict was given what is no list of pairs");
+                if (pair is not List<object?> { Count: 2 } both || both[0] is null)
+                    throw new TemplateProblem("dict was given what is no list of pairs");
                 made[both[0]!] = both[1];
             }
         }
@@ -113,7 +118,8 @@ static class Globals
                 'D' => time.ToString("MM/dd/yy", english),
                 'x' => time.ToString("MM/dd/yy", english),
                 'X' => time.ToString("HH:mm:ss", english),
-                'c' => time.ToString("ddd MMM ", english) + time.Day.ToString(english).PadLeft(2) + time.ToString(" HH:mm:ss yyyy", english),
+                'c' => time.ToString("ddd MMM ", english) + time.Day.ToString(english).PadLeft(2)
+                    + time.ToString(" HH:mm:ss yyyy", english),
                 '%' => "%",
                 'n' => "\n",
                 't' => "\t",

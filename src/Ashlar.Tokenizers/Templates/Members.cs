@@ -7,7 +7,8 @@ static class Members
     {
         if (of is Undefined missing) throw new TemplateProblem($"{missing.What} is undefined, but is asked for '{name}'");
         if (of is LoopState loop) return loop.Get(name);
-        if (of is TemplateNamespace fields) return fields.Values.TryGetValue(name, out object? field) ? field : new Undefined($"'{name}'");
+        if (of is TemplateNamespace fields)
+            return fields.Values.TryGetValue(name, out object? field) ? field : new Undefined($"'{name}'");
         if (Own(of, name) is { } own) return own;
         return of is TemplateMap map && map.TryGet(name, out object? value) ? value : new Undefined($"'{name}'");
     }
@@ -29,7 +30,9 @@ static class Members
             case TemplateMap map when map.TryGet(key, out object? value): return value;
             case List<object?> list when key is long index:
                 if (index < 0) index += list.Count;
-                return index >= 0 && index < list.Count ? list[(int)index] : new Undefined($"the entry {key} of a list of {list.Count}");
+                return index >= 0 && index < list.Count
+                    ? list[(int)index]
+                    : new Undefined($"the entry {key} of a list of {list.Count}");
             case string text when key is long index:
                 long count = Values.Length(text);
                 if (index < 0) index += count;
@@ -57,7 +60,9 @@ static class Members
             picked.Add((int)i);
             if (by > count || by < -count) break;
         }
-        return characters is not null ? rendering.Sized(string.Concat(picked.Select(i => characters[i]))) : rendering.Sized([.. picked.Select(i => list![i])]);
+        return characters is not null
+            ? rendering.Sized(string.Concat(picked.Select(i => characters[i])))
+            : rendering.Sized([.. picked.Select(i => list![i])]);
 
         long Bound(long? bound, long otherwise)
         {
@@ -73,7 +78,8 @@ static class MapMethods
 {
     public static TemplateFunction? Find(TemplateMap map, string name) => name switch
     {
-        "items" => (rendering, given) => rendering.Sized([.. map.Select(entry => (object?)new List<object?> { entry.Key, entry.Value })]),
+        "items" => (rendering, given) =>
+            rendering.Sized([.. map.Select(entry => (object?)new List<object?> { entry.Key, entry.Value })]),
         "keys" => (rendering, given) => rendering.Sized([.. map.Keys]),
         "values" => (rendering, given) => rendering.Sized([.. map.Select(entry => entry.Value)]),
         "get" => (rendering, given) =>
@@ -84,7 +90,8 @@ static class MapMethods
         }
         ,
         "copy" => (rendering, given) => map,
-        "update" or "pop" or "popitem" or "setdefault" or "clear" => (rendering, given) => throw new TemplateProblem($"'{name}' would change a mapping, which templates may not"),
+        "update" or "pop" or "popitem" or "setdefault" or "clear" => (rendering, given) =>
+            throw new TemplateProblem($"'{name}' would change a mapping, which templates may not"),
         _ => null,
     };
 }
@@ -98,7 +105,9 @@ static class ListMethods
         {
             object? wanted = given.Need("value");
             int found = list.FindIndex(entry => Values.AreEqual(entry, wanted));
-            return found >= 0 ? (long)found : throw new TemplateProblem("a list is asked for the place of a value that it does not hold");
+            return found >= 0
+                ? (long)found
+                : throw new TemplateProblem("a list is asked for the place of a value that it does not hold");
         }
         ,
         "count" => (rendering, given) =>

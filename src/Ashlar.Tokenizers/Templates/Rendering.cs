@@ -24,18 +24,23 @@ sealed class Rendering(TemplateLimits limits, DateTimeOffset now)
         steps += count;
         if (steps < nextLook) return;
         nextLook = steps + 4096;
-        if (steps > limits.Steps) throw new TemplateProblem($"it has done more than {limits.Steps:N0} steps", TemplateProblem.Kind.Limit);
-        if (watch.Elapsed > limits.Time) throw new TemplateProblem($"it has run for more than {limits.Time.TotalSeconds:0.#} s", TemplateProblem.Kind.Limit);
+        if (steps > limits.Steps)
+            throw new TemplateProblem($"it has done more than {limits.Steps:N0} steps", TemplateProblem.Kind.Limit);
+        if (watch.Elapsed > limits.Time)
+            throw new TemplateProblem($"it has run for more than {limits.Time.TotalSeconds:0.#} s", TemplateProblem.Kind.Limit);
     }
 
     public void CheckLength(long characters)
     {
-        if (characters > limits.Characters) throw new TemplateProblem($"a text would have more than {limits.Characters:N0} characters", TemplateProblem.Kind.Limit);
+        if (characters > limits.Characters)
+            throw new TemplateProblem($"a text would have more than {limits.Characters:N0} characters",
+                TemplateProblem.Kind.Limit);
     }
 
     public void CheckEntries(long entries)
     {
-        if (entries > limits.Entries) throw new TemplateProblem($"a list would have more than {limits.Entries:N0} entries", TemplateProblem.Kind.Limit);
+        if (entries > limits.Entries)
+            throw new TemplateProblem($"a list would have more than {limits.Entries:N0} entries", TemplateProblem.Kind.Limit);
     }
 
     /// <summary>A text that was made, counted by its length.</summary>
@@ -80,7 +85,8 @@ sealed class Rendering(TemplateLimits limits, DateTimeOffset now)
     /// <summary>Runs within a call.</summary>
     public T Within<T>(Func<T> run)
     {
-        if (++depth > limits.Depth) throw new TemplateProblem($"calls are within calls more than {limits.Depth} deep", TemplateProblem.Kind.Limit);
+        if (++depth > limits.Depth)
+            throw new TemplateProblem($"calls are within calls more than {limits.Depth} deep", TemplateProblem.Kind.Limit);
         try
         {
             return run();
@@ -138,7 +144,8 @@ sealed class Arguments(List<object?> positions, Dictionary<string, object?> name
         return true;
     }
 
-    public object? Need(string name) => TryTake(name, out object? value) ? value : throw new TemplateProblem($"the argument '{name}' is missing");
+    public object? Need(string name) =>
+        TryTake(name, out object? value) ? value : throw new TemplateProblem($"the argument '{name}' is missing");
 
     public string Text(string name) => Need(name) as string ?? throw new TemplateProblem($"the argument '{name}' is not a text");
 
@@ -156,7 +163,8 @@ sealed class Arguments(List<object?> positions, Dictionary<string, object?> name
     /// <summary>Refuses what was not taken.</summary>
     public void Done(string what)
     {
-        if (used < positions.Count) throw new TemplateProblem($"{what} was given {positions.Count} arguments, of which it takes {used}");
+        if (used < positions.Count)
+            throw new TemplateProblem($"{what} was given {positions.Count} arguments, of which it takes {used}");
         foreach (string name in names.Keys)
             if (!taken.Contains(name)) throw new TemplateProblem($"{what} has no argument '{name}'");
     }

@@ -95,7 +95,8 @@ sealed record FieldTarget(string Name, string Field) : Target
     public override void Set(object? value, Rendering rendering, Scope scope)
     {
         if (!scope.TryGet(Name, out object? of) || of is not TemplateNamespace fields)
-            throw new TemplateProblem($"'{Name}' is {(of is null ? "undefined" : Values.TypeOf(of))}, not a namespace, so its '{Field}' cannot be set");
+            throw new TemplateProblem(
+                $"'{Name}' is {(of is null ? "undefined" : Values.TypeOf(of))}, not a namespace, so its '{Field}' cannot be set");
         fields.Values[Field] = value;
     }
 }
@@ -105,7 +106,8 @@ sealed record ListTarget(Target[] Targets) : Target
     public override void Set(object? value, Rendering rendering, Scope scope)
     {
         var values = Values.Items(value, rendering);
-        if (values.Count != Targets.Length) throw new TemplateProblem($"{values.Count} values are to be set to {Targets.Length} names");
+        if (values.Count != Targets.Length)
+            throw new TemplateProblem($"{values.Count} values are to be set to {Targets.Length} names");
         for (int i = 0; i < Targets.Length; i++) Targets[i].Set(values[i], rendering, scope);
     }
 }
@@ -179,7 +181,9 @@ sealed class LoopState(IReadOnlyList<object?> items, int depth, TemplateFunction
         "depth0" => (long)depth,
         "previtem" => Index > 0 ? items[Index - 1] : new Undefined("the item before the first"),
         "nextitem" => Index + 1 < items.Count ? items[Index + 1] : new Undefined("the item behind the last"),
-        "cycle" => (TemplateFunction)((_, given) => given.Positions.Count > 0 ? given.Positions[Index % given.Positions.Count] : throw new TemplateProblem("loop.cycle needs values")),
+        "cycle" => (TemplateFunction)((_, given) => given.Positions.Count > 0
+            ? given.Positions[Index % given.Positions.Count]
+            : throw new TemplateProblem("loop.cycle needs values")),
         "changed" => (TemplateFunction)((_, given) =>
         {
             bool changed = !hasChanged || !Values.AreEqual(lastChanged, given.Positions);
@@ -190,7 +194,8 @@ sealed class LoopState(IReadOnlyList<object?> items, int depth, TemplateFunction
     };
 }
 
-sealed class For(int line, Target target, Expression over, Expression? condition, Block body, Block? otherwise, bool isRecursive) : Statement(line)
+sealed class For(int line, Target target, Expression over, Expression? condition, Block body, Block? otherwise, bool isRecursive)
+    : Statement(line)
 {
     public override Ending Run(Rendering rendering, Scope scope)
     {
@@ -210,7 +215,8 @@ sealed class For(int line, Target target, Expression over, Expression? condition
                 return Values.IsTrue(condition.Evaluate(rendering, inner));
             }).ToList();
         }
-        TemplateFunction? again = !isRecursive ? null : (_, given) => rendering.Capture(() => Loop(given.Need("iterable"), rendering, scope, depth + 1));
+        TemplateFunction? again = !isRecursive ? null : (_, given) =>
+            rendering.Capture(() => Loop(given.Need("iterable"), rendering, scope, depth + 1));
         var state = new LoopState(items, depth, again);
         for (; state.Index < items.Count; state.Index++)
         {
@@ -228,7 +234,8 @@ sealed class For(int line, Target target, Expression over, Expression? condition
 /// <param name="parameters">Their names, and what they are where nothing is given.</param>
 /// <param name="body">What it writes.</param>
 /// <param name="takesMore">It looks at arguments beyond its parameters (varargs, kwargs).</param>
-sealed class Macro(int line, string name, (string Name, Expression? Otherwise)[] parameters, Block body, bool takesMore) : Statement(line)
+sealed class Macro(int line, string name, (string Name, Expression? Otherwise)[] parameters, Block body, bool takesMore)
+    : Statement(line)
 {
     public override Ending Run(Rendering rendering, Scope scope)
     {
@@ -243,13 +250,18 @@ sealed class Macro(int line, string name, (string Name, Expression? Otherwise)[]
         for (int i = 0; i < parameters.Length; i++)
         {
             var (parameter, otherwise) = parameters[i];
-            inner[parameter] = i < arguments.Positions.Count ? arguments.Positions[i] : arguments.Names.Remove(parameter, out object? given) ? given
-                : otherwise is not null ? otherwise.Evaluate(rendering, inner) : new Undefined($"the argument '{parameter}' of '{name}'");
+            inner[parameter] = i < arguments.Positions.Count
+                ? arguments.Positions[i]
+                : arguments.Names.Remove(parameter, out object? given) ? given
+                : otherwise is not null
+                ? otherwise.Evaluate(rendering, inner)
+                : new Undefined($"the argument '{parameter}' of '{name}'");
         }
         if (arguments.Names.Remove("caller", out object? caller)) inner["caller"] = caller;
         if (!takesMore && arguments.Positions.Count > parameters.Length)
             throw new TemplateProblem($"'{name}' takes {parameters.Length} arguments, but was given {arguments.Positions.Count}");
-        if (!takesMore && arguments.Names.Count > 0) throw new TemplateProblem($"'{name}' has no argument '{arguments.Names.Keys.First()}'");
+        if (!takesMore && arguments.Names.Count > 0)
+            throw new TemplateProblem($"'{name}' has no argument '{arguments.Names.Keys.First()}'");
         inner["varargs"] = arguments.Positions.Skip(parameters.Length).ToList();
         var more = new TemplateMap();
         foreach (var (key, value) in arguments.Names) more[key] = value;

@@ -14,7 +14,8 @@ sealed partial class JsonContext : JsonSerializerContext;
 static class TemplateJson
 {
     public static string Write(
-        object? value, Rendering rendering, string? indent = null, string between = ", ", string behindKey = ": ", bool asciiOnly = false, bool sorts = false)
+        object? value, Rendering rendering, string? indent = null, string between = ", ", string behindKey = ": ",
+        bool asciiOnly = false, bool sorts = false)
     {
         var text = new StringBuilder();
         Add(value, 0);
@@ -31,7 +32,9 @@ static class TemplateJson
                 case bool flag: text.Append(flag ? "true" : "false"); break;
                 case long number: text.Append(number); break;
                 case double number:
-                    text.Append(double.IsNaN(number) ? "NaN" : double.IsInfinity(number) ? number > 0 ? "Infinity" : "-Infinity" : Values.FloatText(number));
+                    text.Append(double.IsNaN(number)
+                        ? "NaN"
+                        : double.IsInfinity(number) ? number > 0 ? "Infinity" : "-Infinity" : Values.FloatText(number));
                     break;
                 case string known: Quote(known); break;
                 case List<object?> list:
@@ -46,7 +49,10 @@ static class TemplateJson
                         Add(entries[i].Value, depth + 1);
                     });
                     break;
-                default: throw new TemplateProblem(value is Undefined missing ? $"{missing.What} is undefined and cannot be written as JSON" : $"{Values.TypeOf(value)} cannot be written as JSON");
+                default:
+                    throw new TemplateProblem(value is Undefined missing
+                    ? $"{missing.What} is undefined and cannot be written as JSON"
+                    : $"{Values.TypeOf(value)} cannot be written as JSON");
             }
         }
 

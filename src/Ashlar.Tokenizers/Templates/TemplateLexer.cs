@@ -40,7 +40,8 @@ readonly record struct TemplateToken(TemplateTokenKind Kind, string Text, int Li
 /// lstrip_blocks.</summary>
 sealed class TemplateLexer
 {
-    static readonly string[] signs = ["**", "//", "==", "!=", "<=", ">=", "+", "-", "*", "/", "%", "~", "<", ">", "=", ".", ",", ":", "|", "(", ")", "[", "]", "{", "}"];
+    static readonly string[] signs = ["**", "//", "==", "!=", "<=", ">=", "+", "-", "*", "/", "%", "~", "<", ">", "=", ".", ",",
+        ":", "|", "(", ")", "[", "]", "{", "}"];
 
     readonly string text;
     readonly string name;
@@ -145,7 +146,8 @@ sealed class TemplateLexer
         int begin = at;
         line += Lines(begin, begin + length);
         Close(begin + length - 2, 2);
-        for (int tag = text.IndexOf("{%", at, StringComparison.Ordinal); tag >= 0; tag = text.IndexOf("{%", tag + 2, StringComparison.Ordinal))
+        for (int tag = text.IndexOf("{%", at, StringComparison.Ordinal); tag >= 0;
+            tag = text.IndexOf("{%", tag + 2, StringComparison.Ordinal))
         {
             string rest = text[(tag + 2)..Math.Min(text.Length, tag + 60)];
             string inner = rest.TrimStart('-', '+').TrimStart();
@@ -230,7 +232,8 @@ sealed class TemplateLexer
                 for (at = exponent; at < text.Length && char.IsAsciiDigit(text[at]); at++) { }
             }
         }
-        return new(isFloat ? TemplateTokenKind.Float : TemplateTokenKind.Integer, text[start..at].Replace("_", "", StringComparison.Ordinal), line);
+        return new(isFloat ? TemplateTokenKind.Float : TemplateTokenKind.Integer, text[start..at]
+            .Replace("_", "", StringComparison.Ordinal), line);
     }
 
     TemplateToken Quoted(char quote)
@@ -265,7 +268,8 @@ sealed class TemplateLexer
                 case 'U': Hex(8); break;
                 case >= '0' and <= '7':
                     int octal = 0, digits = 0;
-                    for (; digits < 3 && at + digits < text.Length && text[at + digits] is >= '0' and <= '7'; digits++) octal = octal * 8 + (text[at + digits] - '0');
+                    for (; digits < 3 && at + digits < text.Length && text[at + digits] is >= '0' and <= '7'; digits++)
+                        octal = octal * 8 + (text[at + digits] - '0');
                     value.Append((char)octal);
                     at += digits - 1;
                     break;
@@ -277,9 +281,12 @@ sealed class TemplateLexer
 
         void Hex(int digits)
         {
-            if (at + digits >= text.Length || !int.TryParse(text.AsSpan(at + 1, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int code)
+            if (at + digits >= text.Length
+                || !int.TryParse(text.AsSpan(at + 1, digits), NumberStyles.AllowHexSpecifier,
+                    CultureInfo.InvariantCulture, out int code)
                 || code > 0x10ffff || code < 0)
-                throw TemplateError.Syntax(name, line, $"'\\{text[at]}' is not followed by {digits} hexadecimal digits of a character");
+                throw TemplateError.Syntax(name, line,
+                    $"'\\{text[at]}' is not followed by {digits} hexadecimal digits of a character");
             if (code is >= 0xd800 and <= 0xdfff || code < 0x10000) value.Append((char)code);
             else value.Append(char.ConvertFromUtf32(code));
             at += digits;

@@ -44,7 +44,8 @@ sealed partial class TemplateParser
         return left;
     }
 
-    Expression NotOrComparison() => Current.IsName("not") ? Nested<Expression>(() => new Not(Take().Line, NotOrComparison())) : Comparison();
+    Expression NotOrComparison() =>
+        Current.IsName("not") ? Nested<Expression>(() => new Not(Take().Line, NotOrComparison())) : Comparison();
 
     Expression Comparison()
     {
@@ -52,7 +53,8 @@ sealed partial class TemplateParser
         var others = new List<(string, Expression)>();
         while (true)
         {
-            if (Current.Kind == TemplateTokenKind.Sign && Current.Text is "==" or "!=" or "<" or "<=" or ">" or ">=") others.Add((Take().Text, Sum()));
+            if (Current.Kind == TemplateTokenKind.Sign && Current.Text is "==" or "!=" or "<" or "<=" or ">" or ">=")
+                others.Add((Take().Text, Sum()));
             else if (SkipName("in")) others.Add(("in", Sum()));
             else if (Current.IsName("not") && tokens[at + 1].IsName("in"))
             {
@@ -83,7 +85,8 @@ sealed partial class TemplateParser
     Expression Product()
     {
         var left = Power();
-        while (Current.Is("*") || Current.Is("/") || Current.Is("//") || Current.Is("%")) left = new Operation(Current.Line, Take().Text, left, Power());
+        while (Current.Is("*") || Current.Is("/") || Current.Is("//") || Current.Is("%"))
+            left = new Operation(Current.Line, Take().Text, left, Power());
         return left;
     }
 
@@ -121,7 +124,8 @@ sealed partial class TemplateParser
                     "true" or "True" => new Constant(token.Line, true),
                     "false" or "False" => new Constant(token.Line, false),
                     "none" or "None" => new Constant(token.Line, null),
-                    "and" or "or" or "not" or "in" or "is" or "if" or "else" or "elif" => throw TemplateError.Syntax(name, token.Line, $"a value was expected, but '{token.Text}' was found"),
+                    "and" or "or" or "not" or "in" or "is" or "if" or "else" or "elif" =>
+                        throw TemplateError.Syntax(name, token.Line, $"a value was expected, but '{token.Text}' was found"),
                     _ => new Name(token.Line, token.Text),
                 };
             case TemplateTokenKind.String:
@@ -130,7 +134,8 @@ sealed partial class TemplateParser
                 return new Constant(token.Line, text);
             case TemplateTokenKind.Integer:
                 at++;
-                return new Constant(token.Line, long.TryParse(token.Text, NumberStyles.None, CultureInfo.InvariantCulture, out long whole) ? whole
+                return new Constant(token.Line, long.TryParse(token.Text, NumberStyles.None, CultureInfo.InvariantCulture,
+                    out long whole) ? whole
                     : throw TemplateError.Syntax(name, token.Line, $"the number {token.Text} does not fit into 64 bits"));
             case TemplateTokenKind.Float:
                 at++;
@@ -180,7 +185,8 @@ sealed partial class TemplateParser
     {
         for (int links = 0; ; links++)
         {
-            if (links > DeepestNesting) throw TemplateError.Limit(name, Current.Line, $"a value has more than {DeepestNesting} links");
+            if (links > DeepestNesting)
+                throw TemplateError.Limit(name, Current.Line, $"a value has more than {DeepestNesting} links");
             int line = Current.Line;
             if (Skip("."))
             {
@@ -188,8 +194,11 @@ sealed partial class TemplateParser
                 value = token.Kind switch
                 {
                     TemplateTokenKind.Name => new Attribute(line, value, token.Text),
-                    TemplateTokenKind.Integer when long.TryParse(token.Text, NumberStyles.None, CultureInfo.InvariantCulture, out long index) => new Item(line, value, new Constant(line, index)),
-                    _ => throw TemplateError.Syntax(name, token.Line, $"a name was expected behind '.', but {token.Shown} was found"),
+                    TemplateTokenKind.Integer when long.TryParse(token.Text, NumberStyles.None, CultureInfo.InvariantCulture,
+                        out long index) => new Item(line, value, new Constant(line, index)),
+                    _ =>
+                        throw TemplateError.Syntax(name, token.Line,
+                            $"a name was expected behind '.', but {token.Shown} was found"),
                 };
             }
             else if (Skip("[")) value = Subscript(value, line);
@@ -239,7 +248,8 @@ sealed partial class TemplateParser
     {
         for (int links = 0; ; links++)
         {
-            if (links > DeepestNesting) throw TemplateError.Limit(name, Current.Line, $"a value has more than {DeepestNesting} links");
+            if (links > DeepestNesting)
+                throw TemplateError.Limit(name, Current.Line, $"a value has more than {DeepestNesting} links");
             if (Skip("|")) value = Filter(value);
             else if (Current.IsName("is")) value = Test(value);
             else if (Current.Is("(")) value = new Call(Current.Line, value, Arguments());
@@ -262,8 +272,10 @@ sealed partial class TemplateParser
         string test = TakeName();
         var arguments = ArgumentList.None;
         if (Current.Is("(")) arguments = Arguments();
-        else if (Current.Kind is TemplateTokenKind.String or TemplateTokenKind.Integer or TemplateTokenKind.Float || Current.Is("[") || Current.Is("{")
-            || Current.Kind == TemplateTokenKind.Name && Current.Text is not ("else" or "or" or "and" or "is" or "if" or "not" or "in" or "recursive"))
+        else if (Current.Kind is TemplateTokenKind.String or TemplateTokenKind.Integer or TemplateTokenKind.Float
+            || Current.Is("[") || Current.Is("{")
+            || Current.Kind == TemplateTokenKind.Name
+            && Current.Text is not ("else" or "or" or "and" or "is" or "if" or "not" or "in" or "recursive"))
             arguments = new([Postfix(Primary())], [], null, null);
         return Known(() => new Tested(line, value, test, arguments, isNegated), line);
     }

@@ -51,7 +51,8 @@ sealed partial class TemplateParser
         if (!SkipName(word)) throw Wrong($"'{word}' was expected, but {Current.Shown} was found");
     }
 
-    string TakeName() => Current.Kind == TemplateTokenKind.Name ? Take().Text : throw Wrong($"a name was expected, but {Current.Shown} was found");
+    string TakeName() =>
+        Current.Kind == TemplateTokenKind.Name ? Take().Text : throw Wrong($"a name was expected, but {Current.Shown} was found");
 
     void EndOfTag()
     {
@@ -61,7 +62,8 @@ sealed partial class TemplateParser
 
     T Nested<T>(Func<T> read)
     {
-        if (++depth > DeepestNesting) throw TemplateError.Limit(name, Current.Line, $"parts are within parts more than {DeepestNesting} deep");
+        if (++depth > DeepestNesting)
+            throw TemplateError.Limit(name, Current.Line, $"parts are within parts more than {DeepestNesting} deep");
         var result = read();
         depth--;
         return result;
@@ -86,13 +88,15 @@ sealed partial class TemplateParser
                 case TemplateTokenKind.PrintBegin:
                     at++;
                     var value = ExpressionOrList();
-                    if (Current.Kind != TemplateTokenKind.PrintEnd) throw Wrong($"'}}}}' was expected, but {Current.Shown} was found");
+                    if (Current.Kind != TemplateTokenKind.PrintEnd)
+                        throw Wrong($"'}}}}' was expected, but {Current.Shown} was found");
                     at++;
                     parts.Add(new Print(token.Line, value));
                     break;
                 default:
                     at++;
-                    if (Current.Kind != TemplateTokenKind.Name) throw Wrong($"the name of a tag was expected, but {Current.Shown} was found");
+                    if (Current.Kind != TemplateTokenKind.Name)
+                        throw Wrong($"the name of a tag was expected, but {Current.Shown} was found");
                     if (Array.IndexOf(ends, Current.Text) >= 0) return new(name, [.. parts]);
                     parts.Add(Nested(() => Tag(token.Line)));
                     break;

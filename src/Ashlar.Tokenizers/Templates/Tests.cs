@@ -11,9 +11,12 @@ static class Tests
 
     static Dictionary<string, TemplateTest> Make()
     {
-        TemplateTest equal = (_, value, given) => Values.AreEqual(value, given.Need("other")), unequal = (_, value, given) => !Values.AreEqual(value, given.Need("other")),
-            less = (_, value, given) => Values.Compare(value, given.Need("other")) < 0, lessOrEqual = (_, value, given) => Values.Compare(value, given.Need("other")) <= 0,
-            greater = (_, value, given) => Values.Compare(value, given.Need("other")) > 0, greaterOrEqual = (_, value, given) => Values.Compare(value, given.Need("other")) >= 0;
+        TemplateTest equal = (_, value, given) => Values.AreEqual(value, given.Need("other")), unequal = (_, value, given) =>
+            !Values.AreEqual(value, given.Need("other")),
+            less = (_, value, given) => Values.Compare(value, given.Need("other")) < 0, lessOrEqual = (_, value, given) =>
+                Values.Compare(value, given.Need("other")) <= 0,
+            greater = (_, value, given) => Values.Compare(value, given.Need("other")) > 0, greaterOrEqual = (_, value, given) =>
+                Values.Compare(value, given.Need("other")) >= 0;
         return new(StringComparer.Ordinal)
         {
             ["defined"] = (_, value, _) => value is not Undefined,
@@ -35,11 +38,15 @@ static class Tests
             ["callable"] = (_, value, _) => value is TemplateFunction or LoopState { Again: not null },
             ["even"] = (_, value, _) => Values.ToLong(value) % 2 == 0,
             ["odd"] = (_, value, _) => Values.ToLong(value) % 2 != 0,
-            ["divisibleby"] = (_, value, given) => Values.ToLong(given.Need("num")) is not 0 and var by && Values.ToLong(value) % by == 0,
-            ["sameas"] = (_, value, given) => given.Need("other") is var other && (ReferenceEquals(value, other) || value is bool or long or string && value.Equals(other)),
+            ["divisibleby"] = (_, value, given) =>
+                Values.ToLong(given.Need("num")) is not 0 and var by && Values.ToLong(value) % by == 0,
+            ["sameas"] = (_, value, given) => given.Need("other") is var other
+                && (ReferenceEquals(value, other) || value is bool or long or string && value.Equals(other)),
             ["in"] = (_, value, given) => Values.Contains(given.Need("seq"), value),
-            ["lower"] = (rendering, value, _) => Values.ToText(value, rendering) is var text && text.Any(char.IsLower) && !text.Any(char.IsUpper),
-            ["upper"] = (rendering, value, _) => Values.ToText(value, rendering) is var text && text.Any(char.IsUpper) && !text.Any(char.IsLower),
+            ["lower"] = (rendering, value, _) =>
+                Values.ToText(value, rendering) is var text && text.Any(char.IsLower) && !text.Any(char.IsUpper),
+            ["upper"] = (rendering, value, _) =>
+                Values.ToText(value, rendering) is var text && text.Any(char.IsUpper) && !text.Any(char.IsLower),
             ["filter"] = (_, value, _) => value is string name && Filters.Find(name) is not null,
             ["test"] = (_, value, _) => value is string name && Find(name) is not null,
             ["escaped"] = (_, _, _) => false,

@@ -13,32 +13,45 @@ static class TextMethods
             "strip" => (_, given) => Strip(text, given.OptionalText("chars"), true, true),
             "lstrip" => (_, given) => Strip(text, given.OptionalText("chars"), true, false),
             "rstrip" => (_, given) => Strip(text, given.OptionalText("chars"), false, true),
-            "split" => (rendering, given) => rendering.Sized(Split(text, given.OptionalText("sep"), given.Number("maxsplit", -1))),
-            "rsplit" => (rendering, given) => rendering.Sized(SplitBehind(text, given.OptionalText("sep"), given.Number("maxsplit", -1))),
+            "split" => (rendering, given) =>
+                rendering.Sized(Split(text, given.OptionalText("sep"), given.Number("maxsplit", -1))),
+            "rsplit" => (rendering, given) =>
+                rendering.Sized(SplitBehind(text, given.OptionalText("sep"), given.Number("maxsplit", -1))),
             "splitlines" => (rendering, given) => rendering.Sized(Lines(text, given.Flag("keepends", false))),
             "partition" => (_, given) => Partition(text, given.Text("sep"), isLast: false),
             "rpartition" => (_, given) => Partition(text, given.Text("sep"), isLast: true),
             "startswith" => (_, given) => Any(given.Need("prefix"), part => text.StartsWith(part, StringComparison.Ordinal)),
             "endswith" => (_, given) => Any(given.Need("suffix"), part => text.EndsWith(part, StringComparison.Ordinal)),
-            "removeprefix" => (_, given) => given.Text("prefix") is var part && text.StartsWith(part, StringComparison.Ordinal) ? text[part.Length..] : text,
-            "removesuffix" => (_, given) => given.Text("suffix") is { Length: > 0 } part && text.EndsWith(part, StringComparison.Ordinal) ? text[..^part.Length] : text,
+            "removeprefix" => (_, given) =>
+                given.Text("prefix") is var part && text.StartsWith(part, StringComparison.Ordinal) ? text[part.Length..] : text,
+            "removesuffix" => (_, given) => given.Text("suffix") is { Length: > 0 } part
+                && text.EndsWith(part, StringComparison.Ordinal) ? text[..^part.Length] : text,
             "upper" => (_, _) => text.ToUpperInvariant(),
             "lower" or "casefold" => (_, _) => text.ToLowerInvariant(),
             "title" => (_, _) => Title(text, wordsOnly: false),
             "capitalize" => (_, _) => Capitalize(text),
-            "swapcase" => (_, _) => string.Concat(text.Select(c => char.IsUpper(c) ? char.ToLowerInvariant(c) : char.ToUpperInvariant(c))),
-            "replace" => (rendering, given) => Replace(text, given.Text("old"), given.Text("new"), given.Number("count", -1), rendering),
+            "swapcase" => (_, _) =>
+                string.Concat(text.Select(c => char.IsUpper(c) ? char.ToLowerInvariant(c) : char.ToUpperInvariant(c))),
+            "replace" => (rendering, given) =>
+                Replace(text, given.Text("old"), given.Text("new"), given.Number("count", -1), rendering),
             "find" => (_, given) => Place(text, text.IndexOf(given.Text("sub"), StringComparison.Ordinal)),
             "rfind" => (_, given) => Place(text, text.LastIndexOf(given.Text("sub"), StringComparison.Ordinal)),
-            "index" => (_, given) => text.IndexOf(given.Text("sub"), StringComparison.Ordinal) is >= 0 and var at ? Place(text, at)
+            "index" => (_, given) =>
+                text.IndexOf(given.Text("sub"), StringComparison.Ordinal) is >= 0 and var at ? Place(text, at)
                 : throw new TemplateProblem("a text is asked for the place of a part that it does not hold"),
-            "count" => (_, given) => given.Text("sub") is { Length: > 0 } part ? (long)text.AsSpan().Count(part) : Values.Length(text) + 1,
+            "count" => (_, given) =>
+                given.Text("sub") is { Length: > 0 } part ? (long)text.AsSpan().Count(part) : Values.Length(text) + 1,
             "join" => (rendering, given) => Filters.Join(Values.Items(given.Need("iterable"), rendering), text, rendering),
             "format" => (rendering, given) => Formatted(text, given, rendering),
-            "zfill" => (rendering, given) => Pad(text.StartsWith('-') ? text[1..] : text, given.Number("width", 0) - (text.StartsWith('-') ? 1 : 0), '0', 1, rendering) is var padded && text.StartsWith('-') ? "-" + padded : padded,
-            "ljust" => (rendering, given) => Pad(text, given.Number("width", 0), (given.OptionalText("fillchar") ?? " ")[0], 0, rendering),
-            "rjust" => (rendering, given) => Pad(text, given.Number("width", 0), (given.OptionalText("fillchar") ?? " ")[0], 1, rendering),
-            "center" => (rendering, given) => Pad(text, given.Number("width", 0), (given.OptionalText("fillchar") ?? " ")[0], 0.5, rendering),
+            "zfill" => (rendering, given) =>
+                Pad(text.StartsWith('-') ? text[1..] : text, given.Number("width", 0) - (text.StartsWith('-') ? 1 : 0), '0', 1,
+                    rendering) is var padded && text.StartsWith('-') ? "-" + padded : padded,
+            "ljust" => (rendering, given) =>
+                Pad(text, given.Number("width", 0), (given.OptionalText("fillchar") ?? " ")[0], 0, rendering),
+            "rjust" => (rendering, given) =>
+                Pad(text, given.Number("width", 0), (given.OptionalText("fillchar") ?? " ")[0], 1, rendering),
+            "center" => (rendering, given) =>
+                Pad(text, given.Number("width", 0), (given.OptionalText("fillchar") ?? " ")[0], 0.5, rendering),
             "isdigit" or "isdecimal" or "isnumeric" => (_, _) => text.Length > 0 && text.All(char.IsDigit),
             "isalpha" => (_, _) => text.Length > 0 && text.All(char.IsLetter),
             "isalnum" => (_, _) => text.Length > 0 && text.All(char.IsLetterOrDigit),
@@ -134,8 +147,11 @@ static class TextMethods
         for (int at = 0; at < text.Length;)
         {
             int end = at;
-            while (end < text.Length && text[end] is not ('\n' or '\r' or '\v' or '\f' or '\x1c' or '\x1d' or '\x1e' or '\x85' or '\u2028' or '\u2029')) end++;
-            int next = end == text.Length ? end : text[end] == '\r' && end + 1 < text.Length && text[end + 1] == '\n' ? end + 2 : end + 1;
+            while (end < text.Length
+                && text[end] is not ('\n' or '\r' or '\v' or '\f' or '\x1c' or '\x1d' or '\x1e' or '\x85' or '\u2028'
+                    or '\u2029')) end++;
+            int next = end == text.Length ? end : text[end] == '\r' && end + 1 < text.Length
+                && text[end + 1] == '\n' ? end + 2 : end + 1;
             lines.Add(text[at..(keepsEnds ? next : end)]);
             at = next;
         }
@@ -195,7 +211,8 @@ static class TextMethods
         return result.ToString();
     }
 
-    public static string Capitalize(string text) => text.Length == 0 ? text : char.ToUpperInvariant(text[0]) + text[1..].ToLowerInvariant();
+    public static string Capitalize(string text) =>
+        text.Length == 0 ? text : char.ToUpperInvariant(text[0]) + text[1..].ToLowerInvariant();
 
     public static string Pad(string text, long width, char fill, double left, Rendering rendering)
     {

@@ -57,7 +57,8 @@ sealed class TemplateMap : IEnumerable<KeyValuePair<object, object?>>
         {
             bool flag => flag ? 1 : 0,
             long number => number.GetHashCode(),
-            double number => number == Math.Floor(number) && Math.Abs(number) < 1e18 ? ((long)number).GetHashCode() : number.GetHashCode(),
+            double number =>
+                number == Math.Floor(number) && Math.Abs(number) < 1e18 ? ((long)number).GetHashCode() : number.GetHashCode(),
             string text => text.GetHashCode(StringComparison.Ordinal),
             _ => 0,
         };
@@ -77,7 +78,8 @@ static class Values
         RuntimeHelpers.EnsureSufficientExecutionStack();
         return value switch
         {
-            null or bool or long or double or string or List<object?> or TemplateMap or Undefined or TemplateFunction or TemplateNamespace => value,
+            null or bool or long or double or string or List<object?> or TemplateMap or Undefined or TemplateFunction
+                or TemplateNamespace => value,
             sbyte or byte or short or ushort or int or uint => Convert.ToInt64(value, CultureInfo.InvariantCulture),
             float or decimal => Convert.ToDouble(value, CultureInfo.InvariantCulture),
             JsonElement json => FromJson(json),
@@ -107,7 +109,9 @@ static class Values
             case JsonValueKind.True: return true;
             case JsonValueKind.False: return false;
             case JsonValueKind.Number:
-                return json.GetRawText().AsSpan().IndexOfAny('.', 'e', 'E') < 0 && json.TryGetInt64(out long whole) ? whole : json.GetDouble();
+                return json.GetRawText().AsSpan().IndexOfAny('.', 'e', 'E') < 0 && json.TryGetInt64(out long whole)
+                    ? whole
+                    : json.GetDouble();
             case JsonValueKind.Array: return json.EnumerateArray().Select(FromJson).ToList();
             case JsonValueKind.Object:
                 var map = new TemplateMap();
@@ -160,10 +164,12 @@ static class Values
                     if (!AreEqual(a[i], b[i])) return false;
                 return true;
             case (TemplateMap a, TemplateMap b):
-                return ReferenceEquals(a, b) || a.Count == b.Count && a.All(entry => b.TryGet(entry.Key, out object? other) && AreEqual(entry.Value, other));
+                return ReferenceEquals(a, b) || a.Count == b.Count
+                    && a.All(entry => b.TryGet(entry.Key, out object? other) && AreEqual(entry.Value, other));
             case (Undefined, Undefined): return true;
             default:
-                if (IsNumber(x) && IsNumber(y)) return x is double || y is double ? ToDouble(x) == ToDouble(y) : ToLong(x) == ToLong(y);
+                if (IsNumber(x) && IsNumber(y))
+                    return x is double || y is double ? ToDouble(x) == ToDouble(y) : ToLong(x) == ToLong(y);
                 return ReferenceEquals(x, y);
         }
     }
@@ -179,7 +185,8 @@ static class Values
                     if (!AreEqual(a[i], b[i])) return Compare(a[i], b[i]);
                 return a.Count.CompareTo(b.Count);
             default:
-                if (IsNumber(x) && IsNumber(y)) return x is double || y is double ? ToDouble(x).CompareTo(ToDouble(y)) : ToLong(x).CompareTo(ToLong(y));
+                if (IsNumber(x) && IsNumber(y))
+                    return x is double || y is double ? ToDouble(x).CompareTo(ToDouble(y)) : ToLong(x).CompareTo(ToLong(y));
                 throw new TemplateProblem($"{TypeOf(x)} and {TypeOf(y)} have no order");
         }
     }
@@ -198,9 +205,19 @@ static class Values
 
     public static bool IsNumber(object? value) => value is long or double or bool;
 
-    public static double ToDouble(object? value) => value switch { double number => number, long number => number, _ => (bool)value! ? 1 : 0 };
+    public static double ToDouble(object? value) => value switch
+    {
+        double number => number,
+        long number => number,
+        _ => (bool)value! ? 1 : 0,
+    };
 
-    public static long ToLong(object? value) => value switch { long number => number, bool flag => flag ? 1 : 0, _ => throw new TemplateProblem($"{TypeOf(value)} is no whole number") };
+    public static long ToLong(object? value) => value switch
+    {
+        long number => number,
+        bool flag => flag ? 1 : 0,
+        _ => throw new TemplateProblem($"{TypeOf(value)} is no whole number"),
+    };
 
     /// <summary>As it is written into the text.</summary>
     public static string ToText(object? value, Rendering rendering)
@@ -213,7 +230,8 @@ static class Values
             long number => number.ToString(CultureInfo.InvariantCulture),
             double number => FloatText(number),
             Undefined => "",
-            List<object?> or TemplateMap => rendering.Limits.PythonContainers ? Python(value, rendering) : TemplateJson.Write(value, rendering),
+            List<object?> or TemplateMap =>
+                rendering.Limits.PythonContainers ? Python(value, rendering) : TemplateJson.Write(value, rendering),
             TemplateNamespace => "<Namespace>",
             _ => $"<{TypeOf(value)}>",
         };
@@ -228,7 +246,9 @@ static class Values
         {
             string known => Quote(known),
             List<object?> list => "[" + string.Join(", ", list.Select(entry => Python(entry, rendering))) + "]",
-            TemplateMap map => "{" + string.Join(", ", map.Select(entry => Python(entry.Key, rendering) + ": " + Python(entry.Value, rendering))) + "}",
+            TemplateMap map =>
+                "{" + string.Join(", ", map.Select(entry => Python(entry.Key, rendering) + ": " + Python(entry.Value, rendering)))
+                    + "}",
             _ => ToText(value, rendering),
         };
         return rendering.Sized(text);
@@ -261,11 +281,15 @@ static class Values
         int exponent = int.Parse(digits[(digits.IndexOf('E', StringComparison.Ordinal) + 1)..], CultureInfo.InvariantCulture);
         if (exponent is >= -4 and < 16)
         {
-            string plain = shortest.Contains('E', StringComparison.Ordinal) ? ((decimal)number).ToString(CultureInfo.InvariantCulture) : shortest;
+            string plain = shortest.Contains('E', StringComparison.Ordinal)
+                ? ((decimal)number).ToString(CultureInfo.InvariantCulture)
+                : shortest;
             return plain.Contains('.', StringComparison.Ordinal) ? plain : plain + ".0";
         }
         // The shortest digits, with a point behind the first.
-        string mantissa = shortest.Contains('E', StringComparison.Ordinal) ? shortest[..shortest.IndexOf('E', StringComparison.Ordinal)] : Mantissa(shortest);
+        string mantissa = shortest.Contains('E', StringComparison.Ordinal)
+            ? shortest[..shortest.IndexOf('E', StringComparison.Ordinal)]
+            : Mantissa(shortest);
         return $"{mantissa}e{(exponent < 0 ? '-' : '+')}{Math.Abs(exponent):00}";
 
         static string Mantissa(string plain)
@@ -307,7 +331,10 @@ static class Values
 
     public static bool Contains(object? container, object? value) => container switch
     {
-        string text => value is string part ? text.Contains(part, StringComparison.Ordinal) : throw new TemplateProblem($"a text is asked whether it holds a {TypeOf(value)}"),
+        string text =>
+            value is string part
+                ? text.Contains(part, StringComparison.Ordinal)
+                : throw new TemplateProblem($"a text is asked whether it holds a {TypeOf(value)}"),
         List<object?> list => list.Exists(entry => AreEqual(entry, value)),
         TemplateMap map => map.TryGet(value, out _),
         Undefined => false,

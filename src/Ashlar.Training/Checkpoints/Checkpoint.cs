@@ -69,7 +69,8 @@ public sealed class Checkpoint : IDisposable
             else if (entry.DType != state.DType || entry.Shape != state.Shape)
                 differences.Add($"{name} is {entry.DType.Name}{entry.Shape} there, {state.DType.Name}{state.Shape} here");
         }
-        differences.AddRange(file.Entries.Where(entry => !wanted.ContainsKey(entry.Name)).Select(entry => $"{entry.Name} is unknown here"));
+        differences.AddRange(file.Entries.Where(entry => !wanted.ContainsKey(entry.Name))
+            .Select(entry => $"{entry.Name} is unknown here"));
         if (differences.Count > 0)
             throw new TrainingException("ASH0421",
                 $"the checkpoint {Path} is of another model or optimizer: {string.Join("; ", differences.Take(4))}{(differences.Count > 4 ? $"; and {differences.Count - 4} more" : "")}.",
@@ -81,7 +82,8 @@ public sealed class Checkpoint : IDisposable
     public void Dispose() => file.Dispose();
 
     internal static IEnumerable<(string Name, State State)> Named(IEnumerable<State> model, IEnumerable<State> optimizer) =>
-        model.Select(state => (ModelPrefix + state.Name, state)).Concat(optimizer.Select(state => (OptimizerPrefix + state.Name, state)));
+        model.Select(state =>
+            (ModelPrefix + state.Name, state)).Concat(optimizer.Select(state => (OptimizerPrefix + state.Name, state)));
 
     static JsonObject? Parse(string text)
     {

@@ -6,8 +6,9 @@ namespace Ashlar.Training;
 
 /// <summary>The checkpoints of a training: files in a folder, of which the latest few are kept.</summary>
 /// <remarks>
-/// A checkpoint is written beside its place, flushed, and renamed; only then are older ones deleted. So whenever the process is killed or
-/// the disk fills, the latest whole checkpoint is there, and what is there is whole. One process writes to a folder at a time.
+/// A checkpoint is written beside its place, flushed, and renamed; only then are older ones deleted. So whenever the process is
+/// killed or the disk fills, the latest whole checkpoint is there, and what is there is whole. One process writes to a folder at
+/// a time.
 /// </remarks>
 public sealed class Checkpoints
 {
@@ -38,7 +39,8 @@ public sealed class Checkpoints
     /// <param name="optimizer">The optimizer's.</param>
     /// <param name="facts">What else must be known to go on: the options, the best loss.</param>
     /// <returns>The file.</returns>
-    /// <exception cref="ModelFileException">The disk is full, or the folder cannot be written to; earlier checkpoints are untouched.</exception>
+    /// <exception cref="ModelFileException">The disk is full, or the folder cannot be written to; earlier checkpoints are
+    /// untouched.</exception>
     public string Save(long step, IEnumerable<State> model, IEnumerable<State> optimizer, JsonObject facts)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(step);
@@ -53,7 +55,8 @@ public sealed class Checkpoints
         string path = Path.Combine(Folder, $"{Prefix}{step.ToString("D8", CultureInfo.InvariantCulture)}{Suffix}");
         write(path, stream => Safetensors.Write(stream, arrays, metadata));
         foreach (var (_, old) in Present().Where(entry => entry.Step < step).Skip(keep - 1)) Delete(old);
-        foreach (string unfinished in Directory.EnumerateFiles(Folder, $".{Prefix}*{Suffix}.tmp")) Delete(unfinished);   // of a killed process
+        // Of a killed process.
+        foreach (string unfinished in Directory.EnumerateFiles(Folder, $".{Prefix}*{Suffix}.tmp")) Delete(unfinished);
         return path;
     }
 
@@ -86,7 +89,8 @@ public sealed class Checkpoints
         if (!Directory.Exists(Folder)) return [];
         var found = new List<(long, string)>();
         foreach (string path in Directory.EnumerateFiles(Folder, $"{Prefix}*{Suffix}"))
-            if (long.TryParse(Path.GetFileName(path)[Prefix.Length..^Suffix.Length], NumberStyles.None, CultureInfo.InvariantCulture, out long step))
+            if (long.TryParse(Path.GetFileName(path)[Prefix.Length..^Suffix.Length], NumberStyles.None,
+                CultureInfo.InvariantCulture, out long step))
                 found.Add((step, path));
         return [.. found.OrderByDescending(entry => entry.Item1)];
     }

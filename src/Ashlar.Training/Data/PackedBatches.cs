@@ -30,7 +30,8 @@ public sealed class PackedBatches : Batches
     /// <param name="shuffle">False takes the rows always in the same order: for validation.</param>
     /// <param name="filler">The token that fills what is left of rows.</param>
     /// <exception cref="DataException">There is no document, or one is too long or too short.</exception>
-    public PackedBatches(IReadOnlyList<Document> documents, int rows, int length, long seed = 0, bool shuffle = true, int filler = 0)
+    public PackedBatches(IReadOnlyList<Document> documents, int rows, int length, long seed = 0, bool shuffle = true,
+        int filler = 0)
         : base(rows, length, seed, shuffle)
     {
         ArgumentNullException.ThrowIfNull(documents);

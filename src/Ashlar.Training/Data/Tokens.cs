@@ -132,10 +132,13 @@ public sealed class Tokens : IDisposable
         long from = start + at;
         if (isNarrow)
         {
-            var source = file is null ? narrow.AsSpan((int)from, target.Length) : file.Span<ushort>(HeaderBytes + 2 * from, target.Length);
+            var source = file is null
+                ? narrow.AsSpan((int)from, target.Length)
+                : file.Span<ushort>(HeaderBytes + 2 * from, target.Length);
             for (int i = 0; i < target.Length; i++) target[i] = source[i];
         }
-        else (file is null ? wide.AsSpan((int)from, target.Length) : file.Span<int>(HeaderBytes + 4 * from, target.Length)).CopyTo(target);
+        else (file is null ? wide.AsSpan((int)from, target.Length) : file.Span<int>(HeaderBytes + 4 * from, target.Length))
+            .CopyTo(target);
         if (file is not null) ThrowUnlessBelow(target, Vocabulary, file.Path);
     }
 
@@ -216,7 +219,8 @@ public sealed class Tokens : IDisposable
         if (file.Bytes < HeaderBytes || !file.Span<byte>(0, 8).SequenceEqual(Magic))
             throw Damaged(file.Path, "it does not begin as a token file does");
         var header = file.Span<byte>(0, HeaderBytes);
-        int version = BinaryPrimitives.ReadInt32LittleEndian(header[8..]), width = BinaryPrimitives.ReadInt32LittleEndian(header[12..]);
+        int version = BinaryPrimitives.ReadInt32LittleEndian(header[8..]),
+            width = BinaryPrimitives.ReadInt32LittleEndian(header[12..]);
         long count = BinaryPrimitives.ReadInt64LittleEndian(header[16..]);
         int vocabulary = BinaryPrimitives.ReadInt32LittleEndian(header[24..]);
         if (version != Version)

@@ -58,7 +58,8 @@ sealed class Axis
         double rough = (to - from) / about, power10 = Math.Pow(10, Math.Floor(Math.Log10(rough)));
         double step = (rough / power10) switch { <= 1 => 1, <= 2 => 2, <= 5 => 5, _ => 10 } * power10;
         var ticks = new List<double>();
-        for (double multiple = Math.Ceiling(from / step - 1e-9); multiple * step <= to + step * 1e-9 && ticks.Count < 100; multiple++)
+        for (double multiple = Math.Ceiling(from / step - 1e-9);
+            multiple * step <= to + step * 1e-9 && ticks.Count < 100; multiple++)
             ticks.Add(multiple * step);
         return ticks;
     }
@@ -70,7 +71,8 @@ sealed class Axis
         return size switch
         {
             < 1e-12 => "0",
-            >= 1e9 or < 1e-4 => tick.ToString("0.##e-00", CultureInfo.InvariantCulture).Replace("e+", "e", StringComparison.Ordinal),
+            >= 1e9 or < 1e-4 =>
+                tick.ToString("0.##e-00", CultureInfo.InvariantCulture).Replace("e+", "e", StringComparison.Ordinal),
             >= 1e6 => (tick / 1e6).ToString("0.###", CultureInfo.InvariantCulture) + "M",
             >= 1e4 => (tick / 1e3).ToString("0.###", CultureInfo.InvariantCulture) + "k",
             _ => tick.ToString("#,0.######", CultureInfo.InvariantCulture),

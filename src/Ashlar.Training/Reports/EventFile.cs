@@ -33,8 +33,10 @@ public sealed class EventFile : IDisposable
         this.time = time ?? TimeProvider.System;
         Directory.CreateDirectory(folder);
         double seconds = this.time.GetUtcNow().ToUnixTimeMilliseconds() / 1000.0;
-        string name = string.Create(CultureInfo.InvariantCulture, $"events.out.tfevents.{seconds:0000000000.000}.{Environment.MachineName}");
-        file = new(System.IO.Path.Combine(folder, name), FileMode.Create, FileAccess.Write, FileShare.Read | FileShare.Delete, bufferSize: 0);
+        string name = string.Create(CultureInfo.InvariantCulture,
+            $"events.out.tfevents.{seconds:0000000000.000}.{Environment.MachineName}");
+        file = new(System.IO.Path.Combine(folder, name), FileMode.Create, FileAccess.Write, FileShare.Read | FileShare.Delete,
+            bufferSize: 0);
         Write(0, body => body.Text(3, "brain.Event:2"));
         // TensorBoard drops what earlier files say of this step and those after it.
         if (resumedAt is { } step) Write(step + 1, body => body.Message(7, log => log.Integer(1, 1)));

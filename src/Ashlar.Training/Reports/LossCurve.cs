@@ -111,7 +111,8 @@ public sealed record LossCurve(
             else Line(curve.Points, colour, """stroke-width="2" """);
             if (!curve.Marked) continue;
             foreach (var point in Thin(curve.Points).Where(Fits))
-                svg.AppendLine(CultureInfo.InvariantCulture, $"""<circle class="d{colour}" cx="{Number(X(point.X))}" cy="{Number(Y(point.Y))}" r="3"/>""");
+                svg.AppendLine(CultureInfo.InvariantCulture,
+                    $"""<circle class="d{colour}" cx="{Number(X(point.X))}" cy="{Number(Y(point.Y))}" r="3"/>""");
         }
         svg.AppendLine("</svg>");
         return svg.Replace("\r\n", "\n").ToString();

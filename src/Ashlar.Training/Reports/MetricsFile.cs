@@ -34,7 +34,9 @@ public sealed class MetricsFile : IDisposable
     /// <exception cref="IOException">The file cannot be opened.</exception>
     public static MetricsFile Resume(string path, long step)
     {
-        string[] kept = !File.Exists(path) ? [] : [.. File.ReadLines(path).Where(line => Parse(line) is { } metrics && metrics.Step <= step)];
+        string[] kept = !File.Exists(path)
+            ? []
+            : [.. File.ReadLines(path).Where(line => Parse(line) is { } metrics && metrics.Step <= step)];
         AtomicReplace(path, kept);
         return Open(path, FileMode.Append);
     }
@@ -91,7 +93,9 @@ public sealed class MetricsFile : IDisposable
             var values = new Dictionary<string, double>();
             foreach (var property in root.EnumerateObject())
                 if (property.Name != "step")
-                    values[property.Name] = property.Value.ValueKind == JsonValueKind.Number ? property.Value.GetDouble() : double.NaN;
+                    values[property.Name] = property.Value.ValueKind == JsonValueKind.Number
+                        ? property.Value.GetDouble()
+                        : double.NaN;
             return new(number, values);
         }
         catch (JsonException)

@@ -43,7 +43,8 @@ public class BenchCommandTests
     {
         var (code, output, error) = await Run("fixed", "--json");
         Assert.Equal((0, ""), (code, error));
-        Assert.Equal("""{"name":"fixed.good","value":45.123,"unit":"GB/s","limit":50,"ratio":0.9}""", output.Split('\n')[0].TrimEnd());
+        Assert.Equal("""{"name":"fixed.good","value":45.123,"unit":"GB/s","limit":50,"ratio":0.9}""",
+            output.Split('\n')[0].TrimEnd());
         Assert.Equal(["fixed.good", "fixed.bad"], Lines(output).Select(line => (string)line["name"]!));
     }
 
@@ -78,7 +79,8 @@ public class BenchCommandTests
             await Run("fixed", "--filter", "bad", "--json", "--out", path);
             string[] lines = File.ReadAllLines(path);
             Assert.Equal(4, lines.Length);
-            Assert.Equal(["machine", "cores", "memory_bytes", "runtime", "isa", "date"], JsonNode.Parse(lines[0])!.AsObject().Select(pair => pair.Key));
+            Assert.Equal(["machine", "cores", "memory_bytes", "runtime", "isa", "date"], JsonNode.Parse(lines[0])!.AsObject()
+                .Select(pair => pair.Key));
             Assert.Equal(["fixed.good", "fixed.bad"], FigureText.Read(lines).Select(figure => figure.Name));
         }
         finally { Directory.Delete(folder, recursive: true); }
@@ -104,7 +106,8 @@ public class BenchCommandTests
 
     [Theory]
     [InlineData("'gem' is nothing that can be measured. There are: tiny, fixed, all.", "gem")]
-    [InlineData("no figure's name contains 'nothing'. There are: tiny.sum.t1, tiny.other.t1.", "tiny", "--threads", "1", "--filter", "nothing")]
+    [InlineData("no figure's name contains 'nothing'. There are: tiny.sum.t1, tiny.other.t1.", "tiny", "--threads", "1",
+        "--filter", "nothing")]
     [InlineData("no figure's name contains 'nothing'. There are: tiny.sum.t1", "tiny", "--filter", "nothing")]
     [InlineData("'two' is none", "tiny", "--threads", "two")]
     [InlineData("'0' is none", "tiny", "--threads", "1,0")]
@@ -131,7 +134,8 @@ public class BenchCommandTests
     public async Task Help_OfLlm_ShowsItsOwnArgumentAlone()
     {
         StringWriter output = new();
-        await CommandLine.Run([BenchCommand.Define(_ => throw new InvalidOperationException(), llm: LlmBenchCommand.Define(() => { }))], ["bench", "llm", "--help"], output);
+        await CommandLine.Run([BenchCommand.Define(_ =>
+            throw new InvalidOperationException(), llm: LlmBenchCommand.Define(() => { }))], ["bench", "llm", "--help"], output);
         Assert.Contains(" bench llm <model>", output.ToString(), StringComparison.Ordinal);
         Assert.DoesNotContain("<suite>", output.ToString(), StringComparison.Ordinal);
     }
@@ -149,7 +153,8 @@ public class BenchCommandTests
         ];
         var output = new StringWriter();
         var verb = BenchCommand.Define(_ => null!, stopped);
-        await Assert.ThrowsAsync<OperationCanceledException>(() => CommandLine.Run([verb], ["bench", "fixed"], output, TextWriter.Null));
+        await Assert.ThrowsAsync<OperationCanceledException>(() =>
+            CommandLine.Run([verb], ["bench", "fixed"], output, TextWriter.Null));
         Assert.Contains("fixed.first", output.ToString());
     }
 }

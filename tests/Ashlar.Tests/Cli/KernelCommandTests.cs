@@ -41,7 +41,8 @@ public class KernelCommandTests
             var (code, output, error) = await Run("run", kernel.Name, "--size", "3");
             Assert.True(code == 0, error);
             string last = output.TrimEnd().Split('\n')[^1];
-            Assert.True(double.Parse(last[(last.LastIndexOf(' ') + 1)..], System.Globalization.CultureInfo.InvariantCulture) < 1e-5, output);
+            Assert.True(double.Parse(last[(last.LastIndexOf(' ') + 1)..],
+                System.Globalization.CultureInfo.InvariantCulture) < 1e-5, output);
         }
     }
 

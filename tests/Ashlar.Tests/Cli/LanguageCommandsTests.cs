@@ -34,7 +34,8 @@ public sealed class LanguageCommandsTests() : DeviceTests(new Device(new CpuBack
     {
         string stories = Path.Combine(DataFact.Folder!, "models", "stories260k");
         var published = JsonNode.Parse(File.ReadAllText(Path.Combine(stories, "greedy.json")))!;
-        var (code, output, error) = await Run("", "generate", Path.Combine(stories, file), "--prompt-ids", "1", "--max-tokens", "256", "--temperature", "0", "--json");
+        var (code, output, error) = await Run("", "generate", Path.Combine(stories, file), "--prompt-ids", "1", "--max-tokens",
+            "256", "--temperature", "0", "--json");
         Assert.True(code == 0, error);
         var json = JsonNode.Parse(output)!;
         Assert.Equal(published["ids"]!.ToJsonString(), json["tokens"]!.ToJsonString());
@@ -49,9 +50,11 @@ public sealed class LanguageCommandsTests() : DeviceTests(new Device(new CpuBack
         string model = ScriptedModel.Write(folder.Path, [" one", " two", " three"]);
         Assert.Equal((0, "x<|go|> one two three"), await Text("--prompt", "x<|go|>"));
         Assert.Equal((0, "x<|go|> one"), await Text("--prompt", "x<|go|>", "--stop", " tw"));
-        var (_, output, _) = await Run("", "generate", model, "--prompt", "x<|go|>", "--temperature", "0", "--json", "--logprobs", "2");
+        var (_, output, _) =
+            await Run("", "generate", model, "--prompt", "x<|go|>", "--temperature", "0", "--json", "--logprobs", "2");
         var json = JsonNode.Parse(output)!;
-        Assert.Equal((" one two three", "stop", 2), ((string)json["text"]!, (string)json["finish_reason"]!, (int)json["prompt_tokens"]!));
+        Assert.Equal((" one two three", "stop", 2),
+            ((string)json["text"]!, (string)json["finish_reason"]!, (int)json["prompt_tokens"]!));
         Assert.Equal(json["tokens"]!.AsArray().Count, json["logprobs"]!.AsArray().Count);
         Assert.Equal(2, json["logprobs"]![0]!["top"]!.AsArray().Count);
 
@@ -66,7 +69,8 @@ public sealed class LanguageCommandsTests() : DeviceTests(new Device(new CpuBack
     public async Task Generate_KeepsPackedWeights_AndSaysWhere()
     {
         string model = ScriptedModel.Write(folder.Path, [" one", " two"]), cache = folder.File("kept");
-        string[] args = ["generate", model, "--prompt", "x<|go|>", "--temperature", "0", "--weights", "bf16", "--keep-packed", cache];
+        string[] args =
+            ["generate", model, "--prompt", "x<|go|>", "--temperature", "0", "--weights", "bf16", "--keep-packed", cache];
         var (_, first, told) = await Run("", args);
         Assert.Contains(cache, told, StringComparison.Ordinal);
         Assert.Single(Directory.GetFiles(cache));
@@ -108,7 +112,8 @@ public sealed class LanguageCommandsTests() : DeviceTests(new Device(new CpuBack
     public async Task Chat_AnswersEachLineOfAPipe()
     {
         string model = ScriptedModel.Write(folder.Path, ["<think>", "Hm", "</think>", "A stone", " is hard"]);
-        var (code, output, error) = await Run("What is it?\n\n/think\nReally?\n/clear\n/nothing\n/exit\nNot asked\n", "chat", model, "--temperature", "0", "--system", "Be short.");
+        var (code, output, error) = await Run("What is it?\n\n/think\nReally?\n/clear\n/nothing\n/exit\nNot asked\n", "chat",
+            model, "--temperature", "0", "--system", "Be short.");
         Assert.True(code == 0, error);
         Assert.Equal(2, output.Split("A stone is hard").Length - 1);
         Assert.Equal(1, output.Split("Hm").Length - 1);

@@ -30,7 +30,8 @@ public sealed class ModelCommandsTests : IDisposable
              "pre_tokenizer":{"type":"ByteLevel","use_regex":true},
              "model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":3},"merges":["a b"]}}
             """);
-        File.WriteAllText(folder.File("model/tokenizer_config.json"), """{"eos_token":"</s>","add_bos_token":false,"chat_template":"{% for m in messages %}\n{{ m }}\n{% endfor %}"}""");
+        File.WriteAllText(folder.File("model/tokenizer_config.json"),
+            """{"eos_token":"</s>","add_bos_token":false,"chat_template":"{% for m in messages %}\n{{ m }}\n{% endfor %}"}""");
         return path;
     }
 
@@ -45,7 +46,8 @@ public sealed class ModelCommandsTests : IDisposable
         {
             (code, output, error) = await Run("inspect", path, "--tensors", "--metadata");
             Assert.True(code == 0, error);
-            foreach (string part in (string[])["Types", "Configuration", "Tokenizer", "1 merges", "2 </s>", "Chat template", "{{ m }}", "Tensors"]) Assert.Contains(part, output);
+            foreach (string part in (string[])["Types", "Configuration", "Tokenizer", "1 merges", "2 </s>", "Chat template",
+                "{{ m }}", "Tensors"]) Assert.Contains(part, output);
             (_, output, _) = await Run("inspect", path, "--json", "--tensors", "--metadata");
             var json = JsonNode.Parse(output)!.AsObject();
             Assert.True((long)json["parameters"]! > 10_000);
@@ -61,7 +63,8 @@ public sealed class ModelCommandsTests : IDisposable
     public async Task Quantize_WritesTheModel_AndReportsTheErrors()
     {
         string model = Model();
-        var (code, output, error) = await Run("quantize", model, folder.File("q.gguf"), "--to", "q8_0", "--keep", "*attn_v*=bf16");
+        var (code, output, error) =
+            await Run("quantize", model, folder.File("q.gguf"), "--to", "q8_0", "--keep", "*attn_v*=bf16");
         Assert.True(code == 0, error);
         Assert.Matches(@"blk\.0\.ffn_gate\.weight +f32 +f16", output);   // rows of 56: no whole number of blocks
         Assert.Matches(@"blk\.0\.attn_v\.weight +f32 +bf16", output);

@@ -18,7 +18,8 @@ public sealed class QuickstartModel : IDisposable
     {
         using var selection = new Device(new CpuBackend()).Select();
         var (output, error) = (new StringWriter(), new StringWriter());
-        var verbs = new[] { QuickstartCommand.Define(new StringReader(typed ?? ""), isTyping: !string.IsNullOrEmpty(typed), () => 1e9), GenerateCommand.Define(() => { }) };
+        var verbs = new[] { QuickstartCommand.Define(new StringReader(typed ?? ""), isTyping: !string.IsNullOrEmpty(typed), () =>
+            1e9), GenerateCommand.Define(() => { }) };
         int code = await CommandLine.Run(verbs, args, output, error);
         return (code, output.ToString(), error.ToString());
     }
@@ -31,7 +32,9 @@ public sealed class QuickstartCommandTests(QuickstartModel model) : IClassFixtur
     async Task<(int Code, string Output, string Error)> Ask(string? typed, params string[] args)
     {
         await model.Training.Value;
-        return await QuickstartModel.Run(typed, [.. args, .. args[0] == "quickstart" ? ["--out", model.Folder] : Array.Empty<string>()]);
+        return await QuickstartModel.Run(typed, [.. args, .. args[0] == "quickstart"
+            ? ["--out", model.Folder]
+            : Array.Empty<string>()]);
     }
 
     [Fact]
@@ -44,7 +47,8 @@ public sealed class QuickstartCommandTests(QuickstartModel model) : IClassFixtur
         Assert.Contains("Held-out phrasings, never seen in training: ", output);
         Assert.Contains($"Saved in {model.Folder}", output);
         Assert.Contains("\nevery weekday at half past eight\n", output);
-        Assert.Equal(["config.json", "model.safetensors", "tokenizer.json"], Directory.GetFiles(model.Folder).Select(Path.GetFileName).Order());
+        Assert.Equal(["config.json", "model.safetensors", "tokenizer.json"], Directory.GetFiles(model.Folder)
+            .Select(Path.GetFileName).Order());
         var config = JsonNode.Parse(File.ReadAllText(Path.Combine(model.Folder, "config.json")))!;
         Assert.Equal("schedules", (string?)config["task"]);
         Assert.InRange((double)config["exact_match"]!, 0, 1);
@@ -100,7 +104,8 @@ public sealed class QuickstartCommandTests(QuickstartModel model) : IClassFixtur
     [Fact]
     public async Task Ask_SaysThatThereIsNoModel()
     {
-        var (code, _, error) = await QuickstartModel.Run(null, "quickstart", "--ask", "--out", Path.Combine(model.Folder, "nothing"));
+        var (code, _, error) =
+            await QuickstartModel.Run(null, "quickstart", "--ask", "--out", Path.Combine(model.Folder, "nothing"));
         Assert.Equal(1, code);
         Assert.StartsWith("ASH0503:", error);
     }
@@ -117,7 +122,8 @@ public sealed class QuickstartCommandTests(QuickstartModel model) : IClassFixtur
     [InlineData("config.json", "{\"format\": \"other\"}", "ASH0503")]
     [InlineData("config.json", "{\"format\": \"ashlar-gpt\", \"version\": 99}", "ASH0504")]
     [InlineData("config.json", "{\"format\":", "ASH0503")]
-    [InlineData("config.json", "{\"format\": \"ashlar-gpt\", \"version\": 1, \"model\": {\"vocabulary\": 5, \"depth\": 3}}", "ASH0503")]
+    [InlineData("config.json", "{\"format\": \"ashlar-gpt\", \"version\": 1, \"model\": {\"vocabulary\": 5, \"depth\": 3}}",
+        "ASH0503")]
     [InlineData("model.safetensors", "short", "ASH041")]
     [InlineData("tokenizer.json", "{}", "ASH044")]
     [InlineData("model.safetensors", null, "ASH0410")]

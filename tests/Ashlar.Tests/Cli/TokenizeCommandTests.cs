@@ -10,7 +10,8 @@ public sealed class TokenizeCommandTests : IDisposable
     readonly string folder = Directory.CreateTempSubdirectory("ashlar-").FullName;
 
     public TokenizeCommandTests() =>
-        File.WriteAllBytes(Path.Combine(folder, "tokenizer.json"), BpeTokenizer.Train("the cat sat on the mat, the cat", 270, ["<|end|>"]).ToJson());
+        File.WriteAllBytes(Path.Combine(folder, "tokenizer.json"),
+            BpeTokenizer.Train("the cat sat on the mat, the cat", 270, ["<|end|>"]).ToJson());
 
     public void Dispose() => Directory.Delete(folder, recursive: true);
 
@@ -79,11 +80,14 @@ public sealed class TokenizeCommandTests : IDisposable
     [DataFact]
     public async Task Tokenize_ReadsVocabulariesOfGguf()
     {
-        var (code, output, _) = await Run("tokenize", Path.Combine(DataFact.Folder!, "tokenizers/gguf/ggml-vocab-llama-spm.gguf"), "--text", "Hello world", "--ids");
+        var (code, output, _) = await Run("tokenize", Path.Combine(DataFact.Folder!, "tokenizers/gguf/ggml-vocab-llama-spm.gguf"),
+            "--text", "Hello world", "--ids");
         Assert.Equal((0, "1,15043,3186"), (code, output.Trim()));
-        foreach (string model in (string[])["models/stories260k", "models/stories260k/tokenizer.model", "models/stories260k/stories260k.gguf"])
+        foreach (string model in (string[])["models/stories260k", "models/stories260k/tokenizer.model",
+            "models/stories260k/stories260k.gguf"])
         {
-            (code, output, _) = await Run("tokenize", Path.Combine(DataFact.Folder!, model), "--text", "Once upon a time", "--ids");
+            (code, output, _) =
+                await Run("tokenize", Path.Combine(DataFact.Folder!, model), "--text", "Once upon a time", "--ids");
             Assert.Equal((0, "1,403,407,261,378"), (code, output.Trim()));
         }
     }

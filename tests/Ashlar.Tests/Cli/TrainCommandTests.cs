@@ -20,13 +20,15 @@ public sealed class TrainCommandTests : IDisposable
     }
 
     static readonly string[] small =
-        ["--layers", "1", "--width", "16", "--heads", "2", "--context", "16", "--batch", "4", "--steps", "12", "--eval-every", "4", "--save-every", "4", "--dropout", "0.1"];
+        ["--layers", "1", "--width", "16", "--heads", "2", "--context", "16", "--batch", "4", "--steps", "12", "--eval-every",
+            "4", "--save-every", "4", "--dropout", "0.1"];
 
     string At(string name) => Path.Combine(root, name);
 
     string Text(string name = "text.txt", string? content = null)
     {
-        File.WriteAllText(At(name), content ?? string.Concat(Enumerable.Repeat("the quick brown fox jumps over the lazy dog. ", 40)));
+        File.WriteAllText(At(name), content
+            ?? string.Concat(Enumerable.Repeat("the quick brown fox jumps over the lazy dog. ", 40)));
         return At(name);
     }
 
@@ -35,13 +37,17 @@ public sealed class TrainCommandTests : IDisposable
     static async Task<(int Code, string Output, string Error)> Run(StringWriter output, params string[] args)
     {
         var error = new StringWriter();
-        int code = await CommandLine.Run([TrainCommand.Define(() => 1e9), GenerateCommand.Define(() => { })], args, output, error);
+        int code = await CommandLine.Run([TrainCommand.Define(() => 1e9), GenerateCommand.Define(() => { })], args,
+            output, error);
         return (code, output.ToString(), error.ToString());
     }
 
-    Task<(int Code, string Output, string Error)> Train(string folder, params string[] more) => Run(["train", "--text", Text(), "--out", At(folder), .. small, .. more]);
+    Task<(int Code, string Output, string Error)> Train(string folder, params string[] more) =>
+        Run(["train", "--text", Text(), "--out", At(folder), .. small, .. more]);
 
-    string[] Losses(string folder) => [.. File.ReadAllLines(Path.Combine(At(folder), "metrics.jsonl")).Where(line => line.Contains("loss", StringComparison.Ordinal))
+    string[] Losses(string folder) =>
+        [.. File.ReadAllLines(Path.Combine(At(folder), "metrics.jsonl"))
+            .Where(line => line.Contains("loss", StringComparison.Ordinal))
         .Select(line => JsonNode.Parse(line)!).Select(line => $"{line["step"]} {line["loss"]} {line["validation_loss"]}")];
 
     [Fact]
@@ -52,9 +58,11 @@ public sealed class TrainCommandTests : IDisposable
         Assert.Contains("step 12/12  loss ", output);
         Assert.Contains("step 12: validation loss ", output);
         Assert.Contains($"ashlar generate {At("a")} --prompt", output);
-        string[] files = [.. Directory.GetFiles(At("a"), "*", SearchOption.AllDirectories).Select(path => Path.GetRelativePath(At("a"), path).Replace('\\', '/'))];
+        string[] files = [.. Directory.GetFiles(At("a"), "*", SearchOption.AllDirectories)
+            .Select(path => Path.GetRelativePath(At("a"), path).Replace('\\', '/'))];
         Assert.Equal(
-            ["checkpoints/step-00000008.safetensors", "checkpoints/step-00000012.safetensors", "config.json", "loss.svg", "metrics.jsonl", "model.safetensors", "samples.txt", "tokenizer.json", "training.json"],
+            ["checkpoints/step-00000008.safetensors", "checkpoints/step-00000012.safetensors", "config.json", "loss.svg",
+                "metrics.jsonl", "model.safetensors", "samples.txt", "tokenizer.json", "training.json"],
             files.Where(file => !file.StartsWith("events.", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
         Assert.Single(files, file => file.StartsWith("events.out.tfevents.", StringComparison.Ordinal));
         Assert.Equal(12 + 3, Losses("a").Length);
@@ -97,8 +105,10 @@ public sealed class TrainCommandTests : IDisposable
         var (code, _, error) = await Run("train", "--resume", "--out", At("killed"));
         Assert.Equal((0, ""), (code, error));
         Assert.Equal(Losses("whole"), Losses("killed"));
-        Assert.Equal(File.ReadAllBytes(Path.Combine(At("whole"), "model.safetensors")), File.ReadAllBytes(Path.Combine(At("killed"), "model.safetensors")));
-        Assert.Equal(File.ReadAllText(Path.Combine(At("whole"), "samples.txt")), File.ReadAllText(Path.Combine(At("killed"), "samples.txt")));
+        Assert.Equal(File.ReadAllBytes(Path.Combine(At("whole"), "model.safetensors")),
+            File.ReadAllBytes(Path.Combine(At("killed"), "model.safetensors")));
+        Assert.Equal(File.ReadAllText(Path.Combine(At("whole"), "samples.txt")),
+            File.ReadAllText(Path.Combine(At("killed"), "samples.txt")));
     }
 
     [Fact]
@@ -106,8 +116,19 @@ public sealed class TrainCommandTests : IDisposable
     {
         using var cancel = new CancellationTokenSource();
         var watch = new Watch("step 6/12", cancel.Cancel);
-        var settings = new TrainSettings { Text = Text(), Layers = 1, Width = 16, Heads = 2, Context = 16, Batch = 4, Steps = 12, Warmup = 1 };
-        using (var run = new TrainRun(settings, At("c"), resumes: false, null, Screen.On(watch))) Assert.False(run.Run(cancel.Token));
+        var settings = new TrainSettings
+        {
+            Text = Text(),
+            Layers = 1,
+            Width = 16,
+            Heads = 2,
+            Context = 16,
+            Batch = 4,
+            Steps = 12,
+            Warmup = 1,
+        };
+        using (var run = new TrainRun(settings, At("c"), resumes: false, null, Screen.On(watch)))
+            Assert.False(run.Run(cancel.Token));
         Assert.Contains($"Stopped after step 6, and saved. Go on with: ashlar train --resume --out {At("c")}", watch.ToString());
         Assert.Contains("Resumed after step 6", (await Run("train", "--resume", "--out", At("c"))).Output);
     }
@@ -115,9 +136,20 @@ public sealed class TrainCommandTests : IDisposable
     [Fact]
     public void Bf16_TrainsNearFloat32_AndIsKeptForResume()
     {
-        var settings = new TrainSettings { Text = Text(), Layers = 1, Width = 16, Heads = 2, Context = 16, Batch = 4, Steps = 8, Warmup = 1 };
+        var settings = new TrainSettings
+        {
+            Text = Text(),
+            Layers = 1,
+            Width = 16,
+            Heads = 2,
+            Context = 16,
+            Batch = 4,
+            Steps = 8,
+            Warmup = 1,
+        };
         foreach (var kind in (ProductKind[])[ProductKind.F32, ProductKind.BF16])
-            using (var run = new TrainRun(settings with { Dtype = kind }, At(kind.ToString()), resumes: false, null, Screen.On(new StringWriter())))
+            using (var run = new TrainRun(settings with { Dtype = kind }, At(kind.ToString()), resumes: false, null,
+                Screen.On(new StringWriter())))
             {
                 TrainSettings.Load(At(kind.ToString()));
                 Assert.True(run.Run(CancellationToken.None));
@@ -126,15 +158,28 @@ public sealed class TrainCommandTests : IDisposable
         Assert.NotEqual(Losses("F32"), Losses("BF16"));
         Assert.Equal(LastLoss("F32"), LastLoss("BF16"), 0.02);
 
-        double LastLoss(string name) => double.Parse(Losses(name).Select(line => line.Split(' ')[1]).Last(loss => loss.Length > 0), CultureInfo.InvariantCulture);
+        double LastLoss(string name) =>
+            double.Parse(Losses(name).Select(line => line.Split(' ')[1]).Last(loss => loss.Length > 0),
+                CultureInfo.InvariantCulture);
     }
 
     [Fact]
     public void HugeTexts_AreTrainedFromATokenFile()
     {
-        var settings = new TrainSettings { Text = Text(), Layers = 1, Width = 16, Heads = 2, Context = 16, Batch = 4, Steps = 3, Warmup = 1 };
+        var settings = new TrainSettings
+        {
+            Text = Text(),
+            Layers = 1,
+            Width = 16,
+            Heads = 2,
+            Context = 16,
+            Batch = 4,
+            Steps = 3,
+            Warmup = 1,
+        };
         foreach (string name in (string[])["memory", "file"])
-            using (var run = new TrainRun(settings, At(name), resumes: false, null, Screen.On(new StringWriter()), mostInMemoryBytes: name == "file" ? 100 : 1 << 20))
+            using (var run = new TrainRun(settings, At(name), resumes: false, null, Screen.On(new StringWriter()),
+                mostInMemoryBytes: name == "file" ? 100 : 1 << 20))
                 Assert.True(run.Run(CancellationToken.None));
         Assert.Equal(Losses("memory"), Losses("file"));
         Assert.True(File.Exists(Path.Combine(At("file"), "text.tokens")));
@@ -252,11 +297,14 @@ public sealed class TrainCommandTests : IDisposable
     [InlineData("--lr must be above 0", "--text", "a.txt", "--out", "x", "--lr", "-1")]
     [InlineData("--heads 5 does not divide --width 384", "--text", "a.txt", "--out", "x", "--heads", "5")]
     [InlineData("--vocab is for --tokenizer bpe", "--text", "a.txt", "--out", "x", "--vocab", "300")]
-    [InlineData("--warmup 20 is longer than the training of --steps 10", "--text", "a.txt", "--out", "x", "--warmup", "20", "--steps", "10")]
-    [InlineData("--tokenizer takes char, byte or bpe, and 'words' is none of them", "--text", "a.txt", "--out", "x", "--tokenizer", "words")]
+    [InlineData("--warmup 20 is longer than the training of --steps 10", "--text", "a.txt", "--out", "x", "--warmup", "20",
+        "--steps", "10")]
+    [InlineData("--tokenizer takes char, byte or bpe, and 'words' is none of them", "--text", "a.txt", "--out", "x",
+        "--tokenizer", "words")]
     [InlineData("--dtype takes f32 or bf16, and 'int8' is none of them", "--text", "a.txt", "--out", "x", "--dtype", "int8")]
     [InlineData("so --width cannot be given", "--resume", "--out", "x", "--width", "64")]
-    [InlineData("--eval-every needs something to validate on", "--text", "a.txt", "--out", "x", "--eval-every", "5", "--validation", "0")]
+    [InlineData("--eval-every needs something to validate on", "--text", "a.txt", "--out", "x", "--eval-every", "5",
+        "--validation", "0")]
     public async Task Options_AreRefused_WhenWrongOrContradictory(string problem, params string[] args)
     {
         var (code, _, error) = await Run(["train", .. args]);

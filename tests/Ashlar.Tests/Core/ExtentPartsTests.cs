@@ -53,7 +53,8 @@ public sealed class ExtentPartsTests
         using var selected = new Device(new CpuBackend()).Select();
         var sums = Compiled.Function((Tensor x) => x.Reshape(4, -1).Sum(1), [[t, 3]]);
         float[] data = [.. Enumerable.Range(0, length * 3).Select(i => (float)i)];
-        Assert.Equal(data.Chunk(length * 3 / 4).Select(part => part.Sum()), sums(Tensor.From(data).Reshape(length, 3)).ToArray<float>());
+        Assert.Equal(data.Chunk(length * 3 / 4).Select(part => part.Sum()), sums(Tensor.From(data).Reshape(length, 3))
+            .ToArray<float>());
     }
 
     [Theory]

@@ -35,7 +35,8 @@ public sealed class AtomicFileTests : IDisposable
     [Fact]
     public void Write_LetsErrorsOfTheContentPass()
     {
-        Assert.Throws<InvalidTimeZoneException>(() => AtomicFile.Write(folder.File("a"), _ => throw new InvalidTimeZoneException()));
+        Assert.Throws<InvalidTimeZoneException>(() =>
+            AtomicFile.Write(folder.File("a"), _ => throw new InvalidTimeZoneException()));
         Assert.Empty(folder.Names);
     }
 
@@ -52,7 +53,8 @@ public sealed class AtomicFileTests : IDisposable
     public void Write_SaysWhere_WhenAFolderHasTheName()
     {
         Directory.CreateDirectory(folder.File("a"));
-        Assert.Contains(folder.File("a"), Assert.Throws<ModelFileException>(() => AtomicFile.Write(folder.File("a"), "x"u8.ToArray())).Message);
+        Assert.Contains(folder.File("a"), Assert.Throws<ModelFileException>(() =>
+            AtomicFile.Write(folder.File("a"), "x"u8.ToArray())).Message);
         Assert.Equal(["a"], folder.Names);
     }
 

@@ -15,7 +15,8 @@ public class BlockCodecTests
         for (int i = 0; i < count; i++)
         {
             var block = bytes.AsSpan(i * type.BlockBytes, type.BlockBytes);
-            foreach (int at in BlockReference.HalvesOf(type)) BitConverter.TryWriteBytes(block[at..], (Half)(random.NextSingle() - 0.5f));
+            foreach (int at in BlockReference.HalvesOf(type))
+                BitConverter.TryWriteBytes(block[at..], (Half)(random.NextSingle() - 0.5f));
             if (type == WeightType.Q8_K) BitConverter.TryWriteBytes(block, random.NextSingle());
             if (type == WeightType.MXFP4) block[0] = (byte)(i < 4 ? i : random.Next(255));
         }
@@ -25,7 +26,10 @@ public class BlockCodecTests
     static float[] Gaussian(int count, int seed, float deviation = 0.05f)
     {
         var random = new Random(seed);
-        return [.. Enumerable.Range(0, count).Select(_ => deviation * (float)(Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble())))];
+        return [.. Enumerable.Range(0, count)
+            .Select(_ =>
+                deviation
+                    * (float)(Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble())))];
     }
 
     static uint[] Bits(IEnumerable<float> values) => [.. values.Select(BitConverter.SingleToUInt32Bits)];
@@ -40,9 +44,11 @@ public class BlockCodecTests
         codec.Decode(blocks, values);
         for (int e = 0; e < values.Length; e++)
         {
-            float expected = BlockReference.Decode(type, blocks.AsSpan(e / codec.Elements * codec.Bytes, codec.Bytes), e % codec.Elements);
+            float expected =
+                BlockReference.Decode(type, blocks.AsSpan(e / codec.Elements * codec.Bytes, codec.Bytes), e % codec.Elements);
             // 0 * -1 is -0 where a table of halves has 0: the sign of zero is the one thing the two orders of products differ in
-            if (expected != 0 || values[e] != 0) Assert.True(Bits([expected])[0] == Bits([values[e]])[0], $"element {e}: {values[e]:R} for {expected:R}");
+            if (expected != 0 || values[e] != 0)
+                Assert.True(Bits([expected])[0] == Bits([values[e]])[0], $"element {e}: {values[e]:R} for {expected:R}");
         }
     }
 
@@ -53,7 +59,8 @@ public class BlockCodecTests
         byte[] blocks = RandomBlocks(type, Count, seed: 7);
         var codec = BlockCodec.Of(type);
         int elements = Count * codec.Elements;
-        float[] values = new float[elements], scales = new float[elements / codec.SubBlock], mins = new float[codec.HasMins ? scales.Length : 0];
+        float[] values = new float[elements], scales = new float[elements / codec.SubBlock],
+            mins = new float[codec.HasMins ? scales.Length : 0];
         byte[] codes = new byte[elements];
         codec.Decode(blocks, values);
         codec.Unpack(blocks, codes, scales, mins);
@@ -64,7 +71,8 @@ public class BlockCodecTests
         }
     }
 
-    // The root mean square error of normal values, as a share of their deviation: no worse than ggml's (see the searches below) but for noise.
+    // The root mean square error of normal values, as a share of their deviation: no worse than ggml's (see the searches below)
+    // but for noise.
     [Theory]
     [InlineData(WeightType.Q8_0, 0.0075)]
     [InlineData(WeightType.Q8_K, 0.0085)]
@@ -147,7 +155,8 @@ public class BlockCodecTests
         Assert.Equal(-1f, (float)BitConverter.ToHalf(four, 2));
     }
 
-    /// <summary>ggml's search for scale and minimum, one value after the other, and what its 4-bit super-blocks make of it.</summary>
+    /// <summary>ggml's search for scale and minimum, one value after the other, and what its 4-bit super-blocks make of
+    /// it.</summary>
     static double ReferenceErrorOfQ4_K(float[] values)
     {
         double sum = 0;
@@ -158,7 +167,8 @@ public class BlockCodecTests
             float inverseD = 63 / found.Max(pair => pair.Scale), inverseM = 63 / found.Max(pair => pair.Min);
             for (int e = 0; e < 256; e++)
             {
-                float scale = d * MathF.Round(inverseD * found[e / 32].Scale), min = m * MathF.Round(inverseM * found[e / 32].Min);
+                float scale = d * MathF.Round(inverseD * found[e / 32].Scale),
+                    min = m * MathF.Round(inverseM * found[e / 32].Min);
                 double back = scale * Math.Clamp(MathF.Round((values[b + e] + min) / scale), 0, 15) - min;
                 sum += (back - values[b + e]) * (back - values[b + e]);
             }
@@ -185,12 +195,17 @@ public class BlockCodecTests
             float inverse = step < 0 ? most / (greatest - least) : (first + 0.1f * step + most) / (greatest - least);
             float l1 = 0, l2 = 0, xl = 0, error = 0;
             float[] codes = [.. x.ToArray().Select(value => Math.Clamp(MathF.Round(inverse * (value - min)), 0, most))];
-            for (int i = 0; i < x.Length; i++) (l1, l2, xl) = (l1 + weights[i] * codes[i], l2 + weights[i] * codes[i] * codes[i], xl + weights[i] * codes[i] * x[i]);
+            for (int i = 0; i < x.Length; i++)
+                (l1, l2, xl) =
+                    (l1 + weights[i] * codes[i], l2 + weights[i] * codes[i] * codes[i], xl + weights[i] * codes[i] * x[i]);
             float determinant = sumW * l2 - l1 * l1;
             if (determinant <= 0) continue;
-            var (thisScale, thisMin) = step < 0 ? (scale, min) : ((sumW * xl - sumX * l1) / determinant, (l2 * sumX - l1 * xl) / determinant);
+            var (thisScale, thisMin) = step < 0
+                ? (scale, min)
+                : ((sumW * xl - sumX * l1) / determinant, (l2 * sumX - l1 * xl) / determinant);
             if (thisMin > 0) (thisMin, thisScale) = (0, xl / l2);
-            for (int i = 0; i < x.Length; i++) error += weights[i] * (thisScale * codes[i] + thisMin - x[i]) * (thisScale * codes[i] + thisMin - x[i]);
+            for (int i = 0; i < x.Length; i++)
+                error += weights[i] * (thisScale * codes[i] + thisMin - x[i]) * (thisScale * codes[i] + thisMin - x[i]);
             if (error < best) (best, scale, min) = (error, thisScale, thisMin);
         }
         return (scale, -min);
@@ -217,7 +232,9 @@ public class BlockCodecTests
         {
             float expected = (float)BitConverter.UInt16BitsToHalf((ushort)i);
             Assert.True(float.IsNaN(expected) ? float.IsNaN(values[i]) : Bits([expected])[0] == Bits([values[i]])[0], $"{i:x}");
-            Assert.True(float.IsNaN(expected) ? Half.IsNaN(BitConverter.ToHalf(back, 2 * i)) : BitConverter.ToUInt16(back, 2 * i) == i, $"{i:x}");
+            Assert.True(float.IsNaN(expected)
+                ? Half.IsNaN(BitConverter.ToHalf(back, 2 * i))
+                : BitConverter.ToUInt16(back, 2 * i) == i, $"{i:x}");
         }
         Encode_Rounds(codec, value => BitConverter.HalfToUInt16Bits((Half)value));
     }
@@ -228,12 +245,15 @@ public class BlockCodecTests
     static void Encode_Rounds(BlockCodec codec, Func<float, ushort> expected)
     {
         var random = new Random(5);
-        float[] values = [.. Enumerable.Range(0, 40_000).Select(_ => BitConverter.UInt32BitsToSingle((uint)random.NextInt64(1L << 32))),
-            .. Enumerable.Range(0, 20_001).Select(_ => random.NextSingle() * MathF.Pow(2, random.Next(-28, 18))), 65519, 65520, float.MaxValue, 5.9604645e-8f, 2.9802322e-8f];
+        float[] values =
+            [.. Enumerable.Range(0, 40_000).Select(_ => BitConverter.UInt32BitsToSingle((uint)random.NextInt64(1L << 32))),
+            .. Enumerable.Range(0, 20_001).Select(_ => random.NextSingle() * MathF.Pow(2, random.Next(-28, 18))), 65519, 65520,
+            float.MaxValue, 5.9604645e-8f, 2.9802322e-8f];
         byte[] bytes = new byte[2 * values.Length];
         codec.Encode(values, bytes);
         for (int i = 0; i < values.Length; i++)
-            if (!float.IsNaN(values[i])) Assert.True(expected(values[i]) == BitConverter.ToUInt16(bytes, 2 * i), $"{values[i]:R}");
+            if (!float.IsNaN(values[i]))
+                Assert.True(expected(values[i]) == BitConverter.ToUInt16(bytes, 2 * i), $"{values[i]:R}");
             else Assert.NotEqual(0, BitConverter.ToUInt16(bytes, 2 * i) & 0x7f);
     }
 
@@ -252,7 +272,10 @@ public class BlockCodecTests
             double value = exponent == 0 ? fraction / 8.0 * Math.Pow(2, -6) : (1 + fraction / 8.0) * Math.Pow(2, exponent - 7);
             Assert.Equal((i & 127) == 127 ? float.NaN : (float)(sign * value), four[i]);
             (exponent, fraction) = (i >> 2 & 31, i & 3);
-            value = exponent == 0 ? fraction / 4.0 * Math.Pow(2, -14) : exponent == 31 ? (fraction == 0 ? double.PositiveInfinity : double.NaN) : (1 + fraction / 4.0) * Math.Pow(2, exponent - 15);
+            value = exponent == 0
+                ? fraction / 4.0 * Math.Pow(2, -14)
+                : exponent == 31 ? (fraction == 0 ? double.PositiveInfinity : double.NaN) : (1 + fraction / 4.0)
+                    * Math.Pow(2, exponent - 15);
             Assert.Equal((float)(sign * value), five[i]);
             Assert.Equal(i == 255 ? float.NaN : (float)Math.Pow(2, i - 127), scales[i]);
         }
@@ -277,9 +300,11 @@ public class BlockCodecTests
     public void Codecs_SayWhatTheyCannotDo()
     {
         Assert.Contains("iq2_xxs", Assert.Throws<ModelFileException>(() => BlockCodec.Of(WeightType.IQ2_XXS)).Message);
-        Assert.Contains("i64", Assert.Throws<ModelFileException>(() => BlockCodec.Of(WeightType.I64).Encode([1f], new byte[8])).Message);
+        Assert.Contains("i64", Assert.Throws<ModelFileException>(() =>
+            BlockCodec.Of(WeightType.I64).Encode([1f], new byte[8])).Message);
         Assert.Throws<ArgumentException>(() => BlockCodec.Of(WeightType.Q4_0).Decode(new byte[19], new float[32]));
         Assert.Throws<ArgumentException>(() => BlockCodec.Of(WeightType.Q4_0).Decode(new byte[18], new float[31]));
-        Assert.Throws<InvalidOperationException>(() => BlockCodec.Of(WeightType.F16).Unpack(new byte[2], new byte[1], new float[1], []));
+        Assert.Throws<InvalidOperationException>(() =>
+            BlockCodec.Of(WeightType.F16).Unpack(new byte[2], new byte[1], new float[1], []));
     }
 }

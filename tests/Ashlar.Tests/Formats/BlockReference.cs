@@ -2,7 +2,8 @@ using Ashlar.Formats;
 
 namespace Ashlar.Tests.Formats;
 
-/// <summary>What one element of a block is, by its number: written from the descriptions of the layouts, element by element.</summary>
+/// <summary>What one element of a block is, by its number: written from the descriptions of the layouts, element by
+/// element.</summary>
 static class BlockReference
 {
     static readonly int[] nonlinear = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
@@ -16,18 +17,22 @@ static class BlockReference
             case WeightType.Q4_0: return (nibble(block[2..]) - 8) * Half(block, 0);
             case WeightType.Q4_1: return nibble(block[4..]) * Half(block, 0) + Half(block, 2);
             case WeightType.Q5_0: return (nibble(block[6..]) + 16 * (block[2 + e / 8] >> e % 8 & 1) - 16) * Half(block, 0);
-            case WeightType.Q5_1: return (nibble(block[8..]) + 16 * (block[4 + e / 8] >> e % 8 & 1)) * Half(block, 0) + Half(block, 2);
+            case WeightType.Q5_1:
+                return (nibble(block[8..]) + 16 * (block[4 + e / 8] >> e % 8 & 1)) * Half(block, 0)
+                + Half(block, 2);
             case WeightType.Q8_0: return (sbyte)block[2 + e] * Half(block, 0);
             case WeightType.IQ4_NL: return nonlinear[nibble(block[2..])] * Half(block, 0);
             case WeightType.MXFP4:
                 int code = nibble(block[1..]);
                 return (float)(Math.Pow(2, block[0] - 127) * e2m1[code & 7] * (code >= 8 ? -1 : 1));
             case WeightType.Q2_K:
-                return Half(block, 80) * (block[e / 16] & 15) * (block[16 + e / 128 * 32 + e % 32] >> e % 128 / 32 * 2 & 3) - Half(block, 82) * (block[e / 16] >> 4);
+                return Half(block, 80) * (block[e / 16] & 15) * (block[16 + e / 128 * 32 + e % 32] >> e % 128 / 32 * 2 & 3)
+                    - Half(block, 82) * (block[e / 16] >> 4);
             case WeightType.Q3_K:
                 int j = e / 16;
                 int six = (j < 8 ? block[96 + j] & 15 : block[96 + j - 8] >> 4) | (block[104 + j % 4] >> j / 4 * 2 & 3) << 4;
-                int three = (block[32 + e / 128 * 32 + e % 32] >> e % 128 / 32 * 2 & 3) - ((block[e % 32] >> e / 32 & 1) == 1 ? 0 : 4);
+                int three = (block[32 + e / 128 * 32 + e % 32] >> e % 128 / 32 * 2 & 3)
+                    - ((block[e % 32] >> e / 32 & 1) == 1 ? 0 : 4);
                 return Half(block, 108) * (six - 32) * three;
             case WeightType.Q4_K:
                 {
@@ -38,7 +43,8 @@ static class BlockReference
             case WeightType.Q5_K:
                 {
                     var (scale, min) = SixBits(block[4..], e / 32);
-                    int five = (block[48 + e / 64 * 32 + e % 32] >> e % 64 / 32 * 4 & 15) + 16 * (block[16 + e % 32] >> e / 32 & 1);
+                    int five = (block[48 + e / 64 * 32 + e % 32] >> e % 64 / 32 * 4 & 15)
+                        + 16 * (block[16 + e % 32] >> e / 32 & 1);
                     return Half(block, 0) * scale * five - Half(block, 2) * min;
                 }
             case WeightType.Q6_K:
@@ -52,7 +58,8 @@ static class BlockReference
             case WeightType.IQ4_XS:
                 {
                     int part = e / 32;
-                    int scale = (block[4 + part / 2] >> part % 2 * 4 & 15) | (BitConverter.ToUInt16(block[2..]) >> 2 * part & 3) << 4;
+                    int scale = (block[4 + part / 2] >> part % 2 * 4 & 15)
+                        | (BitConverter.ToUInt16(block[2..]) >> 2 * part & 3) << 4;
                     return Half(block, 0) * (scale - 32) * nonlinear[nibble(block[(8 + 16 * part)..])];
                 }
             default: throw new ArgumentOutOfRangeException(nameof(type));

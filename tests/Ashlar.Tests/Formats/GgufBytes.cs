@@ -3,7 +3,8 @@ using Ashlar.Formats;
 
 namespace Ashlar.Tests.Formats;
 
-/// <summary>Builds GGUF files byte by byte, wrong ones too: apart from the writer, so that neither hides the other's mistakes.</summary>
+/// <summary>Builds GGUF files byte by byte, wrong ones too: apart from the writer, so that neither hides the other's
+/// mistakes.</summary>
 sealed class GgufBytes : IDisposable
 {
     readonly MemoryStream fields = new(), tensors = new(), data = new();

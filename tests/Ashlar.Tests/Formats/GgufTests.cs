@@ -54,7 +54,8 @@ public sealed class GgufTests : IDisposable
             .Field("u64", 10, BitConverter.GetBytes(ulong.MaxValue)).Field("i64", 11, BitConverter.GetBytes(-4L))
             .Field("f64", 12, BitConverter.GetBytes(0.1))
             .Texts("words", "a", "", "naïve 名前")
-            .Field("ints", 9, [.. BitConverter.GetBytes(5), .. BitConverter.GetBytes(2L), .. BitConverter.GetBytes(7), .. BitConverter.GetBytes(-8)])
+            .Field("ints", 9, [.. BitConverter.GetBytes(5), .. BitConverter.GetBytes(2L), .. BitConverter.GetBytes(7),
+                .. BitConverter.GetBytes(-8)])
             .Field("floats", 9, [.. BitConverter.GetBytes(6), .. BitConverter.GetBytes(2L), .. GgufBytes.Floats(1.5f, -2)])
             .Field("bools", 9, [.. BitConverter.GetBytes(7), .. BitConverter.GetBytes(2L), 1, 0])
             .Field("nested", 9, Lists(2, [.. BitConverter.GetBytes(0), .. BitConverter.GetBytes(1L), 9]))
@@ -64,7 +65,8 @@ public sealed class GgufTests : IDisposable
 
         var said = file.Metadata;
         Assert.Equal("llama", file.Architecture);
-        Assert.Equal([250, -6, 65535, -2, uint.MaxValue, -3, -4], ((string[])["u8", "i8", "u16", "i16", "u32", "i32", "i64"]).Select(said.Int));
+        Assert.Equal([250, -6, 65535, -2, uint.MaxValue, -3, -4], ((string[])["u8", "i8", "u16", "i16", "u32", "i32", "i64"])
+            .Select(said.Int));
         Assert.Equal([0.5, 0.1, -3], ((string[])["f32", "f64", "i32"]).Select(said.Float));
         Assert.True(said.Bool("yes"));
         Assert.Equal(["a", "", "naïve 名前"], said.Texts("words"));
@@ -90,7 +92,8 @@ public sealed class GgufTests : IDisposable
     [Fact]
     public void Alignment_IsThatOfTheFile()
     {
-        var bytes = new GgufBytes { Alignment = 8 }.Field("general.alignment", 8u).Tensor("a", 24, [3], [1, 2, 3]).Tensor("b", 24, [2], [4, 5]);
+        var bytes = new GgufBytes { Alignment = 8 }.Field("general.alignment", 8u).Tensor("a", 24, [3], [1, 2, 3])
+            .Tensor("b", 24, [2], [4, 5]);
         using var file = Open(bytes);
         Assert.Equal(8, file.Alignment);
         Assert.Equal([4, 5], file.Bytes(file["b"]).ToArray());
@@ -138,8 +141,12 @@ public sealed class GgufTests : IDisposable
         Throws("ASH0452", new GgufBytes().Field("text", 8, BitConverter.GetBytes(1L << 60)));
         Throws("ASH0452", new GgufBytes().Field("text", 8, BitConverter.GetBytes(-1L)));
         foreach (int type in (int[])[0, 5, 8, 9, 12])
-            Assert.Contains("items of 'list'", Throws("ASH0452", new GgufBytes().Field("list", 9, [.. BitConverter.GetBytes(type), .. BitConverter.GetBytes(1L << 60)])));
-        Assert.Contains("deep", Throws("ASH0453", new GgufBytes().Field("deep", 9, Lists(40, [.. BitConverter.GetBytes(0), .. BitConverter.GetBytes(0L)]))));
+            Assert.Contains("items of 'list'",
+                Throws("ASH0452", new GgufBytes()
+                    .Field("list", 9, [.. BitConverter.GetBytes(type), .. BitConverter.GetBytes(1L << 60)])));
+        Assert.Contains("deep",
+            Throws("ASH0453", new GgufBytes()
+                .Field("deep", 9, Lists(40, [.. BitConverter.GetBytes(0), .. BitConverter.GetBytes(0L)]))));
         Assert.Contains("type number 13", Throws("ASH0453", new GgufBytes().Field("x", 13, 0)));
         Assert.Contains("'x' stands there twice", Throws("ASH0453", new GgufBytes().Field("x", 0, 1).Field("x", 0, 1)));
         Assert.Contains("bool of 2", Throws("ASH0453", new GgufBytes().Field("x", 7, 2)));
@@ -159,7 +166,8 @@ public sealed class GgufTests : IDisposable
         Assert.Contains("number 99", Throws("ASH0454", new GgufBytes().Tensor("x", 99, [1], four)));
         Assert.Contains("Q4_0_4_4", Throws("ASH0454", new GgufBytes().Tensor("x", 31, [32], four)));
         Assert.Contains("multiples of 32", Throws("ASH0454", new GgufBytes().Tensor("x", 0, [1], four, offset: 4)));
-        Assert.Contains("overlap", Throws("ASH0455", new GgufBytes().Tensor("x", 0, [9], new byte[36]).Tensor("y", 0, [1], four, offset: 32)));
+        Assert.Contains("overlap",
+            Throws("ASH0455", new GgufBytes().Tensor("x", 0, [9], new byte[36]).Tensor("y", 0, [1], four, offset: 32)));
         Assert.Contains("'x'", Throws("ASH0452", new GgufBytes().Tensor("x", 0, [2], four)));
         Assert.Contains("'x'", Throws("ASH0452", new GgufBytes().Tensor("x", 0, [1], four, offset: long.MaxValue / 32 * 32)));
         Assert.Contains("which no file has", Throws("ASH0454", new GgufBytes().Tensor("x", 0, [1], four, offset: 1UL << 63)));
@@ -209,7 +217,8 @@ public sealed class GgufTests : IDisposable
         WritePart(3, Part(2, 3, 3, "t2"));
         WritePart(1, Part(0, 3, 4, "t0"));
         Assert.Contains("4 tensors", Message());
-        Assert.Contains("of the form", Assert.Throws<ModelFileException>(() => Gguf.Open(folder.Write("x.gguf", Part(0, 3, 3, "t0").Build()))).Message);
+        Assert.Contains("of the form", Assert.Throws<ModelFileException>(() =>
+            Gguf.Open(folder.Write("x.gguf", Part(0, 3, 3, "t0").Build()))).Message);
     }
 
     [Fact]
@@ -235,7 +244,8 @@ public sealed class GgufTests : IDisposable
         Assert.Equal("llama", gguf.Architecture);
         Assert.Equal([512, 64], gguf["token_embd.weight"].Extents);
         Assert.Equal(512, gguf.Metadata.Texts("tokenizer.ggml.tokens").Count);
-        Assert.Equal(safetensors.Bytes(safetensors["model.norm.weight"]).ToArray(), gguf.Bytes(gguf["output_norm.weight"]).ToArray());
+        Assert.Equal(safetensors.Bytes(safetensors["model.norm.weight"]).ToArray(),
+            gguf.Bytes(gguf["output_norm.weight"]).ToArray());
         foreach (string path in Directory.EnumerateFiles(Path.Combine(DataFact.Folder!, "tokenizers/gguf"), "*.gguf"))
         {
             using var vocabulary = Gguf.Open(path);

@@ -29,8 +29,10 @@ public sealed class ModelConversionTests : IDisposable
 
     public static TheoryData<string> Families =>
     [
-        "llama2", "llama3.1", "llama-biases", "smollm2", "mistral-v0.1", "mistral-nemo", "smollm3", "mixtral", "qwen2.5", "qwen2.5-yarn", "qwen2-moe", "qwen3", "qwen3-moe",
-        "gemma2", "gemma3", "gemma3-linear", "phi3", "phi3-long", "phi4", "phi4-mini", "glm4-0414", "gpt-oss", "deepseek-v2-lite", "deepseek-v2", "deepseek-v3", "gpt2", "gpt2-prefixed", "bert",
+        "llama2", "llama3.1", "llama-biases", "smollm2", "mistral-v0.1", "mistral-nemo", "smollm3", "mixtral", "qwen2.5",
+        "qwen2.5-yarn", "qwen2-moe", "qwen3", "qwen3-moe",
+        "gemma2", "gemma3", "gemma3-linear", "phi3", "phi3-long", "phi4", "phi4-mini", "glm4-0414", "gpt-oss", "deepseek-v2-lite",
+        "deepseek-v2", "deepseek-v3", "gpt2", "gpt2-prefixed", "bert",
     ];
 
     [Theory, MemberData(nameof(Families))]
@@ -44,15 +46,19 @@ public sealed class ModelConversionTests : IDisposable
         using var after = WeightFile.Open(folder.File("back"));
         using var gguf = Gguf.Open(folder.File("model.gguf"));
         Assert.Equal(there.Architecture, gguf.Architecture);
-        int leftOut = there.Notes.Where(note => note.StartsWith("left out", StringComparison.Ordinal)).Sum(note => int.Parse(note.Split(' ')[2]));
+        int leftOut = there.Notes.Where(note => note.StartsWith("left out", StringComparison.Ordinal))
+            .Sum(note => int.Parse(note.Split(' ')[2]));
         Assert.Equal(before.Entries.Count - leftOut, after.Entries.Count);
         foreach (var entry in after.Entries)
         {
-            string old = before.TryGet(entry.Name, out _) ? entry.Name : name == "bert" ? $"bert.{entry.Name}" : $"transformer.{entry.Name}";
+            string old = before.TryGet(entry.Name, out _)
+                ? entry.Name
+                : name == "bert" ? $"bert.{entry.Name}" : $"transformer.{entry.Name}";
             Assert.Equal(before[old].Extents, entry.Extents);
             float[] was = Values(before, old), now = Values(after, entry.Name);
             // A norm of Gemma is rounded where 1 is added to it.
-            double bound = there.Architecture.StartsWith("gemma", StringComparison.Ordinal) && entry.Name.Contains("norm", StringComparison.Ordinal) ? 1.2e-7 : 0;
+            double bound = there.Architecture.StartsWith("gemma", StringComparison.Ordinal)
+                && entry.Name.Contains("norm", StringComparison.Ordinal) ? 1.2e-7 : 0;
             Assert.All(was.Zip(now), pair => Assert.InRange(Math.Abs(pair.First - pair.Second), 0, bound));
         }
         var config = JsonNode.Parse(File.ReadAllText(folder.File("back/config.json")))!.AsObject();
@@ -92,7 +98,8 @@ public sealed class ModelConversionTests : IDisposable
         var gemma = TinyModels.Make("gemma2");
         Convert(Write(gemma, "gemma"), folder.File("gemma.gguf"));
         using (var gguf = Gguf.Open(folder.File("gemma.gguf")))
-            Assert.Equal(gemma.Weights["model.layers.0.pre_feedforward_layernorm.weight"].Data.Select(value => value + 1), Values(gguf, "blk.0.ffn_norm.weight"));
+            Assert.Equal(gemma.Weights["model.layers.0.pre_feedforward_layernorm.weight"].Data.Select(value => value + 1),
+                Values(gguf, "blk.0.ffn_norm.weight"));
         Convert(Write(TinyModels.Make("llama3.1"), "llama"), folder.File("llama.gguf"));
         using (var gguf = Gguf.Open(folder.File("llama.gguf")))
         {
@@ -105,14 +112,16 @@ public sealed class ModelConversionTests : IDisposable
         using (var gguf = Gguf.Open(folder.File("oss.gguf")))
         {
             Assert.Equal("blk.0.ffn_up_exps.weight: mxfp4[5, 96, 64]", gguf["blk.0.ffn_up_exps.weight"].ToString());
-            float[] blocks = oss.Weights["model.layers.0.mlp.experts.gate_up_proj_blocks"].Data, scales = oss.Weights["model.layers.0.mlp.experts.gate_up_proj_scales"].Data;
+            float[] blocks = oss.Weights["model.layers.0.mlp.experts.gate_up_proj_blocks"].Data,
+                scales = oss.Weights["model.layers.0.mlp.experts.gate_up_proj_scales"].Data;
             float[] up = Values(gguf, "blk.0.ffn_up_exps.weight"), values = [0, 0.5f, 1, 1.5f, 2, 3, 4, 6];
             for (int row = 0; row < 5 * 96; row++)
                 for (int column = 0; column < 64; column++)
                 {
                     int block = (row / 96 * 192 + row % 96 * 2 + 1) * 2 + column / 32;   // odd rows are ups
                     int code = (int)blocks[block * 16 + column % 32 / 2] >> column % 2 * 4 & 15;
-                    Assert.Equal(values[code & 7] * (code > 7 ? -1 : 1) * MathF.Pow(2, scales[block] - 127), up[row * 64 + column]);
+                    Assert.Equal(values[code & 7] * (code > 7 ? -1 : 1) * MathF.Pow(2, scales[block] - 127),
+                        up[row * 64 + column]);
                 }
         }
         var deep = TinyModels.Make("deepseek-v2");
@@ -187,13 +196,18 @@ public sealed class ModelConversionTests : IDisposable
     {
         var model = TinyModels.Make("llama2");
         model.Norm("model.layers.0.self_attn.k_norm", 8);
-        Assert.Contains("'model.layers.0.self_attn.k_norm.weight'", Assert.Throws<ModelFileException>(() => Convert(Write(model, "from"), folder.File("model.gguf"))).Message);
+        Assert.Contains("'model.layers.0.self_attn.k_norm.weight'",
+            Assert.Throws<ModelFileException>(() => Convert(Write(model, "from"), folder.File("model.gguf"))).Message);
         var mixed = TinyModels.Make("mixtral");
         mixed.Weights.Remove("model.layers.1.block_sparse_moe.experts.3.w2.weight");
-        Assert.Contains("7 experts", Assert.Throws<ModelFileException>(() => Convert(Write(mixed, "mixed"), folder.File("model.gguf"))).Message);
-        Gguf.Write(folder.File("odd.gguf"), Metadata(), [new("blk.0.odd.weight", WeightType.F32, [1], stream => stream.Write(new byte[4]))]);
-        Assert.Contains("'blk.0.odd.weight'", Assert.Throws<ModelFileException>(() => Convert(folder.File("odd.gguf"), folder.File("back"))).Message);
-        Assert.Contains("already", Assert.Throws<ModelFileException>(() => Convert(folder.File("odd.gguf"), folder.File("x.gguf"))).Message);
+        Assert.Contains("7 experts", Assert.Throws<ModelFileException>(() =>
+            Convert(Write(mixed, "mixed"), folder.File("model.gguf"))).Message);
+        Gguf.Write(folder.File("odd.gguf"), Metadata(),
+            [new("blk.0.odd.weight", WeightType.F32, [1], stream => stream.Write(new byte[4]))]);
+        Assert.Contains("'blk.0.odd.weight'", Assert.Throws<ModelFileException>(() =>
+            Convert(folder.File("odd.gguf"), folder.File("back"))).Message);
+        Assert.Contains("already", Assert.Throws<ModelFileException>(() =>
+            Convert(folder.File("odd.gguf"), folder.File("x.gguf"))).Message);
 
         static GgufMetadata Metadata()
         {
@@ -212,9 +226,12 @@ public sealed class ModelConversionTests : IDisposable
         using (var published = Gguf.Open(Path.Combine(models, "stories260k.gguf")))
         using (var made = Gguf.Open(folder.File("made.gguf")))
         {
-            Assert.Equal(published.Entries.Select(entry => entry.ToString()).Order(), made.Entries.Select(entry => entry.ToString()).Order());
-            Assert.All(published.Entries, entry => Assert.True(published.Bytes(entry).Span.SequenceEqual(made.Bytes(made[entry.Name]).Span), entry.Name));
-            foreach (string key in published.Metadata.Keys.Where(key => key is not ("general.name" or "tokenizer.ggml.scores" or "general.file_type")))
+            Assert.Equal(published.Entries.Select(entry => entry.ToString()).Order(),
+                made.Entries.Select(entry => entry.ToString()).Order());
+            Assert.All(published.Entries, entry =>
+                Assert.True(published.Bytes(entry).Span.SequenceEqual(made.Bytes(made[entry.Name]).Span), entry.Name));
+            foreach (string key in published.Metadata.Keys.Where(key =>
+                key is not ("general.name" or "tokenizer.ggml.scores" or "general.file_type")))
                 Assert.Equal((key, published.Metadata.ValueText(key)), (key, made.Metadata.ValueText(key)));
             Assert.Equal(published.Metadata.Texts("tokenizer.ggml.tokens"), made.Metadata.Texts("tokenizer.ggml.tokens"));
             Assert.Equal(published.Metadata.Floats("tokenizer.ggml.scores"), made.Metadata.Floats("tokenizer.ggml.scores"));
@@ -223,13 +240,17 @@ public sealed class ModelConversionTests : IDisposable
         using (var published = WeightFile.Open(models))
         using (var made = WeightFile.Open(folder.File("made")))
         {
-            Assert.Equal(published.Entries.Select(entry => entry.ToString()).Order(), made.Entries.Select(entry => entry.ToString()).Order());
-            Assert.All(published.Entries, entry => Assert.True(published.Bytes(entry).Span.SequenceEqual(made.Bytes(made[entry.Name]).Span), entry.Name));
-            var (was, now) = (JsonNode.Parse(File.ReadAllText(Path.Combine(models, "config.json")))!.AsObject(), JsonNode.Parse(File.ReadAllText(folder.File("made/config.json")))!.AsObject());
+            Assert.Equal(published.Entries.Select(entry => entry.ToString()).Order(),
+                made.Entries.Select(entry => entry.ToString()).Order());
+            Assert.All(published.Entries, entry =>
+                Assert.True(published.Bytes(entry).Span.SequenceEqual(made.Bytes(made[entry.Name]).Span), entry.Name));
+            var (was, now) = (JsonNode.Parse(File.ReadAllText(Path.Combine(models, "config.json")))!.AsObject(),
+                JsonNode.Parse(File.ReadAllText(folder.File("made/config.json")))!.AsObject());
             foreach (var (key, value) in was.Where(pair => pair.Key is not ("attention_bias" or "mlp_bias")))
                 Assert.True(JsonNode.DeepEquals(value, now[key]), $"{key}: {value} and {now[key]}");
         }
         Convert(folder.File("made.gguf"), folder.File("again"));
-        Assert.True(JsonNode.DeepEquals(JsonNode.Parse(File.ReadAllText(Path.Combine(models, "tokenizer.json"))), JsonNode.Parse(File.ReadAllText(folder.File("again/tokenizer.json")))));
+        Assert.True(JsonNode.DeepEquals(JsonNode.Parse(File.ReadAllText(Path.Combine(models, "tokenizer.json"))),
+            JsonNode.Parse(File.ReadAllText(folder.File("again/tokenizer.json")))));
     }
 }

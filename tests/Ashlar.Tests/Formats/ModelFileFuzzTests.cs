@@ -3,7 +3,8 @@ using Ashlar.Formats;
 
 namespace Ashlar.Tests.Formats;
 
-/// <summary>Whatever is done to the bytes of a model file, opening it succeeds or says what is wrong, and takes no memory to speak of.</summary>
+/// <summary>Whatever is done to the bytes of a model file, opening it succeeds or says what is wrong, and takes no memory to
+/// speak of.</summary>
 public sealed class ModelFileFuzzTests : IDisposable
 {
     const int Cases = 2000;
@@ -15,8 +16,10 @@ public sealed class ModelFileFuzzTests : IDisposable
     [Fact]
     public void Gguf_SurvivesEveryMutation()
     {
-        byte[] seed = new GgufBytes().Field("general.architecture", "llama").Field("n", 7u).Field("flag", 7, 1).Texts("words", "a", "bc", "def")
-            .Field("list", 9, [.. BitConverter.GetBytes(9), .. BitConverter.GetBytes(1L), .. BitConverter.GetBytes(5), .. BitConverter.GetBytes(1L), 1, 0, 0, 0])
+        byte[] seed = new GgufBytes().Field("general.architecture", "llama").Field("n", 7u).Field("flag", 7, 1)
+            .Texts("words", "a", "bc", "def")
+            .Field("list", 9, [.. BitConverter.GetBytes(9), .. BitConverter.GetBytes(1L), .. BitConverter.GetBytes(5),
+                .. BitConverter.GetBytes(1L), 1, 0, 0, 0])
             .Tensor("a", 0, [2, 2], new byte[16]).Tensor("b", 8, [32], new byte[34]).Build();
         Fuzz(seed, 1, path =>
         {
@@ -41,7 +44,8 @@ public sealed class ModelFileFuzzTests : IDisposable
     [Fact]
     public void Index_SurvivesEveryMutation()
     {
-        folder.Write("m.safetensors", SafetensorsFolderTests.FileOf("""{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}""", [0]));
+        folder.Write("m.safetensors",
+            SafetensorsFolderTests.FileOf("""{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}""", [0]));
         Fuzz(Encoding.UTF8.GetBytes("""{"metadata":{"total_size":1},"weight_map":{"a":"m.safetensors"}}"""), 3,
             path => WeightFile.Open(path).Dispose(), ".index.json");
     }
@@ -87,7 +91,8 @@ public sealed class ModelFileFuzzTests : IDisposable
                 case 3: bytes.RemoveRange(at, Math.Min(random.Next(1, 9), bytes.Count - at)); break;
                 case 4 when bytes.Count > 1: bytes.RemoveRange(at, bytes.Count - at); break;
                 default:   // a number that lies: all bits, or a high one
-                    for (int i = at; i < Math.Min(at + 8, bytes.Count); i++) bytes[i] = random.Next(2) == 0 ? (byte)0xff : (byte)(i == at + 7 ? 0x40 : 0);
+                    for (int i = at; i < Math.Min(at + 8, bytes.Count); i++)
+                        bytes[i] = random.Next(2) == 0 ? (byte)0xff : (byte)(i == at + 7 ? 0x40 : 0);
                     break;
             }
             if (bytes.Count == 0) bytes.Add(0);
@@ -107,7 +112,9 @@ public sealed class ModelFileFuzzTests : IDisposable
         switch (metadata.TypeOf(key))
         {
             case GgufValueType.Text: metadata.Text(key); break;
-            case GgufValueType.List when metadata.ListOf(key).Type == GgufValueType.Text: _ = metadata.Texts(key).ToArray(); break;
+            case GgufValueType.List when metadata.ListOf(key).Type == GgufValueType.Text:
+                _ = metadata.Texts(key).ToArray();
+                break;
             case GgufValueType.List when metadata.ListOf(key).Type == GgufValueType.Bool: metadata.Bools(key); break;
             case GgufValueType.List when metadata.ListOf(key).Type == GgufValueType.List: break;
             case GgufValueType.List: metadata.Floats(key); break;

@@ -20,14 +20,16 @@ public sealed class SafetensorsFolderTests : IDisposable
 
     void WriteShard(string name, params string[] weights)
     {
-        string header = string.Join(",", weights.Select((weight, i) => $$"""  "{{weight}}":{"dtype":"BF16","shape":[1],"data_offsets":[{{2 * i}},{{2 * i + 2}}]}"""));
+        string header = string.Join(",", weights.Select((weight, i) =>
+            $$"""  "{{weight}}":{"dtype":"BF16","shape":[1],"data_offsets":[{{2 * i}},{{2 * i + 2}}]}"""));
         folder.Write(name, FileOf($"{{{header}}}", new byte[2 * weights.Length]));
     }
 
     void WriteIndex(params (string Weight, string File)[] places)
     {
         string map = string.Join(",", places.Select(place => $"\"{place.Weight}\":\"{place.File}\""));
-        folder.Write(SafetensorsFolder.IndexName, Encoding.UTF8.GetBytes("{\"metadata\":{\"total_size\":1},\"weight_map\":{" + map + "}}"));
+        folder.Write(SafetensorsFolder.IndexName, Encoding.UTF8.GetBytes("{\"metadata\":{\"total_size\":1},\"weight_map\":{"
+            + map + "}}"));
     }
 
     string Message(string code)
@@ -47,7 +49,8 @@ public sealed class SafetensorsFolderTests : IDisposable
         {
             var type = WeightTypes.OfSafetensors(name)!.Value;
             int bytes = 4 / type.BlockElements * type.BlockBytes;
-            header.Append($$"""{{(at == 0 ? "" : ",")}}"{{name}}":{"dtype":"{{name}}","shape":[2,2],"data_offsets":[{{at}},{{at += bytes}}]}""");
+            header.Append(
+                $$"""{{(at == 0 ? "" : ",")}}"{{name}}":{"dtype":"{{name}}","shape":[2,2],"data_offsets":[{{at}},{{at += bytes}}]}""");
         }
         folder.Write("model.safetensors", FileOf(header.Append('}').ToString(), new byte[at]));
         using var file = WeightFile.Open(folder.Path);
@@ -62,7 +65,8 @@ public sealed class SafetensorsFolderTests : IDisposable
     {
         WriteShard("model-00001-of-00002.safetensors", "a", "b");
         WriteShard("model-00002-of-00002.safetensors", "c");
-        WriteIndex(("a", "model-00001-of-00002.safetensors"), ("b", "model-00001-of-00002.safetensors"), ("c", "model-00002-of-00002.safetensors"));
+        WriteIndex(("a", "model-00001-of-00002.safetensors"), ("b", "model-00001-of-00002.safetensors"),
+            ("c", "model-00002-of-00002.safetensors"));
         using var file = (SafetensorsFolder)WeightFile.Open(folder.Path);
         Assert.Equal(["a", "b", "c"], file.Entries.Select(entry => entry.Name));
         Assert.Equal([0, 0, 1], file.Entries.Select(entry => entry.Part));

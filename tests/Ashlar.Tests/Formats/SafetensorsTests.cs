@@ -28,7 +28,8 @@ public sealed class SafetensorsTests : IDisposable
         using var file = Safetensors.Open(path);
         Assert.Equal(["format", "line"], file.Metadata.Keys.Order());
         Assert.Equal("a\nb", file.Metadata["line"]);
-        Assert.Equal(["flags", "h.0.weight", "half", "naïve \"name\" 名前", "none", "step"], file.Entries.Select(entry => entry.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(["flags", "h.0.weight", "half", "naïve \"name\" 名前", "none", "step"],
+            file.Entries.Select(entry => entry.Name).Order(StringComparer.Ordinal));
         Assert.Equal(floats, file.Elements<float>("h.0.weight").ToArray());
         Assert.Equal([12, 8], file["h.0.weight"].Shape);
         Assert.Equal([1L << 40], file.Elements<long>("step").ToArray());
@@ -46,7 +47,8 @@ public sealed class SafetensorsTests : IDisposable
         string path = folder.File("a");
         Safetensors.Write(path,
         [
-            NamedArray.Of<byte>("odd", [3], new byte[3]), NamedArray.Of<float>("x", [16], new float[16]), NamedArray.Of<short>("s", [5], new short[5]),
+            NamedArray.Of<byte>("odd", [3], new byte[3]), NamedArray.Of<float>("x", [16], new float[16]),
+            NamedArray.Of<short>("s", [5], new short[5]),
             NamedArray.Of<double>("d", [3], new double[3]), NamedArray.Of<float>("y", [32], new float[32]),
         ]);
         using var file = Safetensors.Open(path);
@@ -80,7 +82,8 @@ public sealed class SafetensorsTests : IDisposable
     [Fact]
     public void Names_MustExist_AndTypesFit()
     {
-        Safetensors.Write(folder.File("a"), [NamedArray.Of<float>("h.0.weight", [1], new float[1]), NamedArray.Of<float>("h.0.bias", [1], new float[1])]);
+        Safetensors.Write(folder.File("a"),
+            [NamedArray.Of<float>("h.0.weight", [1], new float[1]), NamedArray.Of<float>("h.0.bias", [1], new float[1])]);
         using var file = Safetensors.Open(folder.File("a"));
         Assert.Contains("'h.0.weight'", Throws("ASH0417", () => file["h.0.weigth"]));
         Assert.False(file.TryGet("x", out _));
@@ -95,7 +98,8 @@ public sealed class SafetensorsTests : IDisposable
     [InlineData("ASH0411", "\u0002\0\0\0\0\0\0\0[]")]
     [InlineData("ASH0411", "\u0002\0\0\0\0\0\0\0")]
     public void Open_RejectsOtherFiles(string code, string content) =>
-        Assert.Contains(folder.File("x"), Throws(code, () => Safetensors.Open(folder.Write("x", Encoding.Latin1.GetBytes(content)))));
+        Assert.Contains(folder.File("x"), Throws(code, () =>
+            Safetensors.Open(folder.Write("x", Encoding.Latin1.GetBytes(content)))));
 
     [Theory]
     [InlineData("ASH0412", """{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}""", "not JSON")]
@@ -109,7 +113,9 @@ public sealed class SafetensorsTests : IDisposable
     [InlineData("ASH0412", """{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}""", "-1 in its shape")]
     [InlineData("ASH0412", """{"a":{"dtype":"F32","shape":[1.5],"data_offsets":[0,4]}}""", "1.5 in its shape")]
     [InlineData("ASH0412", """{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,99999999999999999999]}}""", "data_offsets")]
-    [InlineData("ASH0412", """{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", "'a' twice")]
+    [InlineData("ASH0412",
+        """{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""",
+        "'a' twice")]
     [InlineData("ASH0412", """{"__metadata__":{"x":1}}""", "should be a string")]
     [InlineData("ASH0412", """{"__metadata__":[]}""", "is a list")]
     [InlineData("ASH0412", """{"__metadata__":{"x":"1","x":"2"}}""", "'x' twice")]
@@ -119,11 +125,15 @@ public sealed class SafetensorsTests : IDisposable
     [InlineData("ASH0414", """{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}}""", "end before they begin")]
     [InlineData("ASH0414", """{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}}""", "no file can hold")]
     [InlineData("ASH0414", """{"a":{"dtype":"F32","shape":[4611686018427387904],"data_offsets":[0,0]}}""", "no file can hold")]
-    [InlineData("ASH0415", """{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[2,6]}}""", "overlap")]
-    [InlineData("ASH0415", """{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[4],"data_offsets":[4,8]}}""", "gap")]
+    [InlineData("ASH0415",
+        """{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[2,6]}}""",
+        "overlap")]
+    [InlineData("ASH0415",
+        """{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[4],"data_offsets":[4,8]}}""", "gap")]
     [InlineData("ASH0415", """{"a":{"dtype":"U8","shape":[4],"data_offsets":[4,8]}}""", "gap")]
     [InlineData("ASH0416", """{"a":{"dtype":"U8","shape":[16],"data_offsets":[0,16]}}""", "'a'")]
-    [InlineData("ASH0416", """{"a":{"dtype":"U8","shape":[9223372036854775807],"data_offsets":[0,9223372036854775807]}}""", "'a'")]
+    [InlineData("ASH0416", """{"a":{"dtype":"U8","shape":[9223372036854775807],"data_offsets":[0,9223372036854775807]}}""",
+        "'a'")]
     [InlineData("ASH0416", """{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}""", "last array")]
     public void Open_RejectsLyingHeaders(string code, string header, string says)
     {
@@ -143,7 +153,8 @@ public sealed class SafetensorsTests : IDisposable
     [Fact]
     public void Open_RejectsEveryFileThatIsCutShort()
     {
-        Safetensors.Write(folder.File("whole"), [NamedArray.Of<float>("a", [3], new float[3]), NamedArray.Of<byte>("b", [1], new byte[1])]);
+        Safetensors.Write(folder.File("whole"),
+            [NamedArray.Of<float>("a", [3], new float[3]), NamedArray.Of<byte>("b", [1], new byte[1])]);
         byte[] whole = System.IO.File.ReadAllBytes(folder.File("whole"));
         for (int length = 0; length < whole.Length; length++)
         {
@@ -155,7 +166,8 @@ public sealed class SafetensorsTests : IDisposable
     }
 
     [Fact]
-    public void Open_SaysWhichFileIsMissing() => Assert.Contains(folder.File("no"), Throws("ASH0410", () => Safetensors.Open(folder.File("no"))));
+    public void Open_SaysWhichFileIsMissing() =>
+        Assert.Contains(folder.File("no"), Throws("ASH0410", () => Safetensors.Open(folder.File("no"))));
 
     [Fact]
     public void Write_RejectsWhatWouldLie()

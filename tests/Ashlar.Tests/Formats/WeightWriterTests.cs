@@ -38,13 +38,15 @@ public sealed class WeightWriterTests : IDisposable
     {
         var metadata = Metadata();
         if (partBytes is null) metadata.SetInt("general.alignment", 64);
-        NamedWeight[] weights = [Source("a", WeightType.F32, 3), Source("bb", WeightType.Q4_0, 2, 64), Source("ccc", WeightType.BF16, 2, 3, 4, 5), Source("dddd", WeightType.I8)];
+        NamedWeight[] weights = [Source("a", WeightType.F32, 3), Source("bb", WeightType.Q4_0, 2, 64),
+            Source("ccc", WeightType.BF16, 2, 3, 4, 5), Source("dddd", WeightType.I8)];
         string path = folder.File(partBytes is null ? "m.gguf" : "m-00001-of-00003.gguf");
         Gguf.Write(folder.File("m.gguf"), metadata, weights, partBytes);
         Gguf.Write(folder.File("again.gguf"), metadata, weights, partBytes);
         string[] names = [.. folder.Names.Where(name => name.StartsWith('m'))];
         Assert.Equal(partBytes is null ? 1 : 3, names.Length);
-        Assert.All(names, name => Assert.Equal(File.ReadAllBytes(folder.File(name)), File.ReadAllBytes(folder.File("again" + name[1..]))));
+        Assert.All(names, name =>
+            Assert.Equal(File.ReadAllBytes(folder.File(name)), File.ReadAllBytes(folder.File("again" + name[1..]))));
 
         using var file = Gguf.Open(path);
         Assert.Equal(weights.Select(weight => weight.ToString()), file.Entries.Select(entry => entry.ToString()));
@@ -66,7 +68,8 @@ public sealed class WeightWriterTests : IDisposable
         var copy = file.Metadata.Clone();
         foreach (string key in (string[])["split.no", "split.count", "split.tensors.count"]) copy.Remove(key);
         Gguf.Write(folder.File("copy.gguf"), copy, file.Entries.Select(entry => NamedWeight.Copy(file, entry)), partBytes);
-        Assert.All(names, name => Assert.Equal(File.ReadAllBytes(folder.File(name)), File.ReadAllBytes(folder.File("copy" + name[1..]))));
+        Assert.All(names, name =>
+            Assert.Equal(File.ReadAllBytes(folder.File(name)), File.ReadAllBytes(folder.File("copy" + name[1..]))));
     }
 
     [Fact]
@@ -93,12 +96,14 @@ public sealed class WeightWriterTests : IDisposable
     [InlineData(64L)]
     public void Safetensors_ReadBackWhatWasWritten(long? partBytes)
     {
-        NamedWeight[] weights = [Source("a", WeightType.F32, 3), Source("bb", WeightType.F8E4M3, 2, 64), Source("ccc", WeightType.BF16, 2, 3), Source("dddd", WeightType.U16)];
+        NamedWeight[] weights = [Source("a", WeightType.F32, 3), Source("bb", WeightType.F8E4M3, 2, 64),
+            Source("ccc", WeightType.BF16, 2, 3), Source("dddd", WeightType.U16)];
         SafetensorsFolder.Write(folder.File("m"), weights, partBytes);
         SafetensorsFolder.Write(folder.File("again"), weights, partBytes);
         string[] names = [.. Directory.EnumerateFiles(folder.File("m")).Select(path => Path.GetFileName(path)!)];
         Assert.Equal(partBytes is null ? 1 : 4, names.Length);
-        Assert.All(names, name => Assert.Equal(File.ReadAllBytes(folder.File($"m/{name}")), File.ReadAllBytes(folder.File($"again/{name}"))));
+        Assert.All(names, name =>
+            Assert.Equal(File.ReadAllBytes(folder.File($"m/{name}")), File.ReadAllBytes(folder.File($"again/{name}"))));
         using var file = WeightFile.Open(folder.File("m"));
         foreach (var weight in weights)
         {
@@ -108,7 +113,8 @@ public sealed class WeightWriterTests : IDisposable
             Assert.Equal(weight.ToString(), file[weight.Name].ToString());
         }
         SafetensorsFolder.Write(folder.File("m"), weights, partBytes);
-        Assert.Throws<ModelFileException>(() => SafetensorsFolder.Write(folder.File("m"), weights, partBytes is null ? 64 : null));
+        Assert.Throws<ModelFileException>(() =>
+            SafetensorsFolder.Write(folder.File("m"), weights, partBytes is null ? 64 : null));
         Assert.Throws<ModelFileException>(() => SafetensorsFolder.Write(folder.File("x"), [Source("a", WeightType.Q8_0, 32)]));
     }
 }

@@ -21,7 +21,8 @@ public class GraphErrorTests
 
         public override IReadOnlyList<NodeType> Outputs { get; } = [new(DType.Float32, [2])];
 
-        public override Value[] Evaluate(IReadOnlyList<Value> inputs) => [new(Array.ConvertAll(inputs[0].Data, x => 2 * x), inputs[0].Extents)];
+        public override Value[] Evaluate(IReadOnlyList<Value> inputs) =>
+            [new(Array.ConvertAll(inputs[0].Data, x => 2 * x), inputs[0].Extents)];
 
         public override GraphKernel Substitute(Func<Symbol, Extent> values) => this;
     }
@@ -36,12 +37,15 @@ public class GraphErrorTests
         ["ASH0112"] = () => Window(P(0, batch), 0, 3, stride: 2),
         ["ASH0128"] = () => Nodes.Attention(P(0, 2, 5, 4, 6), P(1, 2, 7, 3, 6), P(2, 2, 7, 3, 6), 1, causal: false),
         ["ASH0131"] = () => Gradients.Of([Exp(P(0, 2))], [P(1, 3)], [P(0, 2)]),
-        ["ASH0303"] = () => Node.Of(Op.Custom, [P(0, 2)], new CustomAttributes(new([P(0, 2)], [Exp(P(0, 2)), -P(0, 2)]), null, "pair")),
-        ["ASH0306"] = () => Interpreter.Run(new Function([P(0, batch * (Extent)2)], [Exp(P(0, batch * (Extent)2))]), [Value.Zeros([6])]),
+        ["ASH0303"] = () =>
+            Node.Of(Op.Custom, [P(0, 2)], new CustomAttributes(new([P(0, 2)], [Exp(P(0, 2)), -P(0, 2)]), null, "pair")),
+        ["ASH0306"] = () =>
+            Interpreter.Run(new Function([P(0, batch * (Extent)2)], [Exp(P(0, batch * (Extent)2))]), [Value.Zeros([6])]),
         ["ASH0307"] = () => Interpreter.Run(Exp(P(0, 2))),
         ["ASH0324"] = () => GraphText.Print(new([], [Index])),
         ["ASH0336"] = () => Verifier.Check(new([], [Index])),
-        ["ASH0501"] = () => new TileBuffer("x", DType.Float32, [4], written: false).Load([Constant(1.0, DType.Float32, Shape.Scalar)]),
+        ["ASH0501"] = () =>
+            new TileBuffer("x", DType.Float32, [4], written: false).Load([Constant(1.0, DType.Float32, Shape.Scalar)]),
         ["ASH0586"] = () => Node.Of(Op.Kernel, [P(0, 3)], new KernelAttributes(UnknownKernel, 0)),
     };
 

@@ -36,7 +36,8 @@ public class GraphTextTests
             Assert.True(function == GraphText.Parse(text), text);
             seen.UnionWith(function.Order().Select(node => node.Op));
         }
-        Op[] rare = [Op.Buffer, Op.Size, Op.BitCast, Op.RandomBits, Op.Barrier, Op.Custom, Op.Kernel, Op.Project, Op.ProjectExperts, Op.WeightRows, Op.Index, Op.Load, Op.Bound];
+        Op[] rare = [Op.Buffer, Op.Size, Op.BitCast, Op.RandomBits, Op.Barrier, Op.Custom, Op.Kernel, Op.Project,
+            Op.ProjectExperts, Op.WeightRows, Op.Index, Op.Load, Op.Bound];
         Assert.Empty(Enum.GetValues<Op>().Except(seen).Except(rare));
     }
 

@@ -7,7 +7,8 @@ public sealed class GuideTests() : DeviceTests(Devices.Reference)
 {
     [Fact]
     public void CSharp_IsWhatTestsCompile() => Assert.Equal(
-        Snippets.InSource("tests/Ashlar.Tests/NN/GuideSnippets.cs", "// guide"), Snippets.InDocument("docs/guides/neural-networks.md"));
+        Snippets.InSource("tests/Ashlar.Tests/NN/GuideSnippets.cs", "// guide"),
+        Snippets.InDocument("docs/guides/neural-networks.md"));
 
     [Fact]
     public void CSharp_Runs()

@@ -128,7 +128,8 @@ public sealed class LayersTests() : DeviceTests(Devices.Reference)
                     int group = head / (heads / kvHeads), last = config.IsCausal ? t : tokens - 1;
                     double[] query = Head(t, head * width, "q_norm.weight");
                     double[] shares = [.. Enumerable.Range(0, last + 1).Select(s =>
-                        Math.Exp(query.Zip(Head(s, (heads + group) * width, "k_norm.weight"), (a, b) => a * b).Sum() / Math.Sqrt(width)))];
+                        Math.Exp(query.Zip(Head(s, (heads + group) * width, "k_norm.weight"), (a, b) => a * b)
+                            .Sum() / Math.Sqrt(width)))];
                     for (int s = 0; s <= last; s++)
                         for (int i = 0; i < width; i++)
                             mixed[(t * heads + head) * width + i] +=
@@ -176,7 +177,8 @@ public sealed class LayersTests() : DeviceTests(Devices.Reference)
         var layer = new Dropout(0.25, seed: 5);
         var x = Tensor.Ones(1000);
         Assert.Same(x, layer.Forward(x, null));
-        double[] first = Numbers(layer.Forward(x, Tensor.Of(1))), again = Numbers(layer.Forward(x, Tensor.Of(1))), second = Numbers(layer.Forward(x, Tensor.Of(2)));
+        double[] first = Numbers(layer.Forward(x, Tensor.Of(1))), again = Numbers(layer.Forward(x, Tensor.Of(1))),
+            second = Numbers(layer.Forward(x, Tensor.Of(2)));
         Assert.Equal(first, again);
         Assert.NotEqual(first, second);
         Assert.InRange(first.Average(), 0.94, 1.06);
@@ -202,7 +204,8 @@ public sealed class LayersTests() : DeviceTests(Devices.Reference)
     {
         var weights = Weights.Random(1);
         var x = Tensor.Zeros(2, 3, 5);
-        Fails<ModelException>(() => new Linear(weights.Scope("a.b"), 4, 3).Forward(x), "ASH0346", "'a.b'", "last axis of 4", "f32[2, 3, 5]");
+        Fails<ModelException>(() =>
+            new Linear(weights.Scope("a.b"), 4, 3).Forward(x), "ASH0346", "'a.b'", "last axis of 4", "f32[2, 3, 5]");
         Fails<ModelException>(() => new Linear(weights.Scope("c"), 3, 3).Forward(x), "ASH0346", "transpose");
         Fails<ModelException>(() => new LayerNorm(weights.Scope("d"), 4).Forward(x), "ASH0346", "'d'");
         Fails<ModelException>(() => new RmsNorm(weights.Scope("e"), 4).Forward(x), "ASH0346", "'e'");

@@ -70,7 +70,8 @@ public sealed class LossTests() : DeviceTests(Devices.Reference)
     public void BinaryCrossEntropy_IsItsDefinition()
     {
         static double Sigmoid(double x) => 1 / (1 + Math.Exp(-x));
-        Close(Loss.BinaryCrossEntropy(a, b), "f64[]", 1e-9, Mean((x, y) => -y * Math.Log(Sigmoid(x)) - (1 - y) * Math.Log(Sigmoid(-x))));
+        Close(Loss.BinaryCrossEntropy(a, b), "f64[]", 1e-9,
+            Mean((x, y) => -y * Math.Log(Sigmoid(x)) - (1 - y) * Math.Log(Sigmoid(-x))));
         var gradient = Loss.BinaryCrossEntropy(a, b).Gradient(a);   // at 0 too, where heads begin
         Close(gradient, "f64[6]", 1e-9, [.. Numbers(a).Zip(Numbers(b), (x, y) => (Sigmoid(x) - y) / 6)]);
         Same(Loss.BinaryCrossEntropy(Tensor.From([1e4f, -1e4f]), Tensor.From([0f, 0f])), "f32[]", 5e3);
@@ -101,7 +102,8 @@ public sealed class LossTests() : DeviceTests(Devices.Reference)
     public void Losses_AreFloat32_WhenPredictionsAreNarrow()
     {
         Tensor x = Tensor.RandomNormal(1, 3, 4).Cast(DType.BFloat16), y = x + 1;
-        foreach (var loss in (Tensor[])[Loss.CrossEntropy(x, Tensor.From([0, 1, 2])), Loss.CrossEntropy(x, Tensor.From([0, 1, 2]), smoothing: 0.1),
+        foreach (var loss in (Tensor[])[Loss.CrossEntropy(x, Tensor.From([0, 1, 2])),
+            Loss.CrossEntropy(x, Tensor.From([0, 1, 2]), smoothing: 0.1),
             Loss.MeanSquaredError(x, y), Loss.BinaryCrossEntropy(x, y), Loss.Huber(x, y), Loss.KlDivergence(x, y)])
         {
             Assert.Equal("f32[]", loss.Type);

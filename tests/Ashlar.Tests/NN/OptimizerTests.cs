@@ -33,7 +33,8 @@ public sealed class OptimizerTests() : DeviceTests(Devices.Reference)
             double[][] gradients = [.. step(noise).Select(Numbers)];
             expected(values, gradients, i);
             for (int p = 0; p < values.Length; p++)
-                Close(weights.Parameters[p].Value, weights.Parameters[p].DType.Name + weights.Parameters[p].Shape, tolerance, values[p]);
+                Close(weights.Parameters[p].Value, weights.Parameters[p].DType.Name + weights.Parameters[p].Shape,
+                    tolerance, values[p]);
         }
         Assert.Equal(Steps, optimizer.Count.Value.Item<int>());
     }
@@ -117,7 +118,8 @@ public sealed class OptimizerTests() : DeviceTests(Devices.Reference)
                     double g = gradients[1][i];
                     m[i] = 0.8 * m[i] + 0.2 * g;
                     v[i] = 0.95 * v[i] + 0.05 * g * g;
-                    values[1][i] -= adamRate * m[i] / (1 - Math.Pow(0.8, step + 1)) / (Math.Sqrt(v[i] / (1 - Math.Pow(0.95, step + 1))) + 1e-6);
+                    values[1][i] -= adamRate
+                        * m[i] / (1 - Math.Pow(0.8, step + 1)) / (Math.Sqrt(v[i] / (1 - Math.Pow(0.95, step + 1))) + 1e-6);
                 }
             },
             1e-6);
@@ -131,7 +133,8 @@ public sealed class OptimizerTests() : DeviceTests(Devices.Reference)
         for (int step = 0; step < 5; step++)
         {
             double[,] now = x, square = Make(rows, rows, (i, j) => Enumerable.Range(0, columns).Sum(k => now[i, k] * now[j, k]));
-            double[,] mixed = Make(rows, rows, (i, j) => -4.7750 * square[i, j] + 2.0315 * Enumerable.Range(0, rows).Sum(k => square[i, k] * square[k, j]));
+            double[,] mixed = Make(rows, rows, (i, j) =>
+                -4.7750 * square[i, j] + 2.0315 * Enumerable.Range(0, rows).Sum(k => square[i, k] * square[k, j]));
             x = Make(rows, columns, (i, j) => 3.4445 * now[i, j] + Enumerable.Range(0, rows).Sum(k => mixed[i, k] * now[k, j]));
         }
         return x;
@@ -153,7 +156,8 @@ public sealed class OptimizerTests() : DeviceTests(Devices.Reference)
         Assert.Equal(x.Type, u.Type);
         var square = rows < columns ? u.MatMul(u.Transpose()) : u.Transpose().MatMul(u);
         // all singular values lie in [0.68, 1.14], so those of the square within 0.55 of 1, and so does every element
-        Assert.All(Numbers(square - Tensor.Eye(square.Shape[0], dtype: DType.Float64)), error => Assert.InRange(Math.Abs(error), 0, 0.55));
+        Assert.All(Numbers(square - Tensor.Eye(square.Shape[0], dtype: DType.Float64)), error =>
+            Assert.InRange(Math.Abs(error), 0, 0.55));
     }
 
     [Fact]
@@ -164,9 +168,11 @@ public sealed class OptimizerTests() : DeviceTests(Devices.Reference)
         _ = new Linear(weights.Scope("linear"), 2, 2);
         var optimizer = new Muon(weights, 0.02, 3e-4);
         Assert.Equal(
-            ["muon.step", "muon.velocity.linear.weight", "muon.mean.table.weight", "muon.mean.linear.bias", "muon.square.table.weight", "muon.square.linear.bias"],
+            ["muon.step", "muon.velocity.linear.weight", "muon.mean.table.weight", "muon.mean.linear.bias",
+                "muon.square.table.weight", "muon.square.linear.bias"],
             optimizer.States.Select(state => state.Name));
-        Fails<ModelException>(() => new Muon(weights, 0.02, 3e-4, orthogonalises: _ => true), "ASH0345", "'linear.bias'", "no matrix");
+        Fails<ModelException>(() =>
+            new Muon(weights, 0.02, 3e-4, orthogonalises: _ => true), "ASH0345", "'linear.bias'", "no matrix");
     }
 
     [Theory, InlineData(true), InlineData(false)]
@@ -186,7 +192,8 @@ public sealed class OptimizerTests() : DeviceTests(Devices.Reference)
                 double[] vector = [.. gradients[1].Select((g, i) => g / Math.Sqrt(v[i]))];
                 foreach (var (value, change) in (ReadOnlySpan<(double[], double[])>)[(values[0], matrix), (values[1], vector)])
                 {
-                    double scale = (float)rates.At(step) * (isRelative ? Math.Max(1e-3, Rms(value)) : 1) / Math.Max(1, Rms(change) / 0.8);
+                    double scale =
+                        (float)rates.At(step) * (isRelative ? Math.Max(1e-3, Rms(value)) : 1) / Math.Max(1, Rms(change) / 0.8);
                     for (int i = 0; i < value.Length; i++) value[i] -= scale * change[i];
                 }
             },
@@ -229,9 +236,11 @@ public sealed class OptimizerTests() : DeviceTests(Devices.Reference)
     [Fact]
     public void Accumulator_GivesTheStepOfTheLargeBatch()
     {
-        Tensor x = Tensor.RandomNormal(1, [8, 3], DType.Float64).Detach(), y = Tensor.RandomNormal(2, [8, 2], DType.Float64).Detach();
+        Tensor x = Tensor.RandomNormal(1, [8, 3], DType.Float64).Detach(),
+            y = Tensor.RandomNormal(2, [8, 2], DType.Float64).Detach();
         double[][] whole = Train(1), parts = Train(4);
-        Assert.All(whole.Zip(parts), pair => Assert.All(pair.First.Zip(pair.Second), numbers => Assert.Equal(numbers.First, numbers.Second, 1e-6)));
+        Assert.All(whole.Zip(parts), pair =>
+            Assert.All(pair.First.Zip(pair.Second), numbers => Assert.Equal(numbers.First, numbers.Second, 1e-6)));
 
         double[][] Train(int batches)
         {

@@ -65,7 +65,8 @@ public sealed class OtherLayersTests() : DeviceTests(Devices.Reference)
         double[] expected = [.. numbers.Select((value, i) =>
             (value - means[i / 2 % 3]) / Math.Sqrt(squares[i / 2 % 3] / 8 + 1e-5) * weight[i / 2 % 3] + bias[i / 2 % 3])];
         Close(step(x), "f64[4, 3, 2]", 1e-12, expected);
-        double[] mean = [.. means.Select(value => 0.25 * value)], variance = [.. squares.Select(value => 0.75 + 0.25 * value / 7)];
+        double[] mean = [.. means.Select(value => 0.25 * value)], variance =
+            [.. squares.Select(value => 0.75 + 0.25 * value / 7)];
         Close(layer.RunningMean.Value, "f64[3]", 1e-12, mean);
         Close(layer.RunningVariance.Value, "f64[3]", 1e-12, variance);
 
@@ -103,7 +104,8 @@ public sealed class OtherLayersTests() : DeviceTests(Devices.Reference)
         var layer = new Lstm(weights, I, H);
         Mix(weights);
         var x = Input(B, T, I);
-        double[] input = Numbers(x), w = Numbers(layer.InputWeight.Value), u = Numbers(layer.HiddenWeight.Value), bias = Numbers(layer.Bias.Value);
+        double[] input = Numbers(x), w = Numbers(layer.InputWeight.Value), u = Numbers(layer.HiddenWeight.Value),
+            bias = Numbers(layer.Bias.Value);
         double[] outputs = new double[B * T * H], h = new double[B * H], c = new double[B * H];
         for (int b = 0; b < B; b++)
             for (int t = 0; t < T; t++)
@@ -147,7 +149,8 @@ public sealed class OtherLayersTests() : DeviceTests(Devices.Reference)
             var (conv, norm) = (new Conv2d(weights.Scope("conv"), 1, 3, 3, padding: 1), new BatchNorm(weights.Scope("norm"), 3));
             var lstm = new Lstm(weights.Scope("lstm"), 3 * 5, 4);
             var optimizer = new AdamW(weights, 0.02);
-            Tensor x = Tensor.RandomNormal(2, 6, 1, 3, 5).Realize(), y = x.Mean([1, 2, 3]).Unsqueeze(1).BroadcastTo(6, 4).Realize();
+            Tensor x = Tensor.RandomNormal(2, 6, 1, 3, 5).Realize(), y = x.Mean([1, 2, 3]).Unsqueeze(1)
+                .BroadcastTo(6, 4).Realize();
             var step = Compiled.Step((Tensor x, Tensor y) =>
             {
                 var image = norm.Forward(conv.Forward(x), isTraining: true).Relu();                   // [6, 3, 3, 5]
@@ -166,10 +169,14 @@ public sealed class OtherLayersTests() : DeviceTests(Devices.Reference)
         var weights = Weights.Random(1);
         Fails<ModelException>(() => new Conv2d(weights, 4, 6, 3, groups: 4), "ASH0345", "4 groups");
         Fails<ModelException>(() => new Conv2d(weights, 4, 4, 0), "ASH0345", "size 0");
-        Fails<ModelException>(() => new Conv2d(weights.Scope("a"), 4, 4, 3).Forward(Tensor.Zeros(4, 8, 8)), "ASH0346", "'a'", "f32[4, 8, 8]", "batch axis");
-        Fails<ModelException>(() => new Conv2d(weights.Scope("b"), 4, 4, 3).Forward(Tensor.Zeros(1, 3, 8, 8)), "ASH0346", "4 channels");
-        Fails<ModelException>(() => new BatchNorm(weights.Scope("c"), 4).Forward(Tensor.Zeros(2, 3), true), "ASH0346", "4 channels");
-        Fails<ModelException>(() => new BatchNorm(weights.Scope("d"), 3).Forward(Tensor.Zeros(1, 3), true), "ASH0346", "variance");
+        Fails<ModelException>(() => new Conv2d(weights.Scope("a"), 4, 4, 3).Forward(Tensor.Zeros(4, 8, 8)), "ASH0346", "'a'",
+            "f32[4, 8, 8]", "batch axis");
+        Fails<ModelException>(() =>
+            new Conv2d(weights.Scope("b"), 4, 4, 3).Forward(Tensor.Zeros(1, 3, 8, 8)), "ASH0346", "4 channels");
+        Fails<ModelException>(() =>
+            new BatchNorm(weights.Scope("c"), 4).Forward(Tensor.Zeros(2, 3), true), "ASH0346", "4 channels");
+        Fails<ModelException>(() =>
+            new BatchNorm(weights.Scope("d"), 3).Forward(Tensor.Zeros(1, 3), true), "ASH0346", "variance");
         Assert.Throws<ArgumentOutOfRangeException>(() => new BatchNorm(weights.Scope("e"), 3, momentum: 0));
         var lstm = new Lstm(weights.Scope("f"), 3, 2);
         Fails<ModelException>(() => lstm.Forward(Tensor.Zeros(1, 2, 4)), "ASH0346", "'f'");

@@ -40,7 +40,8 @@ public sealed class ScheduleTests() : DeviceTests(Devices.Reference)
     [Fact]
     public void Program_ComputesTheSame()
     {
-        Schedule[] schedules = [0.25, Schedule.Cosine(3e-3, 50, 7, 1e-4), Schedule.Cosine(1, 30), Schedule.Wsd(1e-2, 60, 10, 15), Schedule.Wsd(1, 10, 0, 10)];
+        Schedule[] schedules = [0.25, Schedule.Cosine(3e-3, 50, 7, 1e-4), Schedule.Cosine(1, 30), Schedule.Wsd(1e-2, 60, 10, 15),
+            Schedule.Wsd(1, 10, 0, 10)];
         foreach (var schedule in schedules)
             for (int step = 0; step < 70; step += 3)
                 Same(schedule.At(Tensor.Of(step)), "f32[]", schedule.At(step));

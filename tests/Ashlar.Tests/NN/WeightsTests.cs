@@ -67,18 +67,31 @@ public sealed class WeightsTests() : DeviceTests(Devices.Reference)
     [Fact]
     public void From_GivesWhatTheFileHolds()
     {
-        var weights = Weights.From(new Dictionary<string, Tensor> { ["a.weight"] = Tensor.From([1f, 2f], [2, 1]), ["a.bias"] = Tensor.From([5f]) });
+        var weights =
+            Weights.From(new Dictionary<string, Tensor>
+            {
+                ["a.weight"] = Tensor.From([1f, 2f], [2, 1]),
+                ["a.bias"] = Tensor.From([5f])
+            });
         Same(new Linear(weights.Scope("a"), 2, 1).Forward(Tensor.From([10f, 1f], [1, 2])), "f32[1, 1]", 17);
         weights.ThrowIfUnused();
-        Assert.Equal(DType.Float64, Weights.From(new Dictionary<string, Tensor> { ["w"] = Tensor.From([1f]) }, DType.Float64).Get("w", [1], Initial.Ones).DType);
+        Assert.Equal(DType.Float64, Weights.From(new Dictionary<string, Tensor> { ["w"] = Tensor.From([1f]) }, DType.Float64)
+            .Get("w", [1], Initial.Ones).DType);
     }
 
     [Fact]
     public void From_Refuses_WhatDoesNotFit()
     {
-        var tensors = new Dictionary<string, Tensor> { ["h.0.weight"] = Tensor.Zeros(2, 3), ["h.0.bias"] = Tensor.Zeros(3), ["h.1.weight"] = Tensor.Zeros(2, 3) };
-        Fails<ModelException>(() => new Linear(Weights.From(tensors).Scope("h.2"), 2, 3), "ASH0341", "'h.2.weight'", "[2, 3]", "'h.0.weight', 'h.1.weight'");
-        Fails<ModelException>(() => new Linear(Weights.From(tensors).Scope("h.0"), 3, 2), "ASH0342", "'h.0.weight'", "[3, 2]", "f32[2, 3]", "transpose");
+        var tensors = new Dictionary<string, Tensor>
+        {
+            ["h.0.weight"] = Tensor.Zeros(2, 3),
+            ["h.0.bias"] = Tensor.Zeros(3),
+            ["h.1.weight"] = Tensor.Zeros(2, 3)
+        };
+        Fails<ModelException>(() => new Linear(Weights.From(tensors).Scope("h.2"), 2, 3), "ASH0341", "'h.2.weight'", "[2, 3]",
+            "'h.0.weight', 'h.1.weight'");
+        Fails<ModelException>(() =>
+            new Linear(Weights.From(tensors).Scope("h.0"), 3, 2), "ASH0342", "'h.0.weight'", "[3, 2]", "f32[2, 3]", "transpose");
         Fails<ModelException>(() => new Linear(Weights.From(tensors).Scope("h.0"), 2, 4), "ASH0342", "[2, 4]", "config");
         var weights = Weights.From(tensors);
         _ = new Linear(weights.Scope("h.0"), 2, 3);

@@ -4,9 +4,11 @@ namespace Ashlar.Tests.Repository;
 
 public partial class DiagnosticsTests
 {
-    static readonly SortedSet<string> codes = [.. Files.Under("src", ".cs").SelectMany(path => Code().Matches(Files.Read(path)).Select(match => match.Value))];
+    static readonly SortedSet<string> codes =
+        [.. Files.Under("src", ".cs").SelectMany(path => Code().Matches(Files.Read(path)).Select(match => match.Value))];
 
-    static readonly SortedSet<string> pages = [.. Files.Under("docs/diagnostics", ".md").Select(path => Path.GetFileNameWithoutExtension(path)).Where(name => Code().IsMatch(name))];
+    static readonly SortedSet<string> pages = [.. Files.Under("docs/diagnostics", ".md")
+        .Select(path => Path.GetFileNameWithoutExtension(path)).Where(name => Code().IsMatch(name))];
 
     // Codes that no test names, and why.
     static readonly SortedDictionary<string, string> untested = new()
@@ -19,14 +21,16 @@ public partial class DiagnosticsTests
         ["ASH0657"] = "a warning, not an error",
     };
 
-    static readonly SortedSet<string> tested = [.. Files.Under("tests", ".cs").Where(path => !path.EndsWith("DiagnosticsTests.cs", StringComparison.Ordinal))
+    static readonly SortedSet<string> tested =
+        [.. Files.Under("tests", ".cs").Where(path => !path.EndsWith("DiagnosticsTests.cs", StringComparison.Ordinal))
         .SelectMany(path => Code().Matches(Files.Read(path)).Select(match => match.Value))];
 
     [Fact]
     public void EveryCode_OccursInATest() => Assert.Empty(codes.Except(tested).Except(untested.Keys));
 
     [Fact]
-    public void UntestedCodes_AreStillUntested() => Assert.All(untested.Keys, code => Assert.True(codes.Contains(code) && !tested.Contains(code), code));
+    public void UntestedCodes_AreStillUntested() =>
+        Assert.All(untested.Keys, code => Assert.True(codes.Contains(code) && !tested.Contains(code), code));
 
     [Fact]
     public void EveryCode_HasAPage() => Assert.Empty(codes.Except(pages));
@@ -46,7 +50,10 @@ public partial class DiagnosticsTests
     public void Index_ListsEveryPageWithItsTitle()
     {
         string index = Files.Read("docs/diagnostics/README.md");
-        Assert.All(pages, code => Assert.Contains($"[{code}]({code}.md) | {Files.Read($"docs/diagnostics/{code}.md").Split('\n')[0][$"# {code}: ".Length..]} |", index));
+        Assert.All(pages, code =>
+            Assert.Contains(
+                $"[{code}]({code}.md) | {Files.Read($"docs/diagnostics/{code}.md").Split('\n')[0][$"# {code}: ".Length..]} |",
+                index));
     }
 
     [GeneratedRegex(@"ASH\d{4}")]

@@ -22,7 +22,8 @@ static class Files
 
     /// <summary>The projects of src: name and parsed file.</summary>
     public static IEnumerable<(string Name, XDocument Project)> Projects() =>
-        Under("src", ".csproj").Select(path => (Path.GetFileNameWithoutExtension(path), XDocument.Load(Path.Combine(Root, path))));
+        Under("src", ".csproj").Select(path =>
+            (Path.GetFileNameWithoutExtension(path), XDocument.Load(Path.Combine(Root, path))));
 
     static string FindRoot()
     {

@@ -8,7 +8,8 @@ public class LayerTests
         .ToDictionary(words => words[0], words => words[1..]);
 
     [Fact]
-    public void Layers_ListEveryProject_AndNoOther() => Assert.Equal(Files.Projects().Select(project => project.Name).Order(), allowed.Keys.Order());
+    public void Layers_ListEveryProject_AndNoOther() =>
+        Assert.Equal(Files.Projects().Select(project => project.Name).Order(), allowed.Keys.Order());
 
     [Fact]
     public void Layers_AreKept_ByEveryReference()
@@ -26,14 +27,16 @@ public class LayerTests
     {
         var order = allowed.Keys.ToList();
         foreach (var (project, targets) in allowed)
-            Assert.All(targets.Where(target => target != "*"), target => Assert.True(order.IndexOf(target) < order.IndexOf(project), $"{project} comes before {target}"));
+            Assert.All(targets.Where(target => target != "*"), target =>
+                Assert.True(order.IndexOf(target) < order.IndexOf(project), $"{project} comes before {target}"));
     }
 
     [Fact]
     public void Packages_HaveADecision()
     {
         string decisions = string.Concat(Files.Under("docs/decisions", ".md").Select(Files.Read));
-        var packages = Files.Projects().SelectMany(project => project.Project.Descendants("PackageReference")).Select(package => package.Attribute("Include")!.Value).Distinct();
+        var packages = Files.Projects().SelectMany(project => project.Project.Descendants("PackageReference"))
+            .Select(package => package.Attribute("Include")!.Value).Distinct();
         Assert.All(packages, package => Assert.Contains($"**{package}**", decisions));
     }
 
@@ -44,11 +47,13 @@ public class LayerTests
         {
             string root = project.Descendants("RootNamespace").Single().Value;
             foreach (string path in Files.Under($"src/{name}", ".cs"))
-                foreach (string line in Files.Read(path).Split('\n').Where(line => line.StartsWith("namespace ", StringComparison.Ordinal)))
+                foreach (string line in Files.Read(path).Split('\n').Where(line =>
+                    line.StartsWith("namespace ", StringComparison.Ordinal)))
                 {
                     string found = line["namespace ".Length..].TrimEnd(';');
                     bool own = found == root || root != "Ashlar" && found.StartsWith(root + ".", StringComparison.Ordinal);
-                    bool forUsers = found == "Ashlar" && name is "Ashlar.Runtime";   // Device stands beside Tensor in a user's program
+                    // Device stands beside Tensor in a user's program.
+                    bool forUsers = found == "Ashlar" && name is "Ashlar.Runtime";
                     Assert.True(own || forUsers, $"{path} declares {found}, but its project is {root}");
                 }
         }

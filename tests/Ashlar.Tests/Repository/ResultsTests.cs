@@ -6,7 +6,8 @@ namespace Ashlar.Tests.Repository;
 /// <summary>What the README says was measured is in a file of results.</summary>
 public partial class ResultsTests
 {
-    static Figure[] Committed() => [.. Files.Under("bench/results", ".jsonl").SelectMany(path => FigureText.Read(Files.Read(path).Split('\n')))];
+    static Figure[] Committed() =>
+        [.. Files.Under("bench/results", ".jsonl").SelectMany(path => FigureText.Read(Files.Read(path).Split('\n')))];
 
     [Fact]
     public void Files_BeginWithTheirMachine() =>
@@ -30,7 +31,9 @@ public partial class ResultsTests
     [InlineData("| a.t1 | 12.3 GB/s | 81.2 % |", false)]
     public void Unfounded_FindsWhatNoFileHolds(string row, bool founded)
     {
-        string heading = row.Count(letter => letter == '|') == 5 ? "| figure | reached | share | target |\n|---|---|---|---|\n" : "| figure | reached | share |\n|---|---|---|\n";
+        string heading = row.Count(letter => letter == '|') == 5
+            ? "| figure | reached | share | target |\n|---|---|---|---|\n"
+            : "| figure | reached | share |\n|---|---|---|\n";
         Figure[] figures = [new("a.t1", 12.345, "GB/s", 15.2, 0.8122), new("a.t1", 7, "GB/s", 14, 0.5)];
         Assert.Equal(founded, !Unfounded(heading + row, figures).Any());
     }
@@ -46,8 +49,11 @@ public partial class ResultsTests
             if (headings == cells || cells.All(cell => cell.Trim('-', ':').Length == 0)) continue;
             string[] numbers = [.. cells.Skip(1).Where((_, i) => i + 1 >= headings.Length || headings[i + 1] != "target")
                 .SelectMany(cell => Number().Matches(cell)).Select(match => match.Value)];
-            bool found = Name().Match(cells[0]) is { Success: true } name && figures.Where(figure => figure.Name == name.Groups[1].Value)
-                .Any(figure => Array.TrueForAll(numbers, new[] { FigureText.Digits(figure.Value), FigureText.Digits(figure.Limit), FigureText.Share(figure.Ratio) }.Contains));
+            bool found = Name().Match(cells[0]) is { Success: true } name
+                && figures.Where(figure => figure.Name == name.Groups[1].Value)
+                .Any(figure =>
+                    Array.TrueForAll(numbers, new[] { FigureText.Digits(figure.Value), FigureText.Digits(figure.Limit),
+                        FigureText.Share(figure.Ratio) }.Contains));
             if (!found) yield return line;
         }
     }

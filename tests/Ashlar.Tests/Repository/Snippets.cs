@@ -5,7 +5,8 @@ namespace Ashlar.Tests.Repository;
 /// <summary>C# in documents, and the compiled C# that it is cut from.</summary>
 static partial class Snippets
 {
-    /// <summary>The parts of a source file between a line with the marker and a line with <c>// end</c>, without their indentation.</summary>
+    /// <summary>The parts of a source file between a line with the marker and a line with <c>// end</c>, without their
+    /// indentation.</summary>
     public static IEnumerable<string> InSource(string path, string marker)
     {
         string[] lines = Files.Read(path).Split('\n');
@@ -20,7 +21,8 @@ static partial class Snippets
     }
 
     /// <summary>The C# blocks of a document.</summary>
-    public static IEnumerable<string> InDocument(string path) => Blocks().Matches(Files.Read(path)).Select(match => match.Groups[1].Value.Trim());
+    public static IEnumerable<string> InDocument(string path) =>
+        Blocks().Matches(Files.Read(path)).Select(match => match.Groups[1].Value.Trim());
 
     [GeneratedRegex("```csharp\n(.*?)```", RegexOptions.Singleline)]
     internal static partial Regex Blocks();

@@ -4,20 +4,26 @@ namespace Ashlar.Tests.Repository;
 
 public partial class SourceTests
 {
-    static IEnumerable<string> Sources() => ((string[])["src", "tests", "bench", "samples"]).SelectMany(folder => Files.Under(folder, ".cs"));
+    static IEnumerable<string> Sources() =>
+        ((string[])["src", "tests", "bench", "samples"]).SelectMany(folder => Files.Under(folder, ".cs"));
 
     [Fact]
     public void Files_HaveAtMost800Lines() =>
-        Assert.All(Files.Under("src", ".cs"), path => Assert.True(Files.Read(path).Split('\n').Length <= 801, $"{path} has more than 800 lines; split it by what its parts own"));
+        Assert.All(Files.Under("src", ".cs"),
+            path =>
+                Assert.True(Files.Read(path).Split('\n').Length <= 801,
+                    $"{path} has more than 800 lines; split it by what its parts own"));
 
     [Fact]
     public void Sources_LeaveNothingForLater() =>
-        Assert.All(Sources(), path => Assert.False(LaterWords().IsMatch(Files.Read(path)), $"{path} leaves work for later; finish it or open an issue"));
+        Assert.All(Sources(), path =>
+            Assert.False(LaterWords().IsMatch(Files.Read(path)), $"{path} leaves work for later; finish it or open an issue"));
 
     [Fact]
     public void EnvironmentVariables_AreReadInOnePlace()
     {
-        var readers = Files.Under("src", ".cs").Where(path => Files.Read(path).Contains("GetEnvironmentVariable", StringComparison.Ordinal));
+        var readers = Files.Under("src", ".cs").Where(path =>
+            Files.Read(path).Contains("GetEnvironmentVariable", StringComparison.Ordinal));
         Assert.Equal(["src/Ashlar.Core/AshlarEnvironment.cs"], readers);
     }
 

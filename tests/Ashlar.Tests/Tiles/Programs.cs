@@ -17,7 +17,8 @@ static class Programs
 
     public static For Serial(LoopVariable i, params Statement[] body) => new(i, Nodes.Size(i.Count), LoopKind.Serial, [.. body]);
 
-    public static For Parallel(LoopVariable i, params Statement[] body) => new(i, Nodes.Size(i.Count), LoopKind.Parallel, [.. body]);
+    public static For Parallel(LoopVariable i, params Statement[] body) =>
+        new(i, Nodes.Size(i.Count), LoopKind.Parallel, [.. body]);
 
     public static TileProgram Program(TileBuffer[] buffers, params Statement[] body) => new("kernel", [.. buffers], [.. body]);
 
@@ -40,7 +41,8 @@ static class Programs
     {
         TileBuffer x = new("x", DType.Float32, [rows, width], false), y = new("y", DType.Float32, [rows, width], true);
         LoopVariable r = Variable("r", rows), c = Variable("c", width);
-        Tile most = new("most", DType.Float32, [], TileSpace.Register), sum = new("sum", DType.Float32, [], TileSpace.Register), e = new("e", DType.Float32, [width]);
+        Tile most = new("most", DType.Float32, [], TileSpace.Register), sum = new("sum", DType.Float32, [], TileSpace.Register),
+            e = new("e", DType.Float32, [width]);
         return Program([x, y], Parallel(r,
             new Allocate(most),
             new Allocate(sum),
@@ -55,18 +57,22 @@ static class Programs
     public static TileProgram MatMul(long m, long n, long k)
     {
         const long tileM = 4, tileN = 3, tileK = 5;
-        TileBuffer a = new("a", DType.Float32, [m, k], false), b = new("b", DType.Float32, [k, n], false), c = new("c", DType.Float32, [m, n], true);
-        LoopVariable bi = Variable("bi", (m + tileM - 1) / tileM), bj = Variable("bj", (n + tileN - 1) / tileN), bk = Variable("bk", (k + tileK - 1) / tileK);
+        TileBuffer a = new("a", DType.Float32, [m, k], false), b = new("b", DType.Float32, [k, n], false),
+            c = new("c", DType.Float32, [m, n], true);
+        LoopVariable bi = Variable("bi", (m + tileM - 1) / tileM), bj = Variable("bj", (n + tileN - 1) / tileN),
+            bk = Variable("bk", (k + tileK - 1) / tileK);
         LoopVariable i = Variable("i", tileM), j = Variable("j", tileN), p = Variable("p", tileK);
         Tile sum = new("sum", DType.Float32, [tileM, tileN], TileSpace.Register);
-        Node row = bi.Index() * Number(tileM) + i.Index(), column = bj.Index() * Number(tileN) + j.Index(), inner = bk.Index() * Number(tileK) + p.Index();
+        Node row = bi.Index() * Number(tileM) + i.Index(), column = bj.Index() * Number(tileN) + j.Index(),
+            inner = bk.Index() * Number(tileK) + p.Index();
         DomainAxis rows = new(i, Least(Number(tileM), Number(m) - bi.Index() * Number(tileM)));
         DomainAxis columns = new(j, Least(Number(tileN), Number(n) - bj.Index() * Number(tileN)));
         DomainAxis inners = new(p, Least(Number(tileK), Number(k) - bk.Index() * Number(tileK)));
         return Program([a, b, c], Parallel(bi, Parallel(bj,
             new Allocate(sum),
             new Store(sum, [i.Index(), j.Index()], F32(0), [rows, columns]),
-            new For(bk, Nodes.Size(bk.Count), LoopKind.Pipelined, [new Dot(sum, a.Load([row, inner]), b.Load([inner, column]), rows, columns, inners)], Stages: 2),
+            new For(bk, Nodes.Size(bk.Count), LoopKind.Pipelined,
+                [new Dot(sum, a.Load([row, inner]), b.Load([inner, column]), rows, columns, inners)], Stages: 2),
             new Store(c, [row, column], sum.Load([i.Index(), j.Index()]), [rows, columns]))));
     }
 
@@ -77,9 +83,12 @@ static class Programs
         TileBuffer q = new("q", DType.Float32, [tokens, width], false), k = new("k", DType.Float32, [tokens, width], false);
         TileBuffer v = new("v", DType.Float32, [tokens, width], false), o = new("o", DType.Float32, [tokens, width], true);
         long blocks = (tokens + block - 1) / block;
-        LoopVariable g = Variable("g", blocks), step = Variable("step", blocks), r = Variable("r", block), c = Variable("c", block), d = Variable("d", width);
-        Tile s = new("s", DType.Float32, [block, block], TileSpace.Register), acc = new("acc", DType.Float32, [block, width], TileSpace.Register);
-        Tile most = new("most", DType.Float32, [block]), before = new("before", DType.Float32, [block]), sum = new("sum", DType.Float32, [block]);
+        LoopVariable g = Variable("g", blocks), step = Variable("step", blocks), r = Variable("r", block),
+            c = Variable("c", block), d = Variable("d", width);
+        Tile s = new("s", DType.Float32, [block, block], TileSpace.Register),
+            acc = new("acc", DType.Float32, [block, width], TileSpace.Register);
+        Tile most = new("most", DType.Float32, [block]), before = new("before", DType.Float32, [block]),
+            sum = new("sum", DType.Float32, [block]);
         Node row = g.Index() * Number(block) + r.Index(), column = step.Index() * Number(block) + c.Index();
         DomainAxis rows = new(r, Least(Number(block), Number(tokens) - g.Index() * Number(block)));
         DomainAxis columns = new(c, Least(Number(block), Number(tokens) - step.Index() * Number(block)));
@@ -96,7 +105,8 @@ static class Programs
                 new Store(s, [r.Index(), c.Index()], F32(0), [rows, columns]),
                 new Dot(s, q.Load([row, d.Index()]), k.Load([column, d.Index()]), rows, columns, widths),
                 new Store(s, [r.Index(), c.Index()],
-                    Nodes.Select(Nodes.Binary(Op.LessEqual, column, row), score * F32(1 / Math.Sqrt(width)), F32(double.NegativeInfinity)), [rows, columns]),
+                    Nodes.Select(Nodes.Binary(Op.LessEqual, column, row), score * F32(1 / Math.Sqrt(width)),
+                        F32(double.NegativeInfinity)), [rows, columns]),
                 new Store(before, [r.Index()], most.Load([r.Index()]), [rows]),
                 new Reduce(Op.ReduceMax, most, [r.Index()], score, [rows], [columns], Accumulate: true),
                 new Store(s, [r.Index(), c.Index()], Nodes.Exp(score - most.Load([r.Index()])), [rows, columns]),
@@ -111,7 +121,8 @@ static class Programs
     /// <summary>y[i] += table[indices[i]] where indices[i] is not negative.</summary>
     public static TileProgram GatherAdd(long count, long rows)
     {
-        TileBuffer table = new("table", DType.Float32, [rows], false), indices = new("indices", DType.Int32, [count], false), y = new("y", DType.Float32, [count], true);
+        TileBuffer table = new("table", DType.Float32, [rows], false), indices = new("indices", DType.Int32, [count], false),
+            y = new("y", DType.Float32, [count], true);
         var i = Variable("i", count);
         var index = indices.Load([i.Index()]);
         var use = Nodes.Binary(Op.LessEqual, index.Like(0), index);
@@ -122,7 +133,8 @@ static class Programs
     /// <summary>y[indices[i]] is replaced by, added to, or raised to x[i].</summary>
     public static TileProgram Scatter(long count, long rows, StoreMode mode)
     {
-        TileBuffer x = new("x", DType.Float32, [count], false), indices = new("indices", DType.Int64, [count], false), y = new("y", DType.Float32, [rows], true);
+        TileBuffer x = new("x", DType.Float32, [count], false), indices = new("indices", DType.Int64, [count], false),
+            y = new("y", DType.Float32, [rows], true);
         var i = Variable("i", count);
         var at = Bound(indices.Load([i.Index()]), Number(rows), "scatter");
         return Program([x, indices, y], new Store(y, [at], x.Load([i.Index()]), [.. All(i)], mode));
@@ -133,7 +145,8 @@ static class Programs
     {
         var x = new TileBuffer("x", DType.Float32, [rows, width], true);
         LoopVariable r = Variable("r", rows), c = Variable("c", width);
-        return Program([x], new Scan(Op.CumSum, x, [r.Index(), c.Index()], x.Load([r.Index(), c.Index()]), [.. All(r)], DomainAxis.Whole(c), reverse));
+        return Program([x], new Scan(Op.CumSum, x, [r.Index(), c.Index()], x.Load([r.Index(), c.Index()]), [.. All(r)],
+            DomainAxis.Whole(c), reverse));
     }
 
     public static TileProgram Sort(long width, bool descending)
@@ -146,7 +159,8 @@ static class Programs
     /// <summary>One of each, for tests of the text form.</summary>
     public static IEnumerable<TileProgram> Samples() =>
     [
-        Elementwise(10), Elementwise(new Symbol("N", 1, 100, 2)), Softmax(new Symbol("B", 1, 8), 5), MatMul(9, 7, 11), Flash(10, 3), GatherAdd(5, 3),
+        Elementwise(10), Elementwise(new Symbol("N", 1, 100, 2)), Softmax(new Symbol("B", 1, 8), 5), MatMul(9, 7, 11),
+        Flash(10, 3), GatherAdd(5, 3),
         Scatter(4, 3, StoreMode.Set), Scatter(4, 3, StoreMode.Max), CumSum(2, 3, true), Sort(4, true), Sort(4, false),
     ];
 }

@@ -7,7 +7,8 @@ namespace Ashlar.Tests.Tiles;
 
 public class TileInterpreterTests
 {
-    static double[] Ramp(int count, double scale = 1) => [.. Enumerable.Range(0, count).Select(i => Math.Sin(i * 1.7 + 0.3) * scale)];
+    static double[] Ramp(int count, double scale = 1) =>
+        [.. Enumerable.Range(0, count).Select(i => Math.Sin(i * 1.7 + 0.3) * scale)];
 
     // Runs on the arrays in the order of the buffers, and gives back the last.
     static double[] Run(TileProgram program, params double[][] data) => Run(program, null, data);
@@ -60,7 +61,10 @@ public class TileInterpreterTests
     public void MatMul_MatchesSumsOfProducts_WhenEdgesAreRagged(int m, int n, int k)
     {
         double[] a = Ramp(m * k), b = Ramp(k * n, 2);
-        var expected = from i in Enumerable.Range(0, m) from j in Enumerable.Range(0, n) select Enumerable.Range(0, k).Sum(p => a[i * k + p] * b[p * n + j]);
+        var expected = from i in Enumerable.Range(0, m)
+                       from j in Enumerable.Range(0, n)
+                       select Enumerable.Range(0, k)
+            .Sum(p => a[i * k + p] * b[p * n + j]);
         AssertClose(expected, Run(MatMul(m, n, k), a, b, new double[m * n]));
     }
 
@@ -74,7 +78,8 @@ public class TileInterpreterTests
         var expected = new List<double>();
         for (int row = 0; row < tokens; row++)
         {
-            double[] weights = [.. Enumerable.Range(0, row + 1).Select(c => Math.Exp(Enumerable.Range(0, width).Sum(d => q[row * width + d] * k[c * width + d]) * scale))];
+            double[] weights = [.. Enumerable.Range(0, row + 1).Select(c =>
+                Math.Exp(Enumerable.Range(0, width).Sum(d => q[row * width + d] * k[c * width + d]) * scale))];
             for (int d = 0; d < width; d++) expected.Add(weights.Select((w, c) => w * v[c * width + d]).Sum() / weights.Sum());
         }
         AssertClose(expected, Run(Flash(tokens, width), q, k, v, new double[tokens * width]));
@@ -112,7 +117,8 @@ public class TileInterpreterTests
     [InlineData(Op.ArgMin, 1)]
     public void Reduce_GivesEachOpsResult(Op op, double expected)
     {
-        TileBuffer x = new("x", DType.Float32, [2, 3], false), y = new("y", op is Op.ArgMax or Op.ArgMin ? DType.Int32 : DType.Float32, [], true);
+        TileBuffer x = new("x", DType.Float32, [2, 3], false), y =
+            new("y", op is Op.ArgMax or Op.ArgMin ? DType.Int32 : DType.Float32, [], true);
         LoopVariable i = Variable("i", 2), j = Variable("j", 3);
         var program = Program([x, y], new Reduce(op, y, [], x.Load([i.Index(), j.Index()]), [], [.. All(i, j)]));
         Assert.Equal([expected], Run(program, [3, -1, 1, 4, 2, 1], [double.NaN]));
@@ -125,9 +131,11 @@ public class TileInterpreterTests
     [InlineData(Op.ArgMin, 1)]
     public void Reduce_LetsNaNWin(Op op, double expected)
     {
-        TileBuffer x = new("x", DType.Float32, [4], false), y = new("y", op is Op.ArgMax or Op.ArgMin ? DType.Int32 : DType.Float32, [], true);
+        TileBuffer x = new("x", DType.Float32, [4], false), y =
+            new("y", op is Op.ArgMax or Op.ArgMin ? DType.Int32 : DType.Float32, [], true);
         var i = Variable("i", 4);
-        Assert.Equal([expected], Run(Program([x, y], new Reduce(op, y, [], x.Load([i.Index()]), [], [.. All(i)])), [1, double.NaN, 5, double.NaN], [0]));
+        Assert.Equal([expected], Run(Program([x, y], new Reduce(op, y, [], x.Load([i.Index()]), [], [.. All(i)])),
+            [1, double.NaN, 5, double.NaN], [0]));
     }
 
     [Theory]
@@ -162,7 +170,11 @@ public class TileInterpreterTests
     {
         TileBuffer x = new("x", dtype, [], false), y = new("y", dtype, [], true);
         double[] result = [0];
-        TileInterpreter.Run(Program([x, y], new Store(y, [], x.Load([]), [])), new Dictionary<TileBuffer, double[]> { [x] = [0.1], [y] = result }, null, round);
+        TileInterpreter.Run(Program([x, y], new Store(y, [], x.Load([]), [])), new Dictionary<TileBuffer, double[]>
+        {
+            [x] = [0.1],
+            [y] = result,
+        }, null, round);
         Assert.Equal(expected, result[0]);
     }
 
@@ -170,8 +182,10 @@ public class TileInterpreterTests
     public void Cast_RoundsAndTruncates()
     {
         TileBuffer x = new("x", DType.Float32, [], false), y = new("y", DType.Float32, [2], true);
-        Node narrow = Nodes.Cast(Nodes.Cast(x.Load([]), DType.BFloat16), DType.Float32), whole = Nodes.Cast(Nodes.Cast(x.Load([]), DType.Int8), DType.Float32);
-        Assert.Equal([-1.1015625, -1], Run(Program([x, y], new Store(y, [Number(0)], narrow, []), new Store(y, [Number(1)], whole, [])), [-1.1], [0, 0]));
+        Node narrow = Nodes.Cast(Nodes.Cast(x.Load([]), DType.BFloat16), DType.Float32),
+            whole = Nodes.Cast(Nodes.Cast(x.Load([]), DType.Int8), DType.Float32);
+        Assert.Equal([-1.1015625, -1],
+            Run(Program([x, y], new Store(y, [Number(0)], narrow, []), new Store(y, [Number(1)], whole, [])), [-1.1], [0, 0]));
     }
 
     [Fact]
@@ -189,7 +203,8 @@ public class TileInterpreterTests
     {
         var y = new TileBuffer("y", DType.Float32, [4], true);
         var i = Variable("i", 6);
-        var program = Program([y], new Store(y, [i.Index()], F32(1), [.. All(i)], Guard: Nodes.Binary(Op.Less, i.Index(), Number(3))));
+        var program =
+            Program([y], new Store(y, [i.Index()], F32(1), [.. All(i)], Guard: Nodes.Binary(Op.Less, i.Index(), Number(3))));
         Assert.Equal([1, 1, 1, 0], Run(program, new double[4]));
     }
 
@@ -214,7 +229,8 @@ public class TileInterpreterTests
     {
         TileBuffer x = new("x", DType.Float32, [3], false), y = new("y", DType.Float32, [4], true);
         var i = Variable("i", 4);
-        var error = Fails("ASH0530", Program([x, y], new Store(y, [i.Index()], x.Load([i.Index()]), [.. All(i)])), new double[3], new double[4]);
+        var error = Fails("ASH0530", Program([x, y], new Store(y, [i.Index()], x.Load([i.Index()]), [.. All(i)])), new double[3],
+            new double[4]);
         Assert.Contains("[3] of x: f32[3]", error.Message);
         Assert.Contains("i=3", error.Message);
         Assert.Contains("y[i] = x[i]", error.Message);
@@ -246,7 +262,8 @@ public class TileInterpreterTests
         var tile = new Tile("t", DType.Float32, []);
         var i = Variable("i", 2);
         var first = new If(Nodes.Binary(Op.Equal, i.Index(), Number(0)), [new Store(tile, [], F32(1), [])]);
-        var error = Fails("ASH0532", Program([y], Serial(i, new Allocate(tile), first, new Store(y, [i.Index()], tile.Load([]), []))), new double[2]);
+        var error = Fails("ASH0532",
+            Program([y], Serial(i, new Allocate(tile), first, new Store(y, [i.Index()], tile.Load([]), []))), new double[2]);
         Assert.Contains("i=1", error.Message);
     }
 
@@ -255,7 +272,8 @@ public class TileInterpreterTests
     {
         var y = new TileBuffer("y", DType.Float32, [2], true);
         LoopVariable i = Variable("i", 2), j = Variable("j", 3);
-        var error = Fails("ASH0533", Program([y], Parallel(i, Parallel(j, new Store(y, [i.Index()], F32(1), [])))), new double[2]);
+        var error = Fails("ASH0533", Program([y], Parallel(i, Parallel(j, new Store(y, [i.Index()], F32(1), [])))),
+            new double[2]);
         Assert.Contains("i=0 j=1", error.Message);
         Assert.Contains("i=0 j=0", error.Message);
     }
@@ -270,7 +288,8 @@ public class TileInterpreterTests
         var tile = new Tile("t", DType.Float32, []);
         var own = i.Index() + Number(1);
         var error = Fails("ASH0533", Program([y], Parallel(i,
-            new Allocate(tile), new Store(tile, [], y.Load([own + Number(shift)]), []), new Store(y, [own], tile.Load([]), []))), new double[5]);
+            new Allocate(tile), new Store(tile, [], y.Load([own + Number(shift)]), []), new Store(y, [own], tile.Load([]), []))),
+            new double[5]);
         Assert.Contains("i=0", error.Message);
         Assert.Contains("i=1", error.Message);
     }
@@ -295,7 +314,8 @@ public class TileInterpreterTests
     }
 
     [Fact]
-    public void Run_Fails_WhenABufferHasAnotherNumberOfElements() => Fails("ASH0535", Sort(4, false), new double[3], new double[4]);
+    public void Run_Fails_WhenABufferHasAnotherNumberOfElements() =>
+        Fails("ASH0535", Sort(4, false), new double[3], new double[4]);
 
     [Fact]
     public void Domain_Fails_WhenItRunsBeyondItsVariable()

@@ -133,9 +133,12 @@ public class TileTextTests
 
     public static TheoryData<string> Expressions =>
     [
-        "b0[0] - (b0[1] - b0[2])", "-(b0[0] * b0[1])", "-b0[0] * b0[1]", "-(2.0)", "-(-2.0)", "--b0[3]", "(b0[0] + b0[1]) % b0[2]",
-        "b0[0] * (b0[1] / b0[2])", "select((b0[0] < b0[1]) == (b0[2] <= b0[3]), 1.0, max(b0[i0], -inf))", "f32(i32(b0[0]) << 3_i32 & 255_i32 ^ 1_i32 | 4_i32)",
-        "bits_f32(random_bits(1_i32, 2_i32, i32({2*N+1})))", "f32(!(!(b0[0] < 1.0) | true))", "b0[i0 where i0 < N]", "b0[bound(i0 * 2 - 1, {N-2}, \"a \\\"b\\\" \\\\ c\")]",
+        "b0[0] - (b0[1] - b0[2])", "-(b0[0] * b0[1])", "-b0[0] * b0[1]", "-(2.0)", "-(-2.0)", "--b0[3]",
+        "(b0[0] + b0[1]) % b0[2]",
+        "b0[0] * (b0[1] / b0[2])", "select((b0[0] < b0[1]) == (b0[2] <= b0[3]), 1.0, max(b0[i0], -inf))",
+        "f32(i32(b0[0]) << 3_i32 & 255_i32 ^ 1_i32 | 4_i32)",
+        "bits_f32(random_bits(1_i32, 2_i32, i32({2*N+1})))", "f32(!(!(b0[0] < 1.0) | true))", "b0[i0 where i0 < N]",
+        "b0[bound(i0 * 2 - 1, {N-2}, \"a \\\"b\\\" \\\\ c\")]",
         "pow(b0[0], 2.0) - erf(rsqrt(recip(b0[1])))",
     ];
 
@@ -143,7 +146,8 @@ public class TileTextTests
     [MemberData(nameof(Expressions))]
     public void Expressions_KeepTheirStructure(string expression)
     {
-        string text = $"symbol N: 4..9 step 1\nkernel k(b0: f32[N], b1: out f32[N]) {{\n  each i0 < N {{\n    b1[i0] = {expression}\n  }}\n}}\n";
+        string text =
+            $"symbol N: 4..9 step 1\nkernel k(b0: f32[N], b1: out f32[N]) {{\n  each i0 < N {{\n    b1[i0] = {expression}\n  }}\n}}\n";
         Assert.Equal(text, TileText.Print(TileText.Parse(text)));
     }
 
@@ -174,8 +178,18 @@ public class TileTextTests
         double[] a = [1, 2, 3, 4, 5, 6], b = [1, -1, 2, 0, 3, 1], expected = new double[4], found = new double[4];
         var program = MatMul(2, 2, 3);
         var parsed = TileText.Parse(TileText.Print(program));
-        TileInterpreter.Run(program, new Dictionary<TileBuffer, double[]> { [program.Buffers[0]] = a, [program.Buffers[1]] = b, [program.Buffers[2]] = expected });
-        TileInterpreter.Run(parsed, new Dictionary<TileBuffer, double[]> { [parsed.Buffers[0]] = a, [parsed.Buffers[1]] = b, [parsed.Buffers[2]] = found });
+        TileInterpreter.Run(program, new Dictionary<TileBuffer, double[]>
+        {
+            [program.Buffers[0]] = a,
+            [program.Buffers[1]] = b,
+            [program.Buffers[2]] = expected
+        });
+        TileInterpreter.Run(parsed, new Dictionary<TileBuffer, double[]>
+        {
+            [parsed.Buffers[0]] = a,
+            [parsed.Buffers[1]] = b,
+            [parsed.Buffers[2]] = found
+        });
         Assert.Equal([14, 2, 32, 2], found.Select((x, i) => expected[i] == x ? x : double.NaN));
     }
 
@@ -205,6 +219,7 @@ public class TileTextTests
     public void Parse_Fails_WhenParenthesesGoTooDeep()
     {
         string deep = new string('(', 10_000) + "1.0" + new string(')', 10_000);
-        Assert.Equal("ASH0540", Assert.Throws<KernelException>(() => TileText.Parse($"kernel k(x: out f32[]) {{ each {{ x[] = {deep} }} }}")).Code);
+        Assert.Equal("ASH0540", Assert.Throws<KernelException>(() =>
+            TileText.Parse($"kernel k(x: out f32[]) {{ each {{ x[] = {deep} }} }}")).Code);
     }
 }

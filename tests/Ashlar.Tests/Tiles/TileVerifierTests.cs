@@ -61,10 +61,12 @@ public class TileVerifierTests
     }
 
     [Fact]
-    public void Tile_EndsWithItsBody() => Fails("ASH0512", Serial(j, new Allocate(tile)), new Store(tile, [i.Index()], F32(1), [.. All(i)]));
+    public void Tile_EndsWithItsBody() =>
+        Fails("ASH0512", Serial(j, new Allocate(tile)), new Store(tile, [i.Index()], F32(1), [.. All(i)]));
 
     [Fact]
-    public void Tile_OfTheGrid_MustBeAllocatedWithinIt() => Fails("ASH0525", new Allocate(tile), Parallel(j, new Store(tile, [j.Index()], F32(1), [])));
+    public void Tile_OfTheGrid_MustBeAllocatedWithinIt() =>
+        Fails("ASH0525", new Allocate(tile), Parallel(j, new Store(tile, [j.Index()], F32(1), [])));
 
     [Fact]
     public void Buffer_MustBeListed_Once()
@@ -85,13 +87,16 @@ public class TileVerifierTests
         Fails("ASH0515", new Reduce(Op.ArgMax, y, [i.Index()], x.Load([j.Index()]), [.. All(i)], [.. All(j)]));
         Fails("ASH0515", new Scan(Op.CumSum, y, [i.Index()], i.Index(), [], DomainAxis.Whole(i), false));
         var flag = new TileBuffer("f", DType.Bool, [4], true);
-        Fails("ASH0515", Program([flag], new Store(flag, [i.Index()], Nodes.Binary(Op.Less, i.Index(), Number(2)), [.. All(i)], StoreMode.Add)));
+        Fails("ASH0515",
+            Program([flag], new Store(flag, [i.Index()], Nodes.Binary(Op.Less, i.Index(), Number(2)), [.. All(i)],
+                StoreMode.Add)));
     }
 
     [Fact]
     public void Reduce_KeepsSumsOf16BitFloats_InFloat32()
     {
-        TileBuffer half = new("h", DType.BFloat16, [4], false), narrow = new("n", DType.BFloat16, [], true), wide = new("w", DType.Float32, [], true);
+        TileBuffer half = new("h", DType.BFloat16, [4], false), narrow = new("n", DType.BFloat16, [], true),
+            wide = new("w", DType.Float32, [], true);
         Reduce Into(Op op, TileBuffer target) => new(op, target, [], half.Load([i.Index()]), [], [.. All(i)]);
         Fails("ASH0515", Program([half, narrow, wide], Into(Op.ReduceSum, narrow)));
         Fails("ASH0515", Program([half, narrow, wide], Into(Op.ReduceMax, wide)));
@@ -169,7 +174,8 @@ public class TileVerifierTests
         Fails("ASH0523", new Allocate(square), Dot(square, left, Nodes.Cast(right, DType.Float64)));
         Fails("ASH0523", new Allocate(square), Dot(square, Nodes.Cast(left, DType.Int32), Nodes.Cast(right, DType.Int32)));
         var whole = new Tile("w", DType.Int32, [4, 4]);
-        TileVerifier.Check(Program([x, y], new Allocate(whole), Dot(whole, Nodes.Cast(left, DType.UInt8), Nodes.Cast(right, DType.UInt8))));
+        TileVerifier.Check(Program([x, y], new Allocate(whole),
+            Dot(whole, Nodes.Cast(left, DType.UInt8), Nodes.Cast(right, DType.UInt8))));
         Fails("ASH0511", new Allocate(square), Dot(square, right, right));
         Fails("ASH0521", new Allocate(square), Dot(square, square.Load([i.Index(), k.Index()]), right));
     }

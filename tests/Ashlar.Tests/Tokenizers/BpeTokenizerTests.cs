@@ -23,7 +23,8 @@ public partial class BpeTokenizerTests
         static string Signs(int seed)
         {
             var random = new Random(seed);
-            string[] parts = [" ", "  ", "\n", "\t", "'", "'s", "'re", "'l", "'ll", "a", "Bc", "é", "1", "23", "½", "!", "?!", "\u3000", "\u00a0", "名", "\u0301", "'S"];
+            string[] parts = [" ", "  ", "\n", "\t", "'", "'s", "'re", "'l", "'ll", "a", "Bc", "é", "1", "23", "½", "!", "?!",
+                "\u3000", "\u00a0", "名", "\u0301", "'S"];
             return string.Concat(Enumerable.Range(0, 12).Select(_ => parts[random.Next(parts.Length)]));
         }
     }
@@ -32,9 +33,11 @@ public partial class BpeTokenizerTests
     public void Train_LearnsTheMostFrequentPairFirst()
     {
         // The example of Sennrich, Haddow and Birch 2016, figure 1, without its mark for the end of a word.
-        string text = string.Join('\n', [.. Repeat("low", 5), .. Repeat("lower", 2), .. Repeat("newest", 6), .. Repeat("widest", 3)]);
+        string text =
+            string.Join('\n', [.. Repeat("low", 5), .. Repeat("lower", 2), .. Repeat("newest", 6), .. Repeat("widest", 3)]);
         var tokenizer = BpeTokenizer.Train(text, 256 + 5);
-        Assert.Equal(["es", "est", "lo", "low", "ew"], tokenizer.Merges.Select(merge => Encoding.UTF8.GetString(tokenizer.Bytes(merge.Result))));
+        Assert.Equal(["es", "est", "lo", "low", "ew"], tokenizer.Merges.Select(merge =>
+            Encoding.UTF8.GetString(tokenizer.Bytes(merge.Result))));
         Assert.Equal(["low", "est"], tokenizer.Encode("lowest").Select(token => tokenizer.Decode([token])));
 
         static IEnumerable<string> Repeat(string word, int count) => Enumerable.Repeat(word, count);
@@ -49,7 +52,8 @@ public partial class BpeTokenizerTests
     {
         var random = new Random(seed);
         string[] syllables = ["a", "aa", "ab", "ba", "an", "na", "é"];
-        string text = string.Join(' ', Enumerable.Range(0, 300).Select(_ => string.Concat(Enumerable.Range(0, random.Next(1, 7)).Select(_ => syllables[random.Next(syllables.Length)]))));
+        string text = string.Join(' ', Enumerable.Range(0, 300).Select(_ =>
+            string.Concat(Enumerable.Range(0, random.Next(1, 7)).Select(_ => syllables[random.Next(syllables.Length)]))));
         var tokenizer = BpeTokenizer.Train(text, 256 + 60);
         Assert.Equal(NaiveMerges(text, 60), tokenizer.Merges.Select(merge => (merge.Left, merge.Right)));
     }
@@ -57,7 +61,8 @@ public partial class BpeTokenizerTests
     [Fact]
     public void Train_StopsWhenNoPairComesOftenEnough()
     {
-        Assert.Equal(256 + 1 + 1, BpeTokenizer.Train("ab ab cd", 1000, ["<s>"]).VocabularySize);   // "ab" alone: the first has no blank before it
+        // "ab" alone: the first has no blank before it.
+        Assert.Equal(256 + 1 + 1, BpeTokenizer.Train("ab ab cd", 1000, ["<s>"]).VocabularySize);
         Assert.Equal(256, BpeTokenizer.Train("", 300).VocabularySize);
     }
 
@@ -65,7 +70,8 @@ public partial class BpeTokenizerTests
     public void Train_DoesNotDependOnPieces()
     {
         var whole = BpeTokenizer.Train(Texts.English, 320);
-        var pieces = BpeTokenizer.Train(Split(Texts.English).Select(word => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(word)), 320);
+        var pieces =
+            BpeTokenizer.Train(Split(Texts.English).Select(word => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(word)), 320);
         Assert.Equal(whole.Merges, pieces.Merges);
     }
 
@@ -85,7 +91,10 @@ public partial class BpeTokenizerTests
         var tokenizer = BpeTokenizer.Train(Texts.English, 330);
         for (int seed = 0; seed < 60; seed++)
         {
-            string text = seed == 0 ? Texts.English : string.Concat(Enumerable.Range(0, 20).Select(i => Texts.English.Substring((seed * 37 + i * 11) % 200, 1 + i % 5)));
+            string text = seed == 0
+                ? Texts.English
+                : string.Concat(Enumerable.Range(0, 20).Select(i =>
+                    Texts.English.Substring((seed * 37 + i * 11) % 200, 1 + i % 5)));
             Assert.Equal(Split(text).SelectMany(word => NaiveEncode(tokenizer, word)), tokenizer.Encode(text));
         }
     }
@@ -119,8 +128,10 @@ public partial class BpeTokenizerTests
         Assert.Equal([15496, 50279], phi.Encode("Hello" + new string(' ', 9)));   // nine blanks are one added token
 
         var gpt = new BpeTokenizer(Enumerable.Range(0, 50257).Select(token => phi.Bytes(token).ToArray()), phi.Merges, []);
-        string[] texts = File.ReadAllText(Path.Combine(DataFact.Folder!, "tokenizers/gguf/ggml-vocab-gpt-2.gguf.inp")).Split("\n__ggml_vocab_test__\n");
-        string[] expected = File.ReadAllText(Path.Combine(DataFact.Folder!, "tokenizers/gguf/ggml-vocab-gpt-2.gguf.out")).TrimEnd('\n').Split('\n');
+        string[] texts = File.ReadAllText(Path.Combine(DataFact.Folder!, "tokenizers/gguf/ggml-vocab-gpt-2.gguf.inp"))
+            .Split("\n__ggml_vocab_test__\n");
+        string[] expected = File.ReadAllText(Path.Combine(DataFact.Folder!, "tokenizers/gguf/ggml-vocab-gpt-2.gguf.out"))
+            .TrimEnd('\n').Split('\n');
         Assert.True(texts.Length >= 40);
         for (int i = 0; i < expected.Length; i++)
             Assert.Equal(expected[i].Trim(), string.Join(' ', gpt.Encode(texts[i])));
@@ -145,7 +156,8 @@ public partial class BpeTokenizerTests
         var merges = new List<(int, int)>();
         while (merges.Count < count)
         {
-            var best = words.SelectMany(word => word.Zip(word.Skip(1))).GroupBy(pair => pair).Select(group => (Count: group.Count(), Pair: group.Key))
+            var best = words.SelectMany(word => word.Zip(word.Skip(1))).GroupBy(pair => pair)
+                .Select(group => (Count: group.Count(), Pair: group.Key))
                 .Where(entry => entry.Count >= 2).OrderByDescending(entry => entry.Count).ThenBy(entry => entry.Pair).ToList();
             if (best.Count == 0) break;
             foreach (var word in words) Join(word, best[0].Pair, 256 + merges.Count);

@@ -18,7 +18,8 @@ public class CharacterTokenizerTests
     public void From_TakesPieces()
     {
         var whole = CharacterTokenizer.From("zażółć gęślą jaźń");
-        var pieces = CharacterTokenizer.From(((string[])["zażółć", "", " gęślą jaźń"]).Select(piece => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(piece)));
+        var pieces = CharacterTokenizer.From(((string[])["zażółć", "", " gęślą jaźń"])
+            .Select(piece => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(piece)));
         Assert.Equal(whole.Characters, pieces.Characters);
     }
 

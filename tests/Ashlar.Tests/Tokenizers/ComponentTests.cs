@@ -4,7 +4,8 @@ using Ashlar.Tokenizers;
 
 namespace Ashlar.Tests.Tokenizers;
 
-/// <summary>Each component of a <c>tokenizer.json</c>, with results from the documentation and tests of the Rust library.</summary>
+/// <summary>Each component of a <c>tokenizer.json</c>, with results from the documentation and tests of the Rust
+/// library.</summary>
 public class ComponentTests
 {
     static JsonPart Part(string json) => new(JsonDocument.Parse(json).RootElement, "part", "the test");
@@ -17,9 +18,11 @@ public class ComponentTests
         return [.. words.Pieces.Select(piece => Encoding.UTF8.GetString(words.Text.Span[piece.Start..piece.End]))];
     }
 
-    static string Normalize(string json, string text) => Encoding.UTF8.GetString(Normalizers.Read(Part(json))!.Apply(Encoding.UTF8.GetBytes(text)));
+    static string Normalize(string json, string text) =>
+        Encoding.UTF8.GetString(Normalizers.Read(Part(json))!.Apply(Encoding.UTF8.GetBytes(text)));
 
-    static Tokenizer Load(string model, string more = "") => Tokenizer.FromJson(Encoding.UTF8.GetBytes($$"""{"model":{{model}}{{(more == "" ? "" : "," + more)}}}"""));
+    static Tokenizer Load(string model, string more = "") =>
+        Tokenizer.FromJson(Encoding.UTF8.GetBytes($$"""{"model":{{model}}{{(more == "" ? "" : "," + more)}}}"""));
 
     static void Decodes(Tokenizer tokenizer, string expected, params int[] tokens)
     {
@@ -36,8 +39,10 @@ public class ComponentTests
     [InlineData("Contiguous", "the", "-", "final", "--", "countdown")]
     public void Split_TreatsMatchesAsAsked(string behavior, params string[] expected)
     {
-        Assert.Equal(expected, Cut($$"""{"type":"Split","pattern":{"String":"-"},"behavior":"{{behavior}}","invert":false}""", "the-final--countdown"));
-        Assert.Equal(expected, Cut($$"""{"type":"Split","pattern":{"Regex":"-"},"behavior":"{{behavior}}","invert":false}""", "the-final--countdown"));
+        Assert.Equal(expected, Cut($$"""{"type":"Split","pattern":{"String":"-"},"behavior":"{{behavior}}","invert":false}""",
+            "the-final--countdown"));
+        Assert.Equal(expected, Cut($$"""{"type":"Split","pattern":{"Regex":"-"},"behavior":"{{behavior}}","invert":false}""",
+            "the-final--countdown"));
     }
 
     [Fact]
@@ -47,7 +52,8 @@ public class ComponentTests
     [Theory]
     [InlineData("""{"type":"Whitespace"}""", "Hey friend!     How are you?!?", "Hey", "friend", "!", "How", "are", "you", "?!?")]
     [InlineData("""{"type":"WhitespaceSplit"}""", "Hey friend!\u3000How", "Hey", "friend!", "How")]
-    [InlineData("""{"type":"BertPreTokenizer"}""", "Hey friend!     How are you?!?", "Hey", "friend", "!", "How", "are", "you", "?", "!", "?")]
+    [InlineData("""{"type":"BertPreTokenizer"}""", "Hey friend!     How are you?!?", "Hey", "friend", "!", "How", "are", "you",
+        "?", "!", "?")]
     [InlineData("""{"type":"Punctuation"}""", "Hey? $3 «x»", "Hey", "?", " ", "$", "3 ", "«", "x", "»")]
     [InlineData("""{"type":"Digits","individual_digits":false}""", "Hey 123 friend!", "Hey ", "123", " friend!")]
     [InlineData("""{"type":"Digits","individual_digits":true}""", "Hey 123", "Hey ", "1", "2", "3")]
@@ -57,11 +63,16 @@ public class ComponentTests
     [InlineData("""{"type":"Metaspace","replacement":"▁","prepend_scheme":"always"}""", " Hey", "▁Hey")]
     [InlineData("""{"type":"Metaspace","replacement":"▁","prepend_scheme":"never"}""", "Hey you", "Hey", "▁you")]
     [InlineData("""{"type":"Metaspace","replacement":"▁","prepend_scheme":"always","split":false}""", "Hey you", "▁Hey▁you")]
-    [InlineData("""{"type":"Sequence","pretokenizers":[{"type":"WhitespaceSplit"},{"type":"Metaspace","replacement":"▁","prepend_scheme":"first"}]}""", "Hey you", "▁Hey", "you")]
-    [InlineData("""{"type":"Sequence","pretokenizers":[{"type":"WhitespaceSplit"},{"type":"Metaspace","replacement":"▁","add_prefix_space":true}]}""", "Hey you", "▁Hey", "▁you")]
-    [InlineData("""{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":true}""", "Hello you're é", " Hello", " you", "'re", " é")]
-    [InlineData("""{"type":"Sequence","pretokenizers":[{"type":"ByteLevel","add_prefix_space":false,"use_regex":false},{"type":"Digits","individual_digits":true}]}""", "é 1", "Ã©Ġ", "1")]
-    public void PreTokenizer_CutsAsDocumented(string json, string text, params string[] expected) => Assert.Equal(expected, Cut(json, text));
+    [InlineData(
+        """{"type":"Sequence","pretokenizers":[{"type":"WhitespaceSplit"},{"type":"Metaspace","replacement":"▁","prepend_scheme":"first"}]}""", "Hey you", "▁Hey", "you")]
+    [InlineData(
+        """{"type":"Sequence","pretokenizers":[{"type":"WhitespaceSplit"},{"type":"Metaspace","replacement":"▁","add_prefix_space":true}]}""", "Hey you", "▁Hey", "▁you")]
+    [InlineData("""{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":true}""", "Hello you're é",
+        " Hello", " you", "'re", " é")]
+    [InlineData(
+        """{"type":"Sequence","pretokenizers":[{"type":"ByteLevel","add_prefix_space":false,"use_regex":false},{"type":"Digits","individual_digits":true}]}""", "é 1", "Ã©Ġ", "1")]
+    public void PreTokenizer_CutsAsDocumented(string json, string text, params string[] expected) =>
+        Assert.Equal(expected, Cut(json, text));
 
     [Fact]
     public void Metaspace_WritesItsFirstMark_OnlyAtTheStartOfAll() =>
@@ -85,8 +96,10 @@ public class ComponentTests
     [InlineData("""{"type":"BertNormalizer"}""", "Héé\u0000 \t漢x\u200d", "hee   漢 x")]
     [InlineData("""{"type":"BertNormalizer","lowercase":false}""", "HÉ", "HÉ")]
     [InlineData("""{"type":"BertNormalizer","lowercase":false,"strip_accents":true,"handle_chinese_chars":false}""", "É漢", "E漢")]
-    [InlineData("""{"type":"Sequence","normalizers":[{"type":"NFD"},{"type":"StripAccents"},{"type":"Lowercase"}]}""", "ÉÀ", "ea")]
-    public void Normalizer_ChangesAsDocumented(string json, string text, string expected) => Assert.Equal(expected, Normalize(json, text));
+    [InlineData("""{"type":"Sequence","normalizers":[{"type":"NFD"},{"type":"StripAccents"},{"type":"Lowercase"}]}""", "ÉÀ",
+        "ea")]
+    public void Normalizer_ChangesAsDocumented(string json, string text, string expected) =>
+        Assert.Equal(expected, Normalize(json, text));
 
     [Fact]
     public void UnicodeForms_AgreeWithEachOther()
@@ -100,7 +113,8 @@ public class ComponentTests
             Assert.Equal(nfkc.Apply(text), nfkc.Apply(nfkc.Apply(text)));
         }
         // A million marks are ordered in time.
-        Assert.Equal(2_000_001, nfd.Apply(Encoding.UTF8.GetBytes("a" + string.Concat(Enumerable.Repeat("\u0301\u0323", 500_000)))).Length);
+        Assert.Equal(2_000_001,
+            nfd.Apply(Encoding.UTF8.GetBytes("a" + string.Concat(Enumerable.Repeat("\u0301\u0323", 500_000)))).Length);
     }
 
     const string Letters = """{"<unk>":0,"a":1,"b":2}""";
@@ -119,7 +133,9 @@ public class ComponentTests
     [Fact]
     public void Bpe_FallsBackToTheBytesThatItHas()
     {
-        var tokenizer = Load("""{"type":"BPE","vocab":{"<unk>":0,"<0x61>":1,"<0x0A>":2,"<0xC3>":3},"merges":[],"unk_token":"<unk>","byte_fallback":true}""");
+        var tokenizer =
+            Load(
+                """{"type":"BPE","vocab":{"<unk>":0,"<0x61>":1,"<0x0A>":2,"<0xC3>":3},"merges":[],"unk_token":"<unk>","byte_fallback":true}""");
         Assert.Equal([0, 1, 2, 0], tokenizer.Encode("ca\né"));
     }
 
@@ -142,18 +158,23 @@ public class ComponentTests
     [Fact]
     public void Bpe_MarksPartsAndEndsOfWords()
     {
-        var ends = Load("""{"type":"BPE","vocab":{"l":0,"o":1,"w</w>":2,"lo":3,"low</w>":4,"o</w>":5},"merges":["l o","lo w</w>"],"end_of_word_suffix":"</w>"}""",
+        var ends =
+            Load(
+                """{"type":"BPE","vocab":{"l":0,"o":1,"w</w>":2,"lo":3,"low</w>":4,"o</w>":5},"merges":["l o","lo w</w>"],"end_of_word_suffix":"</w>"}""",
             """ "pre_tokenizer":{"type":"Whitespace"},"decoder":{"type":"BPEDecoder"} """);
         Assert.Equal([4, 0, 5], ends.Encode("low lo"));
         Decodes(ends, "low lo", 4, 0, 5);
-        var parts = Load("""{"type":"BPE","vocab":{"a":0,"##b":1,"##c":2,"ab":3,"abc":4},"merges":["a ##b","ab ##c"],"continuing_subword_prefix":"##"}""");
+        var parts =
+            Load(
+                """{"type":"BPE","vocab":{"a":0,"##b":1,"##c":2,"ab":3,"abc":4},"merges":["a ##b","ab ##c"],"continuing_subword_prefix":"##"}""");
         Assert.Equal([4], parts.Encode("abc"));
     }
 
     [Fact]
     public void Bpe_OfLongWords_AgreesWithThatOfShortOnes()
     {
-        var tokenizer = Load("""{"type":"BPE","vocab":{"a":0,"b":1,"ab":2,"aba":3,"aa":4,"aaaa":5},"merges":["a b","ab a","a a","aa aa"]}""");
+        var tokenizer =
+            Load("""{"type":"BPE","vocab":{"a":0,"b":1,"ab":2,"aba":3,"aa":4,"aaaa":5},"merges":["a b","ab a","a a","aa aa"]}""");
         var random = new Random(3);
         for (int i = 0; i < 50; i++)
         {
@@ -171,7 +192,8 @@ public class ComponentTests
     [InlineData("abc", 7)]
     [InlineData("abcdacdxx", 8, 1, 5, 0)]
     public void Unigram_TakesTheBestSum(string text, params int[] expected) => Assert.Equal(expected,
-        Load("""{"type":"Unigram","unk_id":0,"vocab":[["<unk>",0.0],["a",0.0],["b",0.0],["c",0.0],["d",0.0],["cd",1.0],["ab",2.0],["abc",5.0],["abcd",10.0]]}""").Encode(text));
+        Load(
+            """{"type":"Unigram","unk_id":0,"vocab":[["<unk>",0.0],["a",0.0],["b",0.0],["c",0.0],["d",0.0],["cd",1.0],["ab",2.0],["abc",5.0],["abcd",10.0]]}""").Encode(text));
 
     [Theory]
     [InlineData("abc", "abc")]
@@ -197,7 +219,8 @@ public class ComponentTests
     public void Unigram_FallsBackToBytes()
     {
         string bytes = string.Join(',', Enumerable.Range(0, 256).Select(value => $"[\"<0x{value:X2}>\",-9.0]"));
-        var tokenizer = Load($$"""{"type":"Unigram","unk_id":0,"byte_fallback":true,"vocab":[["<unk>",0.0],{{bytes}},["a",-1.0]]}""",
+        var tokenizer =
+            Load($$"""{"type":"Unigram","unk_id":0,"byte_fallback":true,"vocab":[["<unk>",0.0],{{bytes}},["a",-1.0]]}""",
             """ "decoder":{"type":"Sequence","decoders":[{"type":"ByteFallback"},{"type":"Fuse"}]} """);
         Assert.Equal([257, 1 + 0xc3, 1 + 0xa9, 1 + 'b', 257], tokenizer.Encode("aéba"));
         Decodes(tokenizer, "aéba", 257, 1 + 0xc3, 1 + 0xa9, 1 + 'b', 257);
@@ -207,7 +230,9 @@ public class ComponentTests
     [Fact]
     public void WordPiece_TakesTheLongest_OrNothing()
     {
-        var tokenizer = Load("""{"type":"WordPiece","unk_token":"[UNK]","vocab":{"[UNK]":0,"un":1,"##aff":2,"##able":3,"##ab":4,".":5,"a":6},"max_input_chars_per_word":10}""",
+        var tokenizer =
+            Load(
+                """{"type":"WordPiece","unk_token":"[UNK]","vocab":{"[UNK]":0,"un":1,"##aff":2,"##able":3,"##ab":4,".":5,"a":6},"max_input_chars_per_word":10}""",
             """ "pre_tokenizer":{"type":"BertPreTokenizer"},"decoder":{"type":"WordPiece","prefix":"##","cleanup":true} """);
         Assert.Equal([1, 2, 3, 0, 5], tokenizer.Encode("unaffable unx."));
         Assert.Equal([0], tokenizer.Encode("aaaaaaaaaaa"));
@@ -218,19 +243,24 @@ public class ComponentTests
     [Fact]
     public void WordLevel_KnowsWords_OrNot()
     {
-        var tokenizer = Load("""{"type":"WordLevel","vocab":{"the":0,"cat":1,"?":2},"unk_token":"?"}""", """ "pre_tokenizer":{"type":"WhitespaceSplit"} """);
+        var tokenizer = Load("""{"type":"WordLevel","vocab":{"the":0,"cat":1,"?":2},"unk_token":"?"}""",
+            """ "pre_tokenizer":{"type":"WhitespaceSplit"} """);
         Assert.Equal([0, 2, 1], tokenizer.Encode("the black cat"));
         Decodes(tokenizer, "the cat", 0, 1);
     }
 
     [Theory]
-    [InlineData("""{"type":"CTC","pad_token":"<pad>","word_delimiter_token":"|","cleanup":true}""", "hello w", "<pad> <pad> h e e l l <pad> l o o o <pad> | w")]
+    [InlineData("""{"type":"CTC","pad_token":"<pad>","word_delimiter_token":"|","cleanup":true}""", "hello w",
+        "<pad> <pad> h e e l l <pad> l o o o <pad> | w")]
     [InlineData("""{"type":"Metaspace","replacement":"▁","prepend_scheme":"always"}""", "Hey friend! x", "▁Hey ▁friend! ▁x")]
     [InlineData("""{"type":"Metaspace","replacement":"▁","prepend_scheme":"never"}""", " Hey", "▁Hey")]
-    [InlineData("""{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"▁"},"content":" "},{"type":"Fuse"},{"type":"Strip","content":" ","start":1,"stop":0}]}""", " Hey", "▁ ▁Hey")]
+    [InlineData(
+        """{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"▁"},"content":" "},{"type":"Fuse"},{"type":"Strip","content":" ","start":1,"stop":0}]}""", " Hey", "▁ ▁Hey")]
     [InlineData("""{"type":"Strip","content":"_","start":1,"stop":1}""", "a_b", "_a__ b_")]
-    [InlineData("""{"type":"Sequence","decoders":[{"type":"Fuse"},{"type":"Strip","content":"_","start":0,"stop":2}]}""", "a_b", "a_ b__")]
-    [InlineData("""{"type":"Sequence","decoders":[{"type":"Fuse"},{"type":"Replace","pattern":{"Regex":"aa"},"content":"b"}]}""", "b", "a a")]
+    [InlineData("""{"type":"Sequence","decoders":[{"type":"Fuse"},{"type":"Strip","content":"_","start":0,"stop":2}]}""",
+        "a_b", "a_ b__")]
+    [InlineData("""{"type":"Sequence","decoders":[{"type":"Fuse"},{"type":"Replace","pattern":{"Regex":"aa"},"content":"b"}]}""",
+        "b", "a a")]
     [InlineData("""{"type":"BPEDecoder","suffix":"</w>"}""", "My name is John", "My</w> na me</w> is</w> Jo hn</w>")]
     public void Decoder_JoinsAsDocumented(string decoder, string expected, string tokens)
     {
@@ -246,9 +276,11 @@ public class ComponentTests
     [Fact]
     public void AddedTokens_KeepTheirFlags()
     {
-        string added = string.Join(',', Added("<l>", 10, "\"lstrip\":true,\"special\":true"), Added("<r>", 11, "\"rstrip\":true,\"special\":true"),
+        string added = string.Join(',', Added("<l>", 10, "\"lstrip\":true,\"special\":true"),
+            Added("<r>", 11, "\"rstrip\":true,\"special\":true"),
             Added("word", 12, "\"single_word\":true,\"normalized\":false"), Added("wo", 13, "\"normalized\":false"));
-        var tokenizer = Load("""{"type":"WordLevel","vocab":{"a":0,"b":1,"?":2},"unk_token":"?"}""", $"\"added_tokens\":[{added}],\"pre_tokenizer\":{{\"type\":\"FixedLength\",\"length\":1}}");
+        var tokenizer = Load("""{"type":"WordLevel","vocab":{"a":0,"b":1,"?":2},"unk_token":"?"}""",
+            $"\"added_tokens\":[{added}],\"pre_tokenizer\":{{\"type\":\"FixedLength\",\"length\":1}}");
         Assert.Equal([0, 10, 1], tokenizer.Encode("a  <l>b"));
         Assert.Equal([0, 11, 1], tokenizer.Encode("a<r> \n b"));
         Assert.Equal([0, 2, 12, 2, 1], tokenizer.Encode("a word b"));
@@ -263,18 +295,22 @@ public class ComponentTests
     public void AddedTokens_AreFoundBehindNormalisation_WhenNormalized()
     {
         string added = string.Join(',', Added("ABC", 10, "\"normalized\":true"), Added("DEF", 11, "\"normalized\":false"));
-        var tokenizer = Load("""{"type":"WordLevel","vocab":{"?":2},"unk_token":"?"}""", $"\"added_tokens\":[{added}],\"normalizer\":{{\"type\":\"Lowercase\"}}");
+        var tokenizer = Load("""{"type":"WordLevel","vocab":{"?":2},"unk_token":"?"}""",
+            $"\"added_tokens\":[{added}],\"normalizer\":{{\"type\":\"Lowercase\"}}");
         Assert.Equal([10], tokenizer.Encode("aBc"));
         Assert.Equal([2], tokenizer.Encode("dEf"));
         Assert.Equal([11], tokenizer.Encode("DEF"));
     }
 
     [Theory]
-    [InlineData("""{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>","type_id":0}},{"Sequence":{"id":"A","type_id":0}},{"SpecialToken":{"id":"</s>","type_id":0}}],"pair":[],"special_tokens":{"<s>":{"id":"<s>","ids":[7],"tokens":["<s>"]},"</s>":{"id":"</s>","ids":[8,9],"tokens":["</s>"]}}}""", 7, 0, 8, 9)]
+    [InlineData(
+        """{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>","type_id":0}},{"Sequence":{"id":"A","type_id":0}},{"SpecialToken":{"id":"</s>","type_id":0}}],"pair":[],"special_tokens":{"<s>":{"id":"<s>","ids":[7],"tokens":["<s>"]},"</s>":{"id":"</s>","ids":[8,9],"tokens":["</s>"]}}}""", 7, 0, 8, 9)]
     [InlineData("""{"type":"BertProcessing","sep":["[SEP]",4],"cls":["[CLS]",3]}""", 3, 0, 4)]
-    [InlineData("""{"type":"RobertaProcessing","sep":["</s>",4],"cls":["<s>",3],"trim_offsets":true,"add_prefix_space":true}""", 3, 0, 4)]
+    [InlineData("""{"type":"RobertaProcessing","sep":["</s>",4],"cls":["<s>",3],"trim_offsets":true,"add_prefix_space":true}""",
+        3, 0, 4)]
     [InlineData("""{"type":"ByteLevel","trim_offsets":true}""", 0)]
-    [InlineData("""{"type":"Sequence","processors":[{"type":"ByteLevel"},{"type":"BertProcessing","sep":["[SEP]",4],"cls":["[CLS]",3]}]}""", 3, 0, 4)]
+    [InlineData(
+        """{"type":"Sequence","processors":[{"type":"ByteLevel"},{"type":"BertProcessing","sep":["[SEP]",4],"cls":["[CLS]",3]}]}""", 3, 0, 4)]
     public void PostProcessor_WritesAroundTheText(string json, params int[] expected)
     {
         var tokenizer = Load("""{"type":"WordLevel","vocab":{"a":0}}""", $"\"post_processor\":{json}");
@@ -310,7 +346,8 @@ public class ComponentTests
         long before = GC.GetAllocatedBytesForCurrentThread();
         tokens.Clear();
         tokenizer.Encode(text, tokens);
-        Assert.True(GC.GetAllocatedBytesForCurrentThread() - before < 2000, $"{GC.GetAllocatedBytesForCurrentThread() - before} bytes");
+        Assert.True(GC.GetAllocatedBytesForCurrentThread() - before < 2000,
+            $"{GC.GetAllocatedBytesForCurrentThread() - before} bytes");
     }
 
     [Fact]

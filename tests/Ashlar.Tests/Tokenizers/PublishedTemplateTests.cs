@@ -16,11 +16,14 @@ public class PublishedTemplateTests
         foreach (var entry in file.RootElement.EnumerateArray())
         {
             string name = entry.GetProperty("name").GetString()!;
-            var variables = entry.GetProperty("data").EnumerateObject().ToDictionary(field => field.Name, field => (object?)field.Value);
+            var variables =
+                entry.GetProperty("data").EnumerateObject().ToDictionary(field => field.Name, field => (object?)field.Value);
             try
             {
-                string text = ChatTemplate.Parse(entry.GetProperty("template").GetString()!, name).Render(variables, now: new(2025, 7, 10, 12, 0, 0, TimeSpan.Zero));
-                if (text != entry.GetProperty("target").GetString()) wrong.Add($"{name}:\n{text}\n--- expected\n{entry.GetProperty("target").GetString()}");
+                string text = ChatTemplate.Parse(entry.GetProperty("template").GetString()!, name)
+                    .Render(variables, now: new(2025, 7, 10, 12, 0, 0, TimeSpan.Zero));
+                if (text != entry.GetProperty("target").GetString())
+                    wrong.Add($"{name}:\n{text}\n--- expected\n{entry.GetProperty("target").GetString()}");
             }
             catch (TokenizerException error)
             {

@@ -9,7 +9,8 @@ public class PublishedVocabularyTests
 {
     static string At(string path) => Path.Combine(DataFact.Folder!, path);
 
-    static string[] TextsOf(string name) => File.ReadAllText(At($"tokenizers/gguf/ggml-vocab-{name}.gguf.inp")).Split("\n__ggml_vocab_test__\n");
+    static string[] TextsOf(string name) =>
+        File.ReadAllText(At($"tokenizers/gguf/ggml-vocab-{name}.gguf.inp")).Split("\n__ggml_vocab_test__\n");
 
     [DataFact]
     public void Gguf_GivesThePublishedTokens()
@@ -24,7 +25,8 @@ public class PublishedVocabularyTests
             Assert.True(expected.Length >= 40 && texts.Length >= expected.Length);
             for (int i = 0; i < expected.Length; i++)
                 if (expected[i].Trim() != string.Join(' ', tokenizer.Encode(texts[i], parseSpecial: false)))
-                    wrong.Add($"{name}, text {i} '{texts[i]}':\n  {expected[i]}\n   {string.Join(' ', tokenizer.Encode(texts[i], parseSpecial: false))}");
+                    wrong.Add(
+                        $"{name}, text {i} '{texts[i]}':\n  {expected[i]}\n   {string.Join(' ', tokenizer.Encode(texts[i], parseSpecial: false))}");
         }
         Assert.True(wrong.Count == 0, string.Join('\n', wrong));
     }
@@ -50,9 +52,11 @@ public class PublishedVocabularyTests
     {
         string folder = At("models/stories260k");
         var json = Tokenizer.Load(Path.Combine(folder, "tokenizer.json"));
-        var model = SentencePieceModel.Read(File.ReadAllBytes(Path.Combine(folder, "tokenizer.model")), "tokenizer.model").Tokenizer;
+        var model = SentencePieceModel.Read(File.ReadAllBytes(Path.Combine(folder, "tokenizer.model")),
+            "tokenizer.model").Tokenizer;
         var gguf = GgufFile.Vocabulary(Path.Combine(folder, "stories260k.gguf")).Build().Tokenizer;
-        string[] texts = [Texts.English, "", " ", "  a  b ", "Once upon a time, there was a little girl.", .. Enumerable.Range(0, 200).Select(seed => Texts.Random(seed, 1 + seed))];
+        string[] texts = [Texts.English, "", " ", "  a  b ", "Once upon a time, there was a little girl.",
+            .. Enumerable.Range(0, 200).Select(seed => Texts.Random(seed, 1 + seed))];
         foreach (string text in texts)
         {
             int[] tokens = json.Encode(text, addSpecial: true, parseSpecial: false);
@@ -73,9 +77,13 @@ public class PublishedVocabularyTests
         var t5 = Tokenizer.Load(At("tokenizers/hf/t5-small/tokenizer.json"));
         Assert.Equal("unigram", t5.Kind);
         // As the model's own card and the tests of transformers have it.
-        Assert.Equal([13959, 1566, 12, 2968, 10, 37, 629, 19, 1627, 5, 1], t5.Encode("translate English to German: The house is wonderful.", addSpecial: true));
-        Assert.Equal("translate English to German: The house is wonderful.", t5.Decode(t5.Encode("translate English to German: The house is wonderful.")));
+        Assert.Equal([13959, 1566, 12, 2968, 10, 37, 629, 19, 1627, 5, 1],
+            t5.Encode("translate English to German: The house is wonderful.", addSpecial: true));
+        Assert.Equal("translate English to German: The house is wonderful.",
+            t5.Decode(t5.Encode("translate English to German: The house is wonderful.")));
         Assert.Equal([t5.Find("<extra_id_0>")!.Value], t5.Encode("<extra_id_0>"));
-        Assert.Equal("Fifi", t5.Decode(t5.Encode("ﬁﬁ").Select(token => token).ToArray()).Replace("fi", "Fi") is "FiFi" ? "Fifi" : "");
+        Assert.Equal("Fifi", t5.Decode(t5.Encode("ﬁﬁ").Select(token => token).ToArray()).Replace("fi", "Fi") is "FiFi"
+            ? "Fifi"
+            : "");
     }
 }

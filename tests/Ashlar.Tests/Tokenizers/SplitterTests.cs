@@ -16,8 +16,10 @@ public class SplitterTests
 
     public static TheoryData<string> Patterns =>
     [
-        Gpt2Words.Pattern, KnownPatterns.Llama3, KnownPatterns.Cl100k, KnownPatterns.Qwen2, KnownPatterns.Qwen35, KnownPatterns.O200k,
-        KnownPatterns.Tekken, KnownPatterns.Youtu, DeepSeekWords.Pattern, @"\p{N}{1,3}", @"\p{N}", @"\s?\p{L}+", @"\s?\p{P}+", @"\S+",
+        Gpt2Words.Pattern, KnownPatterns.Llama3, KnownPatterns.Cl100k, KnownPatterns.Qwen2, KnownPatterns.Qwen35,
+        KnownPatterns.O200k,
+        KnownPatterns.Tekken, KnownPatterns.Youtu, DeepSeekWords.Pattern, @"\p{N}{1,3}", @"\p{N}", @"\s?\p{L}+",
+        @"\s?\p{P}+", @"\S+",
         @"[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]+", @"[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+",
     ];
 
@@ -55,7 +57,8 @@ public class SplitterTests
         var random = new Random(seed);
         string[] parts =
         [
-            " ", "  ", "\n", "\r\n", "\t", "'", "'s", "'RE", "'l", "'ll", "'\u017f", "a", "Bc", "BcD", "é", "ǅ", "ʰ", "1", "23", "½", "!", "?!", "/", "/\n", "\u3000",
+            " ", "  ", "\n", "\r\n", "\t", "'", "'s", "'RE", "'l", "'ll", "'\u017f", "a", "Bc", "BcD", "é", "ǅ", "ʰ", "1", "23",
+            "½", "!", "?!", "/", "/\n", "\u3000",
             "\u00a0", "名", "ひ", "\u0301", "\u0903", "'S", "\u0000", "\u200b", "$", "Ⅷ", "٣",
         ];
         return string.Concat(Enumerable.Range(0, 14).Select(_ => parts[random.Next(parts.Length)]));
@@ -71,7 +74,8 @@ public class SplitterTests
         {
             var found = new List<(int Start, int End)>();
             matcher.FindAll(utf8, found);
-            Assert.Equal(["a\U0001D400b", " 1\U0001D7CE", " \U0001F600!"], found.Select(match => Encoding.UTF8.GetString(utf8, match.Start, match.End - match.Start)));
+            Assert.Equal(["a\U0001D400b", " 1\U0001D7CE", " \U0001F600!"],
+                found.Select(match => Encoding.UTF8.GetString(utf8, match.Start, match.End - match.Start)));
         }
     }
 
@@ -129,6 +133,7 @@ public class SplitterTests
         byte[] utf8 = Encoding.UTF8.GetBytes("abc漢字def's 漢 x");
         var found = new List<(int Start, int End)>();
         KnownPatterns.Find(KnownPatterns.Kimi)!.FindAll(utf8, found);
-        Assert.Equal(["abc", "漢字", "def's", " ", "漢", " x"], found.Select(match => Encoding.UTF8.GetString(utf8, match.Start, match.End - match.Start)));
+        Assert.Equal(["abc", "漢字", "def's", " ", "漢", " x"],
+            found.Select(match => Encoding.UTF8.GetString(utf8, match.Start, match.End - match.Start)));
     }
 }

@@ -12,7 +12,8 @@ static class Texts
         I'd say: don't!  The theatre there is 100 years old.
         """;
 
-    static readonly (int From, int To)[] ranges = [(0, 0x7f), (0x20, 0x7e), (0x20, 0x20), (0x09, 0x0d), (0x80, 0x7ff), (0x800, 0xd7ff), (0xe000, 0xffff), (0x10000, 0x10ffff), (0x1f600, 0x1f64f), (0x3000, 0x3000), ('a', 'f')];
+    static readonly (int From, int To)[] ranges = [(0, 0x7f), (0x20, 0x7e), (0x20, 0x20), (0x09, 0x0d), (0x80, 0x7ff),
+        (0x800, 0xd7ff), (0xe000, 0xffff), (0x10000, 0x10ffff), (0x1f600, 0x1f64f), (0x3000, 0x3000), ('a', 'f')];
 
     /// <summary>Any characters: ASCII, controls, white space, every length of UTF-8, runs of equal characters.</summary>
     public static string Random(int seed, int characters)

@@ -127,14 +127,19 @@ public class TokenizerTests
     [InlineData("ASH0442", """{"model":{"type":"BPE","vocab":{"a":0},"merges":[],"news":1}}""")]
     [InlineData("ASH0442", """{"model":{"type":"Letters","vocab":{"a":0}}}""")]
     [InlineData("ASH0442", """{"model":{"type":"BPE","vocab":{"a":0},"merges":[]},"normalizer":{"type":"Rot13"}}""")]
-    [InlineData("ASH0442", """{"model":{"type":"BPE","vocab":{"a":0},"merges":[]},"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"UnicodeLines"}]}}""")]
+    [InlineData("ASH0442",
+        """{"model":{"type":"BPE","vocab":{"a":0},"merges":[]},"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"UnicodeLines"}]}}""")]
     [InlineData("ASH0442", """{"model":{"type":"BPE","vocab":{"a":0},"merges":[]},"post_processor":{"type":"Rhyme"}}""")]
     [InlineData("ASH0442", """{"model":{"type":"BPE","vocab":{"a":0},"merges":[]},"decoder":{"type":"Rot13"}}""")]
     [InlineData("ASH0442", """{"model":{"type":"BPE","vocab":{"a":0},"merges":[]},"truth":1}""")]
-    [InlineData("ASH0441", """{"model":{"type":"BPE","vocab":{"a":0},"merges":[]},"normalizer":{"type":"Precompiled","precompiled_charsmap":"?"}}""")]
-    [InlineData("ASH0472", """{"model":{"type":"BPE","vocab":{"a":0},"merges":[]},"pre_tokenizer":{"type":"Split","pattern":{"Regex":"("},"behavior":"Isolated"}}""")]
-    [InlineData("ASH0442", """{"model":{"type":"WordLevel","vocab":{"ab":0}},"pre_tokenizer":{"type":"Split","pattern":{"Regex":"(?s:.)"}}}""")]
-    [InlineData("ASH0441", """{"model":{"type":"WordLevel","vocab":{"a":1}},"pre_tokenizer":{"type":"Split","pattern":{"Regex":"(?s:.)"}}}""")]
+    [InlineData("ASH0441",
+        """{"model":{"type":"BPE","vocab":{"a":0},"merges":[]},"normalizer":{"type":"Precompiled","precompiled_charsmap":"?"}}""")]
+    [InlineData("ASH0472",
+        """{"model":{"type":"BPE","vocab":{"a":0},"merges":[]},"pre_tokenizer":{"type":"Split","pattern":{"Regex":"("},"behavior":"Isolated"}}""")]
+    [InlineData("ASH0442",
+        """{"model":{"type":"WordLevel","vocab":{"ab":0}},"pre_tokenizer":{"type":"Split","pattern":{"Regex":"(?s:.)"}}}""")]
+    [InlineData("ASH0441",
+        """{"model":{"type":"WordLevel","vocab":{"a":1}},"pre_tokenizer":{"type":"Split","pattern":{"Regex":"(?s:.)"}}}""")]
     public void FromJson_RejectsWhatItCannotUse(string code, string json)
     {
         var error = Assert.Throws<TokenizerException>(() => Tokenizer.FromJson(Encoding.UTF8.GetBytes(json), "the file"));
@@ -143,5 +148,7 @@ public class TokenizerTests
     }
 
     [Fact]
-    public void Load_SaysWhichFileIsMissing() => Assert.Contains("no/tokenizer.json", Assert.Throws<TokenizerException>(() => Tokenizer.Load("no/tokenizer.json")).Message);
+    public void Load_SaysWhichFileIsMissing() =>
+        Assert.Contains("no/tokenizer.json", Assert.Throws<TokenizerException>(() =>
+            Tokenizer.Load("no/tokenizer.json")).Message);
 }

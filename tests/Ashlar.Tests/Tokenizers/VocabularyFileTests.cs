@@ -10,18 +10,21 @@ public sealed class VocabularyFileTests : IDisposable
 
     public void Dispose() => Directory.Delete(folder, recursive: true);
 
-    static byte[] Field(int number, byte[] bytes) => [.. Number((ulong)number << 3 | 2), .. Number((ulong)bytes.Length), .. bytes];
+    static byte[] Field(int number, byte[] bytes) =>
+        [.. Number((ulong)number << 3 | 2), .. Number((ulong)bytes.Length), .. bytes];
 
     static byte[] Field(int number, ulong value) => [.. Number((ulong)number << 3), .. Number(value)];
 
     static byte[] Number(ulong value) => value < 128 ? [(byte)value] : [(byte)(value & 127 | 128), .. Number(value >> 7)];
 
     static byte[] Piece(string text, float score, int type) =>
-        Field(1, [.. Field(1, Encoding.UTF8.GetBytes(text)), 2 << 3 | 5, .. BitConverter.GetBytes(score), .. Field(3, (ulong)type)]);
+        Field(1, [.. Field(1, Encoding.UTF8.GetBytes(text)), 2 << 3 | 5, .. BitConverter.GetBytes(score),
+            .. Field(3, (ulong)type)]);
 
     static byte[] SentencePiece(int kind, bool removesExtra = true, bool prefix = true) =>
     [
-        .. Piece("<unk>", 0, 2), .. Piece("<s>", 0, 3), .. Piece("</s>", 0, 3), .. Piece("▁", -3, 1), .. Piece("a", -3.5f, 1), .. Piece("b", -4, 1),
+        .. Piece("<unk>", 0, 2), .. Piece("<s>", 0, 3), .. Piece("</s>", 0, 3), .. Piece("▁", -3, 1), .. Piece("a", -3.5f, 1),
+        .. Piece("b", -4, 1),
         .. Piece("▁a", -1, 1), .. Piece("ab", -2, 1), .. Piece("<user>", 0, 4), .. Piece("ca", -5, 1),
         .. Field(2, [.. Field(3, (ulong)kind), .. Field(41, 1), .. Field(42, 2)]),
         .. Field(3, [.. Field(3, prefix ? 1u : 0), .. Field(4, removesExtra ? 1u : 0), .. Field(5, 1)]),
@@ -64,7 +67,8 @@ public sealed class VocabularyFileTests : IDisposable
         for (int i = 0; i < 4000; i++)
         {
             byte[] damaged = [.. file];
-            for (int changes = 1 + random.Next(4); changes > 0; changes--) damaged[random.Next(damaged.Length)] = (byte)random.Next(256);
+            for (int changes = 1 + random.Next(4); changes > 0; changes--)
+                damaged[random.Next(damaged.Length)] = (byte)random.Next(256);
             if (random.Next(4) == 0) damaged = damaged[..random.Next(damaged.Length)];
             try
             {
@@ -76,10 +80,13 @@ public sealed class VocabularyFileTests : IDisposable
             }
         }
         // A length that lies asks for no memory.
-        Assert.Equal("ASH0471", Assert.Throws<TokenizerException>(() => SentencePieceModel.Read([10, 0xff, 0xff, 0xff, 0xff, 0x7f], "the test")).Code);
+        Assert.Equal("ASH0471", Assert.Throws<TokenizerException>(() =>
+            SentencePieceModel.Read([10, 0xff, 0xff, 0xff, 0xff, 0x7f], "the test")).Code);
     }
 
-    static string Tiktoken(params string[] more) => string.Join('\n', Enumerable.Range(0, 256).Select(value => new[] { (byte)value }).Concat(more.Select(Encoding.UTF8.GetBytes))
+    static string Tiktoken(params string[] more) =>
+        string.Join('\n', Enumerable.Range(0, 256).Select(value => new[] { (byte)value })
+            .Concat(more.Select(Encoding.UTF8.GetBytes))
         .Select((token, rank) => $"{Convert.ToBase64String(token)} {rank}")) + "\n";
 
     [Fact]
@@ -101,7 +108,8 @@ public sealed class VocabularyFileTests : IDisposable
     [InlineData("YQ== 99999999999\n")]
     [InlineData("YQ== 0\n")]
     public void Tiktoken_RefusesWhatIsNoRank(string file) =>
-        Assert.Equal("ASH0476", Assert.Throws<TokenizerException>(() => TiktokenFile.Read(Encoding.UTF8.GetBytes(file), "the test", KnownPatterns.Cl100k, [])).Code);
+        Assert.Equal("ASH0476", Assert.Throws<TokenizerException>(() =>
+            TiktokenFile.Read(Encoding.UTF8.GetBytes(file), "the test", KnownPatterns.Cl100k, [])).Code);
 
     [Theory]
     [InlineData("'gpt5'")]
@@ -174,7 +182,8 @@ public sealed class VocabularyFileTests : IDisposable
         Assert.Equal("b", files.Template("tool_use").Text);
         File.WriteAllText(Path.Combine(folder, "chat_template.jinja"), "c");
         Assert.Equal("c", TokenizerFiles.Load(Path.Combine(folder, "tokenizer.json")).Template().Text);
-        Assert.Contains("tool_use", Assert.Throws<TokenizerException>(() => TokenizerFiles.Load(folder).Template("none")).Message);
+        Assert.Contains("tool_use", Assert.Throws<TokenizerException>(() =>
+            TokenizerFiles.Load(folder).Template("none")).Message);
     }
 
     [Fact]

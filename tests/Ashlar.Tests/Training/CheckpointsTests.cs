@@ -22,7 +22,10 @@ public sealed class CheckpointsTests : IDisposable
 
     Checkpoints Here(int keep = 2) => new(folder.Path, keep);
 
-    string Save(long step, Checkpoints? to = null) => (to ?? Here()).Save(step, [weight], [count], new JsonObject { ["seed"] = 5 });
+    string Save(long step, Checkpoints? to = null) => (to ?? Here()).Save(step, [weight], [count], new JsonObject
+    {
+        ["seed"] = 5,
+    });
 
     string[] Files() => [.. Directory.EnumerateFiles(folder.Path).Select(path => Path.GetFileName(path)!).Order()];
 
@@ -90,7 +93,8 @@ public sealed class CheckpointsTests : IDisposable
     public void FullDisk_LeavesTheCheckpointBefore()
     {
         Save(10);
-        var full = new Checkpoints(folder.Path, 2, (path, write) => AtomicFile.Write(path, stream => { write(new FullAfter(stream, 100)); }));
+        var full = new Checkpoints(folder.Path, 2, (path, write) =>
+            AtomicFile.Write(path, stream => { write(new FullAfter(stream, 100)); }));
         var error = Assert.Throws<ModelFileException>(() => Save(20, full));
         Assert.Contains("No space left", error.Message, StringComparison.Ordinal);
         Assert.Equal(["step-00000010.safetensors"], Files());
@@ -114,7 +118,8 @@ public sealed class CheckpointsTests : IDisposable
     [Fact]
     public void AnotherVersion_IsAnError()
     {
-        Safetensors.Write(Path.Combine(folder.Path, "step-00000003.safetensors"), [], new Dictionary<string, string> { ["ashlar.checkpoint"] = "9" });
+        Safetensors.Write(Path.Combine(folder.Path, "step-00000003.safetensors"), [],
+            new Dictionary<string, string> { ["ashlar.checkpoint"] = "9" });
         Assert.Contains("version 9", Assert.Throws<TrainingException>(() => Here().Latest()).Message, StringComparison.Ordinal);
     }
 
@@ -123,8 +128,10 @@ public sealed class CheckpointsTests : IDisposable
     {
         State[] states =
         [
-            new("f64", Tensor.From<double>([1.5, -2])), new("f16", Tensor.From<Half>([(Half)1.5, (Half)(-2)])), new("bf16", Tensor.From<BFloat16>([(BFloat16)1.5f, (BFloat16)(-2f)])),
-            new("i8", Tensor.From<sbyte>([1, -2])), new("i16", Tensor.From<short>([1, -2])), new("i64", Tensor.From<long>([1, -2])),
+            new("f64", Tensor.From<double>([1.5, -2])), new("f16", Tensor.From<Half>([(Half)1.5, (Half)(-2)])),
+            new("bf16", Tensor.From<BFloat16>([(BFloat16)1.5f, (BFloat16)(-2f)])),
+            new("i8", Tensor.From<sbyte>([1, -2])), new("i16", Tensor.From<short>([1, -2])),
+            new("i64", Tensor.From<long>([1, -2])),
             new("u8", Tensor.From<byte>([1, 254])), new("bool", Tensor.From<bool>([true, false])),
         ];
         double[][] before = [.. states.Select(Numbers)];

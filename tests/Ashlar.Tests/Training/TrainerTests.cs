@@ -25,7 +25,8 @@ public sealed class TrainerTests : IDisposable
             for (int row = 0; row < rows; row++)
             {
                 int start = random.Next(8);
-                for (int i = 0; i < length; i++) (tokens[row * length + i], targets[row * length + i]) = ((start + i) % 8, (start + i + 1) % 8);
+                for (int i = 0; i < length; i++)
+                    (tokens[row * length + i], targets[row * length + i]) = ((start + i) % 8, (start + i + 1) % 8);
             }
         }
     }
@@ -44,9 +45,18 @@ public sealed class TrainerTests : IDisposable
 
         public Session(TrainerOptions options, GptConfig? config = null, double learningRate = 1e-2)
         {
-            Model = new(Weights, config ?? new() { Vocabulary = 8, Layers = 2, Width = 16, Heads = 2, Context = 8, Dropout = 0.1 });
+            Model = new(Weights, config ?? new()
+            {
+                Vocabulary = 8,
+                Layers = 2,
+                Width = 16,
+                Heads = 2,
+                Context = 8,
+                Dropout = 0.1,
+            });
             Optimizer = new AdamW(Weights, learningRate);
-            Trainer = new(Weights, Optimizer, (tokens, targets, key) => Loss.CrossEntropy(Model.Forward(tokens, key), targets, ignore: IBatches.Ignored), options);
+            Trainer = new(Weights, Optimizer, (tokens, targets, key) =>
+                Loss.CrossEntropy(Model.Forward(tokens, key), targets, ignore: IBatches.Ignored), options);
             Trainer.Stepped += report => Losses.Add((report.Step, report.Loss));
         }
 
@@ -58,7 +68,13 @@ public sealed class TrainerTests : IDisposable
     [Fact]
     public void Train_LearnsTheCircle()
     {
-        var session = new Session(new() { Steps = 80, EvaluateEvery = 40, EvaluationBatches = 2, ClipNorm = double.PositiveInfinity });
+        var session = new Session(new()
+        {
+            Steps = 80,
+            EvaluateEvery = 40,
+            EvaluationBatches = 2,
+            ClipNorm = double.PositiveInfinity,
+        });
         var reports = new List<EvaluationReport>();
         session.Trainer.Evaluated += reports.Add;
         var result = session.Trainer.Train(new Circle(), new Circle());
@@ -67,7 +83,8 @@ public sealed class TrainerTests : IDisposable
         Assert.Equal(Enumerable.Range(1, 80).Select(i => (long)i), session.Losses.Select(loss => loss.Step));
         Assert.Equal([40L, 80], reports.Select(report => report.Step));
         Assert.True(reports[1].IsBest);
-        Assert.True(reports[1].Loss < 0.2 && session.Losses[0].Loss > 1.5, $"the loss went from {session.Losses[0].Loss} to {reports[1].Loss}");
+        Assert.True(reports[1].Loss < 0.2
+            && session.Losses[0].Loss > 1.5, $"the loss went from {session.Losses[0].Loss} to {reports[1].Loss}");
         Assert.Equal(reports[1].Loss, session.Trainer.BestLoss);
     }
 
@@ -84,7 +101,8 @@ public sealed class TrainerTests : IDisposable
         rest.Trainer.Train(new Circle());
 
         Assert.Equal(whole.Losses, [.. half.Losses, .. rest.Losses]);
-        Assert.All(whole.Weights.States, state => Assert.Equal(state.Value.ToArray<float>(), rest[state.Name].Value.ToArray<float>()));
+        Assert.All(whole.Weights.States, state =>
+            Assert.Equal(state.Value.ToArray<float>(), rest[state.Name].Value.ToArray<float>()));
     }
 
     [Fact]
@@ -149,7 +167,11 @@ public sealed class TrainerTests : IDisposable
         var scale = weights.Get("scale", [4], Initial.Zeros);
         var optimizer = new AdamW(weights, 0.1);
         // sqrt(0): the value is fine, the slope is not.
-        var trainer = new Trainer(weights, optimizer, (tokens, _, _) => (scale.Value * scale.Value).Sqrt().Sum() + tokens.Sum() * 0f, new() { Steps = 3 });
+        var trainer =
+            new Trainer(weights, optimizer, (tokens, _, _) => (scale.Value * scale.Value).Sqrt().Sum() + tokens.Sum() * 0f, new()
+            {
+                Steps = 3,
+            });
         var problem = Assert.Throws<TrainingException>(() => trainer.Train(new Circle()));
         Assert.Contains("the gradients have the norm NaN, while the loss is 0", problem.Message);
         Assert.Equal(new float[4], scale.Value.ToArray<float>());
@@ -164,7 +186,8 @@ public sealed class TrainerTests : IDisposable
         whole.Trainer.Train(new Circle(rows: 4));
         foreach (var (a, b) in parts.Losses.Zip(whole.Losses)) Assert.Equal(b.Loss, a.Loss, 1e-4f);
         foreach (var (a, b) in parts.Weights.States.Zip(whole.Weights.States))
-            Assert.All(a.Value.ToArray<float>().Zip(b.Value.ToArray<float>()), pair => Assert.Equal(pair.Second, pair.First, 2e-3f));
+            Assert.All(a.Value.ToArray<float>().Zip(b.Value.ToArray<float>()), pair =>
+                Assert.Equal(pair.Second, pair.First, 2e-3f));
     }
 
     /// <summary>The batches of another in halves.</summary>
@@ -195,7 +218,8 @@ public sealed class TrainerTests : IDisposable
 
     static long BytesPerStep(int layers, int width)
     {
-        var session = new Session(new() { Steps = 60, EvaluateEvery = null }, new() { Vocabulary = 8, Layers = layers, Width = width, Heads = 2, Context = 8 });
+        var session = new Session(new() { Steps = 60, EvaluateEvery = null },
+            new() { Vocabulary = 8, Layers = layers, Width = width, Heads = 2, Context = 8 });
         session.Losses.Capacity = 100;
         long at30 = 0, at60 = 0;
         session.Trainer.Stepped += report =>

@@ -23,7 +23,8 @@ public class BatchesTests
     [InlineData(1000)]
     public void Shuffle_HasEveryNumberOnce(int count)
     {
-        var orders = Enumerable.Range(0, 5).Select(key => Enumerable.Range(0, count).Select(place => new Shuffle(count, (ulong)key)[place]).ToArray()).ToArray();
+        var orders = Enumerable.Range(0, 5).Select(key =>
+            Enumerable.Range(0, count).Select(place => new Shuffle(count, (ulong)key)[place]).ToArray()).ToArray();
         Assert.All(orders, order => Assert.Equal(Enumerable.Range(0, count).Select(i => (long)i), order.Order()));
         if (count > 5) Assert.Equal(5, orders.Select(order => string.Join(' ', order)).Distinct().Count());
     }
@@ -66,7 +67,8 @@ public class BatchesTests
         var batches = new WindowBatches(Counting(1000), rows: 1, length: 10, seed: 1);
         Assert.Equal(98, batches.RowsPerEpoch);
         Assert.Equal(1.5, batches.Epochs(147));
-        int[][] epochs = [.. Enumerable.Range(0, 3).Select(epoch => Enumerable.Range(0, 98).Select(row => Fill(batches, epoch * 98 + row).Inputs[0]).ToArray())];
+        int[][] epochs = [.. Enumerable.Range(0, 3).Select(epoch =>
+            Enumerable.Range(0, 98).Select(row => Fill(batches, epoch * 98 + row).Inputs[0]).ToArray())];
         Assert.All(epochs, starts => Assert.Single(starts.Select(start => start % 10).Distinct()));
         Assert.All(epochs, starts => Assert.Equal(98, starts.Distinct().Count()));
         Assert.True(epochs.Select(starts => starts[0] % 10).Distinct().Count() > 1);
@@ -106,7 +108,8 @@ public class BatchesTests
     public void Windows_FitTextsOfFewTokens(int count)
     {
         var batches = new WindowBatches(Counting(count), rows: 3, length: 10, seed: 4);
-        for (int step = 0; step < 20; step++) Assert.All(Fill(batches, step).Targets, token => Assert.InRange(token, 1, count - 1));
+        for (int step = 0; step < 20; step++)
+            Assert.All(Fill(batches, step).Targets, token => Assert.InRange(token, 1, count - 1));
     }
 
     [Fact]
@@ -136,7 +139,8 @@ public class BatchesTests
         var batches = new WindowBatches(Counting(1000), 4, 16, seed: 1);
         batches.ThrowUnlessSame(new WindowBatches(Counting(1000), 4, 16, seed: 1).State);
         Assert.Contains("seed was 2, is 1", Differs(new WindowBatches(Counting(1000), 4, 16, seed: 2)));
-        Assert.Contains("rows of a batch was 5, is 4, context was 20, is 16", Differs(new WindowBatches(Counting(1000), 5, 20, seed: 1)));
+        Assert.Contains("rows of a batch was 5, is 4, context was 20, is 16",
+            Differs(new WindowBatches(Counting(1000), 5, 20, seed: 1)));
         Assert.Contains("the tokens themselves", Differs(new WindowBatches(Tokens.Of(new int[1000], 1000), 4, 16, seed: 1)));
 
         string Differs(Batches before)
@@ -150,7 +154,8 @@ public class BatchesTests
     [Fact]
     public void Packed_KeepsDocumentsWhole_AndCountsOnlyTheirTargets()
     {
-        var batches = new PackedBatches([new((int[])[1, 2, 3, 4], FirstTarget: 2), new((int[])[5, 6, 7])], rows: 1, length: 8, filler: 9);
+        var batches =
+            new PackedBatches([new((int[])[1, 2, 3, 4], FirstTarget: 2), new((int[])[5, 6, 7])], rows: 1, length: 8, filler: 9);
         Assert.Equal(1, batches.RowsPerEpoch);
         var (inputs, targets) = Fill(batches, 0);
         const int No = IBatches.Ignored;
@@ -172,7 +177,8 @@ public class BatchesTests
     public void Packed_HasEveryDocumentOncePerEpoch_AndLeavesLittleRoom()
     {
         var random = new Random(3);
-        Document[] documents = [.. Enumerable.Range(0, 500).Select(i => new Document(Enumerable.Repeat(i + 1, random.Next(2, 30)).ToArray()))];
+        Document[] documents =
+            [.. Enumerable.Range(0, 500).Select(i => new Document(Enumerable.Repeat(i + 1, random.Next(2, 30)).ToArray()))];
         var batches = new PackedBatches(documents, rows: 1, length: 63, seed: 5);
         var times = new Dictionary<int, int>();
         for (int step = 0; step < batches.RowsPerEpoch; step++)

@@ -19,7 +19,9 @@ public sealed class TextFileTests : IDisposable
         using var file = TextFile.Open(folder.Write("text", Encoding.UTF8.GetBytes(text)));
         Assert.Equal(Encoding.UTF8.GetByteCount(text), file.Bytes);
         for (int most = 4; most < 120; most++)
-            Assert.Equal(text, string.Concat(file.Pieces(most).Select(piece => new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(piece.Span))));
+            Assert.Equal(text,
+                string.Concat(file.Pieces(most).Select(piece =>
+                    new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(piece.Span))));
         Assert.Equal(text, file.ReadAll());
     }
 
@@ -27,11 +29,13 @@ public sealed class TextFileTests : IDisposable
     public void Pieces_DoNotChangeTokens_WhereThereAreLineBreaks()
     {
         var random = new Random(1);
-        string text = string.Concat(Enumerable.Range(0, 2000).Select(_ => ((string[])["word", " ", "  ", "\n", "\n\n", "\t", "it's", "é", "\u3000", "!", " \n"])[random.Next(11)])) + "\n";
+        string text = string.Concat(Enumerable.Range(0, 2000).Select(_ =>
+            ((string[])["word", " ", "  ", "\n", "\n\n", "\t", "it's", "é", "\u3000", "!", " \n"])[random.Next(11)])) + "\n";
         var tokenizer = BpeTokenizer.Train(Texts.English, 300);
         using var file = TextFile.Open(folder.Write("text", Encoding.UTF8.GetBytes(text)));
         for (int most = 600; most < 630; most++)
-            Assert.Equal(tokenizer.Encode(text), file.Pieces(most).SelectMany(piece => tokenizer.Encode(Encoding.UTF8.GetString(piece.Span))));
+            Assert.Equal(tokenizer.Encode(text), file.Pieces(most).SelectMany(piece =>
+                tokenizer.Encode(Encoding.UTF8.GetString(piece.Span))));
         Assert.Equal(tokenizer.Encode(text), file.Encode(tokenizer).SelectMany(piece => piece.ToArray()));
     }
 
@@ -71,7 +75,8 @@ public sealed class TextFileTests : IDisposable
         byte[] bytes = [.. new byte[shift].Select(_ => (byte)'x'), .. Encoding.UTF8.GetBytes(new string('€', 800_000))];
         TextFile.Open(folder.Write("text", bytes)).Dispose();
         bytes[^2] = (byte)'!';
-        Assert.Contains($"at byte {bytes.Length - 3:N0}, in line 1", Assert.Throws<DataException>(() => TextFile.Open(folder.Write("text", bytes))).Message);
+        Assert.Contains($"at byte {bytes.Length - 3:N0}, in line 1",
+            Assert.Throws<DataException>(() => TextFile.Open(folder.Write("text", bytes))).Message);
     }
 
     [Fact]

@@ -10,7 +10,8 @@ public sealed class TokensTests : IDisposable
 
     public void Dispose() => folder.Dispose();
 
-    public static TheoryData<int, bool> Places => new() { { 65, false }, { 65, true }, { 1 << 16, true }, { (1 << 16) + 1, false }, { (1 << 16) + 1, true } };
+    public static TheoryData<int, bool> Places =>
+        new() { { 65, false }, { 65, true }, { 1 << 16, true }, { (1 << 16) + 1, false }, { (1 << 16) + 1, true } };
 
     Tokens Make(int[] tokens, int vocabulary, bool inFile)
     {
@@ -40,11 +41,13 @@ public sealed class TokensTests : IDisposable
     [Fact]
     public void Fingerprint_Differs_ForOtherTokens()
     {
-        int[] few = [.. Enumerable.Range(0, 5000).Select(i => i % 50)], many = [.. Enumerable.Range(0, 200_000).Select(i => i % 50)];
+        int[] few = [.. Enumerable.Range(0, 5000).Select(i => i % 50)],
+            many = [.. Enumerable.Range(0, 200_000).Select(i => i % 50)];
         uint[] prints =
         [
             Tokens.Of(few, 50).Fingerprint(), Tokens.Of(few, 51).Fingerprint(), Tokens.Of(few.AsMemory(1), 50).Fingerprint(),
-            Tokens.Of((int[])[.. few[..4999], 7], 50).Fingerprint(), Tokens.Of(many, 50).Fingerprint(), Tokens.Of((int[])[.. many[..^1], 7], 50).Fingerprint(),
+            Tokens.Of((int[])[.. few[..4999], 7], 50).Fingerprint(), Tokens.Of(many, 50).Fingerprint(),
+            Tokens.Of((int[])[.. many[..^1], 7], 50).Fingerprint(),
         ];
         Assert.Equal(prints.Length, prints.Distinct().Count());
     }
@@ -68,8 +71,10 @@ public sealed class TokensTests : IDisposable
         int[] first = new int[1];
         validation.Read(0, first);
         Assert.Equal([90], first);
-        Assert.Contains("10 tokens to validate on", Assert.Throws<DataException>(() => Tokens.Of(new int[100], 1).Split(0.1, context: 10)).Message);
-        Assert.Contains("10 tokens to train on", Assert.Throws<DataException>(() => Tokens.Of(new int[100], 1).Split(0.9, context: 10)).Message);
+        Assert.Contains("10 tokens to validate on", Assert.Throws<DataException>(() =>
+            Tokens.Of(new int[100], 1).Split(0.1, context: 10)).Message);
+        Assert.Contains("10 tokens to train on", Assert.Throws<DataException>(() =>
+            Tokens.Of(new int[100], 1).Split(0.9, context: 10)).Message);
         Assert.Throws<ArgumentOutOfRangeException>(() => Tokens.Of(new int[100], 1).Split(double.NaN, context: 10));
     }
 
@@ -80,13 +85,16 @@ public sealed class TokensTests : IDisposable
         byte[] whole = File.ReadAllBytes(folder.File("a.tokens"));
         Assert.Equal(64 + 6, whole.Length);
         for (int length = 0; length < whole.Length; length++)
-            Assert.Equal("ASH0434", Assert.Throws<DataException>(() => Tokens.Open(folder.Write("b", whole.AsSpan(0, length)))).Code);
+            Assert.Equal("ASH0434", Assert.Throws<DataException>(() =>
+                Tokens.Open(folder.Write("b", whole.AsSpan(0, length)))).Code);
         Assert.Equal("ASH0434", Assert.Throws<DataException>(() => Tokens.Open(folder.Write("b", [.. whole, 0]))).Code);
         for (int at = 0; at < 64; at++)
         {
             byte[] changed = [.. whole];
             changed[at] ^= 4;
-            Assert.Equal(at is >= 8 and < 12 ? "ASH0435" : "ASH0434", Assert.Throws<DataException>(() => Tokens.Open(folder.Write("b", changed))).Code);
+            Assert.Equal(at is >= 8 and < 12
+                ? "ASH0435"
+                : "ASH0434", Assert.Throws<DataException>(() => Tokens.Open(folder.Write("b", changed))).Code);
         }
         Assert.Equal("ASH0430", Assert.Throws<DataException>(() => Tokens.Open(folder.File("no"))).Code);
     }

@@ -91,7 +91,8 @@ public sealed class EventFileTests : IDisposable
             var scalars = fields.Where(field => field.Number == 5).SelectMany(field => Fields(field.Bytes)).Select(value =>
             {
                 var inner = Fields(value.Bytes);
-                return (Encoding.UTF8.GetString(inner.Single(field => field.Number == 1).Bytes), BinaryPrimitives.ReadSingleLittleEndian(inner.Single(field => field.Number == 2).Bytes));
+                return (Encoding.UTF8.GetString(inner.Single(field => field.Number == 1).Bytes),
+                    BinaryPrimitives.ReadSingleLittleEndian(inner.Single(field => field.Number == 2).Bytes));
             });
             events.Add(new(
                 BinaryPrimitives.ReadDoubleLittleEndian(fields.Single(field => field.Number == 1).Bytes),
@@ -112,7 +113,14 @@ public sealed class EventFileTests : IDisposable
         while (bytes.Length > 0)
         {
             ulong key = Varint(ref bytes);
-            int length = (key & 7) switch { 0 => 0, 1 => 8, 2 => -1, 5 => 4, _ => throw new InvalidDataException($"wire type {key & 7}") };
+            int length = (key & 7) switch
+            {
+                0 => 0,
+                1 => 8,
+                2 => -1,
+                5 => 4,
+                _ => throw new InvalidDataException($"wire type {key & 7}"),
+            };
             ulong value = length == 0 ? Varint(ref bytes) : 0;
             if (length < 0) length = (int)Varint(ref bytes);
             fields.Add(new((int)(key >> 3), value, bytes[..length].ToArray()));

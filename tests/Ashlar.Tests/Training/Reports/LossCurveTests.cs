@@ -13,16 +13,19 @@ public partial class LossCurveTests
     {
         var root = XDocument.Parse(picture.ToSvg()).Root!;
         // Whatever is drawn lies within the picture.
-        foreach (Match number in Numbers().Matches(string.Join(' ', root.Descendants(svg + "path").Select(path => path.Attribute("d")!.Value))))
+        foreach (Match number in Numbers()
+            .Matches(string.Join(' ', root.Descendants(svg + "path").Select(path => path.Attribute("d")!.Value))))
             Assert.InRange(double.Parse(number.Value, CultureInfo.InvariantCulture), 0, 760);
         return root;
     }
 
-    static (double X, double Y)[] Line(int count, Func<int, double> y) => [.. Enumerable.Range(1, count).Select(i => ((double)i, y(i)))];
+    static (double X, double Y)[] Line(int count, Func<int, double> y) =>
+        [.. Enumerable.Range(1, count).Select(i => ((double)i, y(i)))];
 
     static string[] Texts(XElement root) => [.. root.Descendants(svg + "text").Select(text => text.Value)];
 
-    static XElement[] Paths(XElement root, string colour) => [.. root.Descendants(svg + "path").Where(path => path.Attribute("class")!.Value == colour)];
+    static XElement[] Paths(XElement root, string colour) =>
+        [.. root.Descendants(svg + "path").Where(path => path.Attribute("class")!.Value == colour)];
 
     [Fact]
     public void Picture_HasTitleLabelsTicksAndLegend()
@@ -59,7 +62,8 @@ public partial class LossCurveTests
         var root = Draw(new("t", [new("a", [(1, 0.01), (2, 0.1), (3, 1), (4, 0), (5, 10)])], YScale: Scale.Log));
         string path = Assert.Single(Paths(root, "c0")).Attribute("d")!.Value;
         Assert.Equal(2, path.Count(letter => letter == 'M'));   // 0 has no logarithm
-        double[] y = [.. Numbers().Matches(path).Select(match => double.Parse(match.Value, CultureInfo.InvariantCulture)).Where((_, i) => i % 2 == 1)];
+        double[] y = [.. Numbers().Matches(path).Select(match => double.Parse(match.Value, CultureInfo.InvariantCulture))
+            .Where((_, i) => i % 2 == 1)];
         Assert.Equal(y[0] - y[1], y[1] - y[2], 0.05);
         Assert.Contains("loss (log)", Texts(root));
     }
@@ -77,7 +81,8 @@ public partial class LossCurveTests
         var picture = new LossCurve("t", [new("a", Line(1_000_000, i => i == 777_777 ? 100 : i % 7))]);
         Assert.InRange(picture.ToSvg().Length, 5_000, 60_000);
         string path = Assert.Single(Paths(Draw(picture), "c0")).Attribute("d")!.Value;
-        double highest = Numbers().Matches(path).Select(match => double.Parse(match.Value, CultureInfo.InvariantCulture)).Where((_, i) => i % 2 == 1).Min();
+        double highest = Numbers().Matches(path).Select(match => double.Parse(match.Value, CultureInfo.InvariantCulture))
+            .Where((_, i) => i % 2 == 1).Min();
         Assert.InRange(highest, 72, 90);
     }
 
@@ -93,12 +98,14 @@ public partial class LossCurveTests
     {
         foreach (var scale in Enum.GetValues<Scale>())
         {
-            string text = new LossCurve("t", [new("a", Line(count, _ => value), Smooth: true, Marked: true)], scale, scale).ToSvg();
+            string text =
+                new LossCurve("t", [new("a", Line(count, _ => value), Smooth: true, Marked: true)], scale, scale).ToSvg();
             XDocument.Parse(text);
             Assert.DoesNotContain("NaN", text);
             Assert.DoesNotContain("∞", text);
         }
-        Assert.Equal(count == 0 || double.IsNaN(value), Texts(Draw(new("t", [new("a", Line(count, _ => value))]))).Contains("no steps yet"));
+        Assert.Equal(count == 0 || double.IsNaN(value), Texts(Draw(new("t", [new("a", Line(count, _ => value))])))
+            .Contains("no steps yet"));
     }
 
     [Theory]

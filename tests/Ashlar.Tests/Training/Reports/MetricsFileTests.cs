@@ -19,7 +19,8 @@ public sealed class MetricsFileTests : IDisposable
             file.Write(10, ("loss", 0.1f), ("tokens_per_second", 1234.5678901234));
             file.Write(20, ("loss", double.NaN), ("a \"b\"", double.PositiveInfinity));
         }
-        Assert.Equal(["""{"step":10,"loss":0.1,"tokens_per_second":1234.5678901234}""", """{"step":20,"loss":null,"a \"b\"":null}"""], File.ReadAllLines(Path));
+        Assert.Equal(["""{"step":10,"loss":0.1,"tokens_per_second":1234.5678901234}""",
+            """{"step":20,"loss":null,"a \"b\"":null}"""], File.ReadAllLines(Path));
         var read = MetricsFile.Read(Path);
         Assert.Equal([10, 20], read.Select(metrics => metrics.Step));
         Assert.Equal(0.1, read[0].Values["loss"]);
