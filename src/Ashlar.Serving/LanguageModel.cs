@@ -55,6 +55,9 @@ public sealed class LanguageModel : IDisposable
     /// <summary>How the model's makers advise to choose its tokens; null where its files do not say.</summary>
     public GenerationDefaults? Defaults { get; private init; }
 
+    // What later tokens need is compiled while the first prompt is read. A step that comes earlier waits for it, and fails as it did.
+    Task Preparing { get; init; } = Task.CompletedTask;
+
     /// <summary>True where the model was made to talk.</summary>
     public bool HasTemplate => template is not null;
 
@@ -73,36 +76,51 @@ public sealed class LanguageModel : IDisposable
         options ??= new();
         var reading = Task.Run(() => ReadTokenizer(path));   // a large vocabulary takes a while, and so do the weights
         var defaults = GenerationDefaults.Read(Directory.Exists(path) ? path : System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!);
-        ModelLoading? loading = null;
+        Decoder? opened = null;
         try
         {
-            TokenizerFiles? files;
-            ChatTemplate? template;
-            loading = ModelFamily.Begin(path, options.Load);
-            var decoder = loading.Decoder;
-            var engine = new Engine(decoder, options.Engine);
-            // Compiling keeps one processor busy for a while, packing all of them.
-            var compiling = Task.Run(() => engine.Prepare(options.FirstPrompt ?? LikelyPrompt));
-            try
+            var loading = ModelFamily.Begin(path, options.Load);
+            while (true)
             {
-                files = reading.GetAwaiter().GetResult();
-                Check(path, files, decoder.Config.Vocabulary);
-                template = options.Template is { } own ? ChatTemplate.Parse(own, "the given chat template")
-                    : files is not null && files.ChatTemplates.TryGetValue("default", out string? text) ? ChatTemplate.Parse(text, $"the chat template of {path}")
-                    : null;
-                loading.Finish();
+                var decoder = opened = loading.Decoder;
+                var engine = new Engine(decoder, options.Engine);
+                // Compiling keeps one processor busy for a while, packing all of them. The first prompt does not wait for what only later tokens need.
+                var compiling = Task.Run(() => engine.PreparePrompt(options.FirstPrompt ?? LikelyPrompt));
+                var rest = Task.Run(() => PrepareRest(engine));
+                TokenizerFiles? files = null;
+                ChatTemplate? template = null;
+                bool isWhole = false;
+                try
+                {
+                    files = reading.GetAwaiter().GetResult();
+                    Check(path, files, decoder.Config.Vocabulary);
+                    template = options.Template is { } own ? ChatTemplate.Parse(own, "the given chat template")
+                        : files is not null && files.ChatTemplates.TryGetValue("default", out string? text) ? ChatTemplate.Parse(text, $"the chat template of {path}")
+                        : null;
+                    isWhole = loading.Finish();
+                }
+                finally
+                {
+                    compiling.GetAwaiter().GetResult();
+                    if (!isWhole) rest.GetAwaiter().GetResult();
+                }
+                if (isWhole) return new(path, decoder, engine, files, template) { Defaults = defaults, Preparing = rest };
+                engine.Dispose();
+                loading = loading.Again();
             }
-            finally
-            {
-                compiling.GetAwaiter().GetResult();
-            }
-            return new(path, decoder, engine, files, template) { Defaults = defaults };
         }
         catch
         {
-            loading?.Decoder.Dispose();
+            opened?.Dispose();
             throw;
         }
+    }
+
+    static void PrepareRest(Engine engine)
+    {
+        engine.PrepareToken();
+        // What compiling left behind is several times what stays.
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
     }
 
     static void Check(string path, TokenizerFiles? files, int vocabulary)
@@ -176,6 +194,7 @@ public sealed class LanguageModel : IDisposable
     /// <summary>Closes the files. Texts must have ended.</summary>
     public void Dispose()
     {
+        Task.WhenAny(Preparing).Wait();
         Engine.Dispose();
         Decoder.Dispose();
     }

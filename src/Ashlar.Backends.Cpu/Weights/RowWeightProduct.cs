@@ -8,7 +8,8 @@ namespace Ashlar.Backends.Cpu.Weights;
 /// <summary>Products of few rows with packed weights by <see cref="RowKernels"/>: as fast as weights come from memory.</summary>
 /// <remarks>
 /// Rows go in chunks (<see cref="RowKernelKey.MostRows"/>). Each panel of an inner block is read from memory for the first chunk and found in the nearest
-/// cache by the others. Workers take runs of panels, which lie one after another.
+/// cache by the others. Each worker has items of panels that lie one after another, so that the beginning of the next one is fetched while this one ends; who
+/// is done early takes from the end of another's (<see cref="OwnedItems"/>).
 /// </remarks>
 sealed unsafe class RowWeightProduct : WeightProduct
 {
@@ -25,8 +26,8 @@ sealed unsafe class RowWeightProduct : WeightProduct
     WeightCall call;
     RowGroups groups;
     Workers? pool;
-    ChunkedRange items;
-    long parts;                                        // items of each group
+    readonly OwnedItems items = new();
+    long parts, partPanels;                            // items of each group, and panels of each
     byte* records;
     long window;                                       // panels that are fetched together
     nint* results;                                     // of each place in the order of groups
@@ -79,24 +80,43 @@ sealed unsafe class RowWeightProduct : WeightProduct
         records = (byte*)results + Aligned(call.Rows * sizeof(nint));
         own = records + Aligned(RecordBytes(call));
         int helpers = (int)Math.Clamp(groups.Count * layout.Bytes * Math.Max(1, call.Rows / 16.0) / WorthAnotherThread, 1, workers.Count);
-        parts = Math.Clamp((helpers * ItemsPerWorker + groups.Count - 1) / groups.Count, 1, layout.Panels);
-        if (helpers == 1) parts = 1;
-        items = new(groups.Count * parts, 1);
         window = Math.Clamp((WindowBytes + layout.BlockSteps * layout.StepBytes / 2) / (layout.BlockSteps * layout.StepBytes), 1, 4);
+        long wanted = helpers == 1 ? 1 : Math.Clamp((helpers * ItemsPerWorker + groups.Count - 1) / groups.Count, 1, layout.Panels);
+        // Whole windows: what is left over would be fetched in part only.
+        partPanels = (layout.Panels + wanted - 1) / wanted;
+        if (partPanels > window) partPanels = (partPanels + window - 1) / window * window;
+        parts = (layout.Panels + partPanels - 1) / partPanels;
+        items.Share(groups.Count * parts, helpers);
         workers.Run(helpers, work);
     }
 
     void Work(int worker, int workers)
     {
+        FetchFirst(worker, workers);
         Prepare(worker, workers);
         pool!.Sync(workers);
-        while (items.Take(out long item, out long end))
-            for (; item < end; item++)
-            {
-                var (group, part) = Math.DivRem(item, parts);
-                var (first, last) = EvenRange.Of(call.Weight.Layout.Panels, (int)part, (int)parts);
-                Panels(groups[(int)group], first, last);
-            }
+        long panels = call.Weight.Layout.Panels;
+        while (items.Take(worker, workers, out long item, out bool isFollowed))
+        {
+            var (group, part) = Math.DivRem(item, parts);
+            long first = part * partPanels, last = Math.Min(panels, first + partPanels);
+            long next = isFollowed && last < panels ? Math.Min(panels, last + partPanels) : last;
+            Panels(groups[(int)group], first, last, next);
+        }
+    }
+
+    // Nobody fetched a worker's first window: it comes while rows are prepared.
+    void FetchFirst(int worker, int workers)
+    {
+        var layout = call.Weight.Layout;
+        var (item, end) = OwnedItems.ShareOf(groups.Count * parts, worker, workers);
+        if (item == end) return;
+        var (group, part) = Math.DivRem(item, parts);
+        long first = part * partPanels, bytes = Math.Min(window, Math.Min(partPanels, layout.Panels - first)) * Math.Min(layout.BlockSteps, layout.Steps) * layout.StepBytes;
+        byte* from = (byte*)call.Data + groups[(int)group].Matrix * layout.Bytes + layout.Offset(first, 0);
+        long quarter = (bytes / 4 + 63) / 64 * 64;
+        for (byte* stop = from + quarter; from < stop; from += 64)
+            for (int i = 0; i < 4; i++) Sse.Prefetch1(from + i * quarter);
     }
 
     // How many chunks the rows of a group make, and where each begins: evenly, so that none is left with a single row.
@@ -182,7 +202,7 @@ sealed unsafe class RowWeightProduct : WeightProduct
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    void Panels(RowGroup group, long first, long last)
+    void Panels(RowGroup group, long first, long last, long next)
     {
         var layout = call.Weight.Layout;
         byte* matrix = (byte*)call.Data + group.Matrix * layout.Bytes;
@@ -197,7 +217,7 @@ sealed unsafe class RowWeightProduct : WeightProduct
             {
                 byte* unit = matrix + layout.Offset(panel, block);
                 var arguments = new RowArguments { Weights = (long)unit, Steps = here, Table = table };
-                Ahead(ref arguments, matrix, first, last, panel, block);
+                bool fetches = Ahead(ref arguments, matrix, first, last, next, panel, block);
                 long ahead = here * (stepBytes / 4 / fetching);
                 long column = panel * WeightLayout.PanelSide, outputs = Math.Min(WeightLayout.PanelSide, layout.Rows - column);
                 for (int chunk = 0; chunk < chunks; chunk++)
@@ -207,7 +227,7 @@ sealed unsafe class RowWeightProduct : WeightProduct
                     arguments.Results = (long)(results + group.First + start);
                     arguments.Column = column * sizeof(float);
                     arguments.Outputs = outputs == WeightLayout.PanelSide ? 0xffffffff : (1L << (int)outputs) - 1;
-                    int kernel = (count - 1) * 8 + (chunk < fetching ? 2 * share : 0) + (block > 0 ? 1 : 0);
+                    int kernel = (count - 1) * 8 + (fetches && chunk < fetching ? 2 * share : 0) + (block > 0 ? 1 : 0);
                     ((delegate* unmanaged<RowArguments*, void>)kernels[kernel])(&arguments);
                     arguments.Ahead += ahead;
                 }
@@ -215,20 +235,27 @@ sealed unsafe class RowWeightProduct : WeightProduct
         }
     }
 
-    // Panels go in windows of some 64 KiB. While one is multiplied, the next one is fetched, from its four quarters in turn.
+    // Panels go in windows of some 64 KiB. While one is multiplied, the next one is fetched, from its four quarters in turn; behind the last one
+    // the first of the item that follows, up to the panel `next`. False where nothing follows.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    void Ahead(ref RowArguments arguments, byte* matrix, long first, long last, long panel, long block)
+    bool Ahead(ref RowArguments arguments, byte* matrix, long first, long last, long next, long panel, long block)
     {
         var layout = call.Weight.Layout;
         long here = Math.Min(layout.BlockSteps, layout.Steps - block), within = (panel - first) % window, start = panel - within + window, steps = here;
         if (start >= last)
         {
-            if (block + here < layout.Steps) block += here;
-            steps = Math.Min(layout.BlockSteps, layout.Steps - block);
+            block += here;
             start = first;
+            if (block == layout.Steps)
+            {
+                if (next == last) return false;
+                (block, start, last) = (0, last, next);
+            }
+            steps = Math.Min(layout.BlockSteps, layout.Steps - block);
         }
         long bytes = Math.Min(window, last - start) * steps * layout.StepBytes;
         arguments.AheadStride = (bytes / 4 + 63) / 64 * 64;
         arguments.Ahead = (long)(matrix + layout.Offset(start, block)) + within * here * (layout.StepBytes / 4);
+        return true;
     }
 }

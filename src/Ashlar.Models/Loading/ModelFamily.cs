@@ -55,7 +55,7 @@ public abstract class ModelFamily
     public static Decoder Load(string path, LoadOptions? options = null)
     {
         var loading = Begin(path, options);
-        loading.Finish();
+        while (!loading.Finish()) loading = loading.Again();
         return loading.Decoder;
     }
 
@@ -68,7 +68,7 @@ public abstract class ModelFamily
         {
             var (family, config, isGguf) = Describe(path, file);
             var reader = new WeightReader(file, options);
-            return new(family.Loader(config, isGguf, reader).Begin(), reader);
+            return new(path, options ?? new(), family.Loader(config, isGguf, reader).Begin(), reader);
         }
         catch
         {
@@ -122,25 +122,34 @@ public abstract class ModelFamily
 /// <summary>A model whose weights have memory, but no content yet.</summary>
 public sealed class ModelLoading
 {
+    readonly string path;
+    readonly LoadOptions options;
     readonly WeightReader reader;
 
-    internal ModelLoading(Decoder decoder, WeightReader reader) => (Decoder, this.reader) = (decoder, reader);
+    internal ModelLoading(string path, LoadOptions options, Decoder decoder, WeightReader reader) =>
+        (this.path, this.options, Decoder, this.reader) = (path, options, decoder, reader);
 
     /// <summary>The model. Nothing is to be computed with it before <see cref="Finish"/>.</summary>
     public Decoder Decoder { get; }
 
-    /// <summary>Packs the weights. Where that fails, the model is closed.</summary>
+    /// <summary>Packs the weights, or waits until those of an earlier start are checked. Where that fails, the model is closed.</summary>
+    /// <returns>False where the file of packed weights turned out to be damaged: the model is closed, and <see cref="Again"/> opens it without that file.</returns>
     /// <exception cref="ModelFileException">A weight holds what is no number (ASH0648).</exception>
-    public void Finish()
+    public bool Finish()
     {
+        bool isWhole = false;
         try
         {
-            reader.Finish();
+            isWhole = reader.Finish();
         }
-        catch
+        finally
         {
-            Decoder.Dispose();
-            throw;
+            if (!isWhole) Decoder.Dispose();
         }
+        return isWhole;
     }
+
+    /// <summary>Opens the model anew; its file of packed weights is replaced, not read.</summary>
+    /// <inheritdoc cref="ModelFamily.Begin"/>
+    public ModelLoading Again() => ModelFamily.Begin(path, options with { Cache = options.Cache is { } cache ? cache with { Replaces = true } : null });
 }

@@ -8,12 +8,16 @@ namespace Ashlar.Models;
 /// <summary>That packed weights are kept in a file from one start to the next, where they are mapped instead of packed.</summary>
 /// <param name="Folder">Where the file is; made where it does not exist. Null keeps it beside the model.</param>
 /// <param name="Notice">Told in words when a file was written, and why one that was there is not used; null: nobody is told.</param>
-public sealed record WeightCache(string? Folder = null, Action<string>? Notice = null);
+public sealed record WeightCache(string? Folder = null, Action<string>? Notice = null)
+{
+    /// <summary>The file that is there turned out to be damaged: it is not looked at, but replaced.</summary>
+    internal bool Replaces { get; init; }
+}
 
 /// <summary>The file of one model's packed weights: docs/formats/packed-weights.md.</summary>
 /// <remarks>
 /// It is of use only for the very files that it was made of (names, lengths, times of change and samples of the content), for one encoding and one
-/// layout. All of its bytes are checked when it is opened. A file that does not fit is replaced, and the owner is told why.
+/// layout. All of its bytes are checked, in the background: <see cref="IsWhole"/> waits for that. A file that does not fit is replaced, and the owner is told why.
 /// </remarks>
 sealed class PackedCache
 {
@@ -24,6 +28,7 @@ sealed class PackedCache
     readonly WeightCache options;
     readonly Safetensors? file;
     readonly List<(string Name, PackedWeight Weight)> all = [];
+    readonly Task<ModelFileException?>? checking;
     int fresh;
 
     /// <summary>Opens the file of a model, where there is one that fits.</summary>
@@ -35,11 +40,13 @@ sealed class PackedCache
         this.options = options;
         path = PathOf(model, encoding, options.Folder);
         source = Identity(model, encoding);
-        if (!File.Exists(path)) return;
+        if (options.Replaces || !File.Exists(path)) return;
         try
         {
             file = Safetensors.Open(path);
-            Check(file);
+            CheckHeader(file);
+            var opened = file;
+            checking = Task.Run(() => Damage(opened));
         }
         catch (ModelFileException problem)
         {
@@ -99,25 +106,39 @@ sealed class PackedCache
         }
     }
 
+    /// <summary>Waits until all bytes of the file that was there are checked. Before, nothing may be computed with them.</summary>
+    /// <returns>False where it is damaged: the owner was told, and weights that were found in it are of no use.</returns>
+    public bool IsWhole()
+    {
+        if (checking?.GetAwaiter().GetResult() is not { } problem) return true;
+        options.Notice?.Invoke($"{problem.Message} The weights are packed again.");
+        return false;
+    }
+
     /// <summary>Lets go of the file; weights that were found in it hold it in place.</summary>
     public void Close() => file?.Dispose();
 
-    void Check(Safetensors found)
+    void CheckHeader(Safetensors found)
     {
         if (!found.Metadata.TryGetValue(FormatKey, out string? format) || format != FormatName)
             throw new ModelFileException("ASH0740", $"{path} is no file of packed weights that this version of Ashlar writes.", "delete it, or name another folder for packed weights.");
         if (!found.Metadata.TryGetValue(SourceKey, out string? of) || of != source)
             throw new ModelFileException("ASH0740", $"{path} was packed of other files, or for another layout.", "nothing is to be done: it is replaced.");
+    }
+
+    // Half of the processors: the others compile meanwhile.
+    ModelFileException? Damage(Safetensors found)
+    {
         int damaged = -1;
-        Parallel.For(0, found.Entries.Count, i =>
+        Parallel.For(0, found.Entries.Count, new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, Environment.ProcessorCount / 2) }, i =>
         {
             var entry = found.Entries[i];
             if (entry.Offset % 64 != 0 || !found.Metadata.TryGetValue(ChecksumKey + entry.Name, out string? sum)
                 || sum != Checksum(entry.Bytes, (at, count) => found.Span(entry, at, count)).ToString("x8", CultureInfo.InvariantCulture))
                 Interlocked.Exchange(ref damaged, i);
         });
-        if (damaged >= 0)
-            throw new ModelFileException("ASH0739", $"{path} is damaged: the bytes of {found.Entries[damaged].Name} are not those that were written.", "nothing is to be done: it is replaced. Check the disk if it happens again.");
+        return damaged < 0 ? null
+            : new("ASH0739", $"{path} is damaged: the bytes of {found.Entries[damaged].Name} are not those that were written.", "nothing is to be done: it is replaced. Check the disk if it happens again.");
     }
 
     delegate ReadOnlySpan<byte> Piece(long start, int count);

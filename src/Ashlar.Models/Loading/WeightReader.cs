@@ -213,14 +213,21 @@ public sealed partial class WeightReader
     }
 
     /// <summary>Packs what was asked for, and keeps it in a file where that is wanted. Until then weights have memory, but no content.</summary>
+    /// <returns>False where the file of packed weights turned out to be damaged: the model is to be opened anew, without it.</returns>
     /// <exception cref="ModelFileException">A weight holds what is no number (ASH0648).</exception>
-    public void Finish()
+    public bool Finish()
     {
+        if (cache?.IsWhole() == false)
+        {
+            cache.Close();
+            return false;
+        }
         foreach (var pack in pending) pack();
         pending.Clear();
         cache?.Save(share => options.Progress?.Report(PackingShare + (1 - PackingShare) * share));
         cache?.Close();
         options.Progress?.Report(1);
+        return true;
     }
 
     static float[] Ordered(float[] numbers, int width, int[]? order)

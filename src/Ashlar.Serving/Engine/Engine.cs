@@ -23,7 +23,7 @@ public sealed class Engine : IDisposable
     readonly State[] cache;
     readonly PagePool pool;
     readonly int mostPages;
-    readonly Action<Tensor, Tensor, Tensor, Tensor, Tensor> step;
+    readonly Action<Tensor, Tensor, Tensor, Tensor, Tensor> step, tokenStep;   // the latter for one token of one text
     readonly StepMemory memory;
     readonly Lock gate = new();
 
@@ -46,8 +46,11 @@ public sealed class Engine : IDisposable
         cache = model.NewCache(pages, type);
         pool = new(pages);
         Symbol tokens = new("T", 1, Math.Max(Options.Chunk, Options.MostTexts)), texts = new("S", 1, Options.MostTexts), wanted = new("W", 1, Math.Max(Options.Chunk, Options.MostTexts));
+        // Two, so that the one is compiled while the other is, or runs.
         step = Compiled.StepInto((Tensor features, Tensor placed, Tensor tables, Tensor rows) => model.Forward(features, placed, tables, rows, cache, type),
             [tokens, model.FeatureWidth], [2, tokens], [texts, mostPages], [wanted]);
+        tokenStep = Compiled.StepInto((Tensor features, Tensor placed, Tensor tables, Tensor rows) => model.Forward(features, placed, tables, rows, cache, type),
+            [1, model.FeatureWidth], [2, 1], [1, mostPages], [1]);
         memory = new(Math.Max(Options.Chunk, Options.MostTexts), model.FeatureWidth, Options.MostTexts, mostPages, model.Config.Vocabulary);
     }
 
@@ -101,7 +104,7 @@ public sealed class Engine : IDisposable
                 model.Features(chunk, text.Count, text.Length, memory.Features);
                 memory.Place(0, chunk.Length, 0, text.Count, text.Pages);
                 memory.Wanted[0] = chunk.Length - 1;
-                step(memory.FeatureTensor, memory.TokenTensor, memory.TableTensor, memory.WantedTensor, memory.LogitsTensor);
+                Step();
                 text.Append(chunk);
                 progress?.Report(first + chunk.Length);
                 if (isLast) use?.Invoke(memory.Logits);
@@ -125,7 +128,7 @@ public sealed class Engine : IDisposable
             model.Features(tokens, text.Count, text.Length, memory.Features);
             memory.Place(0, tokens.Length, 0, text.Count, text.Pages);
             for (int i = 0; i < tokens.Length; i++) memory.Wanted[i] = i;
-            step(memory.FeatureTensor, memory.TokenTensor, memory.TableTensor, memory.WantedTensor, memory.LogitsTensor);
+            Step();
             text.Append(tokens);
             return memory.Logits.ToArray();
         }
@@ -160,7 +163,7 @@ public sealed class Engine : IDisposable
                 memory.Place(i, 1, i, texts[i].Count, texts[i].Pages);
                 memory.Wanted[i] = i;
             }
-            step(memory.FeatureTensor, memory.TokenTensor, memory.TableTensor, memory.WantedTensor, memory.LogitsTensor);
+            Step();
             for (int i = 0; i < texts.Length; i++) texts[i].Append(tokens.Slice(i, 1));
             use(memory.Logits);
         }
@@ -170,16 +173,43 @@ public sealed class Engine : IDisposable
     /// <param name="promptTokens">How many tokens the first prompt has; other prompts share the program unless one of them only is a multiple of 16, or short.</param>
     public void Prepare(int promptTokens)
     {
+        var rest = Task.Run(PrepareToken);
+        try
+        {
+            PreparePrompt(promptTokens);
+        }
+        finally
+        {
+            rest.GetAwaiter().GetResult();
+        }
+    }
+
+    /// <summary>The part of <see cref="Prepare"/> that a prompt needs.</summary>
+    internal void PreparePrompt(int promptTokens) => PrepareStep(Math.Clamp(promptTokens, 1, Options.Chunk));
+
+    /// <summary>The part of <see cref="Prepare"/> that a token of a text needs; prompts are read meanwhile.</summary>
+    internal void PrepareToken() => PrepareStep(1);
+
+    void PrepareStep(int tokens)
+    {
+        Tensor[] arguments;
         lock (gate)
-            foreach (int tokens in (int[])[Math.Clamp(promptTokens, 1, Options.Chunk), 1])
-            {
-                memory.Begin(tokens, 1, 1);
-                Compiled.Prepare(step, memory.FeatureTensor, memory.TokenTensor, memory.TableTensor, memory.WantedTensor);
-            }
+        {
+            memory.Begin(tokens, 1, 1);
+            arguments = [memory.FeatureTensor, memory.TokenTensor, memory.TableTensor, memory.WantedTensor];
+        }
+        Compiled.Prepare(tokens == 1 ? tokenStep : step, arguments);
+    }
+
+    // What was written to the memory goes through the model.
+    void Step()
+    {
+        var run = memory.IsToken ? tokenStep : step;
+        run(memory.FeatureTensor, memory.TokenTensor, memory.TableTensor, memory.WantedTensor, memory.LogitsTensor);
     }
 
     /// <summary>What was compiled: kernels and memory of each program.</summary>
-    public string Describe() => Compiled.Describe(step);
+    public string Describe() => $"{Compiled.Describe(step)}\n{Compiled.Describe(tokenStep)}";
 
     /// <summary>Gives the memory of inputs back. The cache goes with the engine.</summary>
     public void Dispose() => memory.Dispose();

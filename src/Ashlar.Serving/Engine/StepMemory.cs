@@ -27,6 +27,9 @@ sealed class StepMemory : IDisposable
         logits = Aligned<float>((long)mostTexts * vocabulary);
     }
 
+    /// <summary>The step reads one token of one text.</summary>
+    public bool IsToken => count == 1 && texts == 1 && rows == 1;
+
     public Span<float> Features => features.Span[..(count * width)];
 
     public Span<int> Wanted => wanted.Span[..rows];

@@ -31,4 +31,15 @@ public class Crc32CTests
             Assert.Equal(Crc32C.Of(bytes), sum.Value);
         }
     }
+
+    [Theory]
+    [InlineData(12287), InlineData(12288), InlineData(12289), InlineData(24576), InlineData(40001)]
+    public void Crc32C_OfLongBytes_IsThatOfTheirPieces(int count)
+    {
+        byte[] bytes = new byte[count];
+        new Random(count).NextBytes(bytes);
+        Crc32C sum = default;
+        for (int at = 0; at < count; at += 1000) sum.Append(bytes.AsSpan(at, Math.Min(1000, count - at)));   // too short to be cut in thirds
+        Assert.Equal(sum.Value, Crc32C.Of(bytes));
+    }
 }

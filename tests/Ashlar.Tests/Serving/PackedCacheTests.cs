@@ -92,6 +92,30 @@ public sealed class PackedCacheTests() : DeviceTests(new Device(new CpuBackend()
     }
 
     [Fact]
+    public void LanguageModel_NeverAnswersFromADamagedFile()
+    {
+        string path = Model("llama2");
+        var options = new LanguageModelOptions(new(WeightEncoding.BF16) { Cache = new(null, notices.Add) }, new(DType.Float32, Context: 32, MostTexts: 1), FirstPrompt: 5);
+        float[] Logits()
+        {
+            notices.Clear();
+            using var model = LanguageModel.Load(path, options);
+            using var text = model.Engine.NewText();
+            return model.Engine.ReadAll(text, [3, 1, 4, 1, 5]);
+        }
+        float[] expected = Logits();
+        string file = Directory.GetFiles(path, "*.packed").Single();
+        byte[] damaged = File.ReadAllBytes(file);
+        damaged[^5000] ^= 4;
+        File.WriteAllBytes(file, damaged);
+        Assert.Equal(expected, Logits());
+        Assert.Contains("ASH0739", notices[0]);
+        Assert.Contains("are kept in", notices[^1]);
+        Assert.Equal(expected, Logits());
+        Assert.Empty(notices);
+    }
+
+    [Fact]
     public void File_IsReplaced_WhereTheModelChanged()
     {
         string path = Model("llama2"), weights = Path.Combine(path, "model.safetensors");
