@@ -9,7 +9,12 @@ namespace Ashlar.Kernels;
 /// <param name="RowTile">Tokens per step.</param>
 /// <param name="VocabularyTile">Words per step.</param>
 /// <param name="Stages">How many steps ahead loads begin.</param>
-public sealed record ProjectedLossConfig(int Width, DType DType = DType.Float32, int RowTile = 64, int VocabularyTile = 256, int Stages = 2);
+public sealed record ProjectedLossConfig(int Width, DType DType = DType.Float32, int RowTile = 64, int VocabularyTile = 256, int Stages = 2)
+{
+    /// <summary>Tiles that lie in a second cache of 2 MiB: fewer words a step where rows are wide.</summary>
+    public static ProjectedLossConfig For(int width, DType dtype) =>
+        new(width, dtype, VocabularyTile: width <= 512 ? 256 : width <= 1024 ? 128 : 64);
+}
 
 /// <summary>Cross-entropy: the negative logarithm of the probability that softmax gives to the target.</summary>
 public static class CrossEntropy
@@ -41,7 +46,7 @@ public static class CrossEntropy
 
     /// <summary>
     /// From hidden values to the loss, without the logits: h [M, W], weight [V, W] and targets i32 [M] give loss [M] and lse [M]. The logits exist a tile
-    /// at a time, under a running maximum and sum, so memory does not grow with the vocabulary.
+    /// at a time, under a running maximum and sum, so memory does not grow with the vocabulary. A target outside of it is an error (ASH0510).
     /// </summary>
     /// <remarks>Source: Wijmans et al. 2024, arXiv:2411.09009; the running sum as in Milakov and Gimelshein 2018, arXiv:1805.02867.</remarks>
     public static Kernel ProjectedForward(ProjectedLossConfig c) => Kernel.Define("projected_cross_entropy", k =>
@@ -52,19 +57,17 @@ public static class CrossEntropy
 
         var m = k.Grid(("M", c.RowTile));
         var rows = k.Load(h[m, ..]);
-        var goal = k.Keep(targets[m]);
-        var (greatest, sum, right) = (k.Full(-1e30f, m), k.Full(0f, m), k.Full(0f, m));
+        var (greatest, sum) = (k.Full(-1e30f, m), k.Full(0f, m));
         foreach (var v in k.Pipeline(("V", c.VocabularyTile), c.Stages))
         {
             var s = k.Keep(Dot(rows, weight[v, ..].T));
             var next = k.Keep(Max(greatest, RowMax(s)));
             sum[..] = sum * Exp(greatest - next) + RowSum(Exp(s - next.Rows));
-            right += RowSum(Select(Equal(Cast(v, DType.Int32), goal.Rows), s, 0f));
             greatest[..] = next;
         }
         var total = k.Keep(greatest + Log(sum));
         lse[m] = total;
-        loss[m] = total - right;
+        loss[m] = total - RowSum(Cast(rows, DType.Float32) * Cast(weight[targets[m], ..], DType.Float32));
     });
 
     /// <summary>The gradient of the hidden values: h, weight, targets, lse and dloss [M] give dh [M, W]. Logits are computed again, a tile at a time.</summary>

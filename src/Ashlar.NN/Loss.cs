@@ -29,6 +29,27 @@ public static class Loss
             logits.CrossEntropyRows(known) * (1 - smoothing) - logits.LogSoftmax().Mean(-1) * smoothing;
     }
 
+    /// <summary>
+    /// <see cref="CrossEntropy"/> of <c>hidden.MatMul(weight.Transpose())</c>, without keeping those logits: for large vocabularies,
+    /// whose logits take more memory than all else.
+    /// </summary>
+    /// <param name="hidden">[..., W], what a model knows before its head.</param>
+    /// <param name="weight">[V, W], the head's matrix: a row per class.</param>
+    /// <param name="targets">[...], integers from 0 to below V.</param>
+    /// <param name="ignore">As <see cref="CrossEntropy"/> has it.</param>
+    /// <returns>A scalar; 0 where every row is ignored.</returns>
+    /// <remarks><see cref="LargeVocabulary"/> says what it costs. Source: Wijmans et al. 2024, arXiv:2411.09009.</remarks>
+    /// <exception cref="ShapeException">The widths differ, or there is not one target per row.</exception>
+    public static Tensor ProjectedCrossEntropy(Tensor hidden, Tensor weight, Tensor targets, long? ignore = null)
+    {
+        ArgumentNullException.ThrowIfNull(hidden);
+        ArgumentNullException.ThrowIfNull(targets);
+        if (ignore is not { } ignored) return hidden.ProjectedCrossEntropyRows(weight, targets).Mean();
+        var counts = targets.NotEqualTo(ignored);
+        var rows = hidden.ProjectedCrossEntropyRows(weight, Tensor.Where(counts, targets, targets.ZerosLike()));
+        return Tensor.Where(counts, rows, rows.ZerosLike()).Sum() / counts.Cast(rows.DType).Sum().Maximum(1);
+    }
+
     /// <summary>The mean of <c>(prediction - target)²</c>.</summary>
     /// <param name="predictions">[...]</param>
     /// <param name="targets">[...], of the same shape.</param>

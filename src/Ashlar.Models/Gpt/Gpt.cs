@@ -102,6 +102,18 @@ public sealed class Gpt
     public Tensor NextLogits(Tensor tokens, KvCache cache, Tensor position) =>
         Logits(Hidden(tokens, cache, position).Narrow(1, tokens.Shape[1] - 1, 1).Squeeze(1));
 
+    /// <summary>The mean cross-entropy of what follows each token; no logits are kept.</summary>
+    /// <param name="tokens">[B, T], integers from 0 to below the vocabulary; T at most the context.</param>
+    /// <param name="targets">[B, T], the tokens that follow.</param>
+    /// <param name="dropoutKey">Null drops nothing.</param>
+    /// <param name="ignore">Tokens with this target do not count.</param>
+    /// <returns>A scalar.</returns>
+    /// <remarks>Spares 8 bytes of memory per token of the batch and word of the vocabulary, for two more products of the
+    /// head.</remarks>
+    /// <exception cref="ModelException">There are more tokens than the context holds.</exception>
+    public Tensor CrossEntropy(Tensor tokens, Tensor targets, Tensor? dropoutKey = null, long? ignore = null) =>
+        Loss.ProjectedCrossEntropy(Hidden(tokens, dropoutKey), head.Weight.Value, targets, ignore);
+
     /// <summary>The head: scores of all tokens.</summary>
     /// <param name="hidden">[..., width]</param>
     /// <returns>[..., V]</returns>
