@@ -6,9 +6,9 @@ namespace Ashlar.Formats;
 
 /// <summary>The checksum CRC-32C (Castagnoli), as in iSCSI (RFC 3720, appendix B.4) and TensorFlow's record files.</summary>
 /// <remarks>
-/// Processors have an instruction for it, which .NET uses. Its result comes three cycles after its start, so three thirds of a stretch go side by
-/// side and are joined: the register behind two stretches is that of the first, taken over as many zeros as the second is long, exclusive-or that of the
-/// second alone (the register is linear). It finds damage, not forgery.
+/// Processors have an instruction for it, which .NET uses. Its result comes three cycles after its start, so three thirds of a
+/// stretch go side by side and are joined: the register behind two stretches is that of the first, taken over as many zeros as
+/// the second is long, exclusive-or that of the second alone (the register is linear). It finds damage, not forgery.
 /// </remarks>
 public struct Crc32C
 {
@@ -37,7 +37,8 @@ public struct Crc32C
         for (; bytes.Length >= 3 * Third; bytes = bytes[(3 * Third)..])
         {
             var words = MemoryMarshal.Cast<byte, ulong>(bytes[..(3 * Third)]);
-            ReadOnlySpan<ulong> a = words[..(Third / 8)], b = words.Slice(Third / 8, Third / 8), c = words.Slice(2 * Third / 8, Third / 8);
+            const int each = Third / 8;
+            ReadOnlySpan<ulong> a = words[..each], b = words.Slice(each, each), c = words[(2 * each)..];
             uint second = 0, third = 0;
             for (int i = 0; i < a.Length; i++)
             {
@@ -55,7 +56,8 @@ public struct Crc32C
 
     static ulong Little(ulong word) => BitConverter.IsLittleEndian ? word : BinaryPrimitives.ReverseEndianness(word);
 
-    static uint OverZeros(uint register) => zeros[register & 255] ^ zeros[256 + (register >> 8 & 255)] ^ zeros[512 + (register >> 16 & 255)] ^ zeros[768 + (register >> 24)];
+    static uint OverZeros(uint register) => zeros[register & 255] ^ zeros[256 + (register >> 8 & 255)]
+        ^ zeros[512 + (register >> 16 & 255)] ^ zeros[768 + (register >> 24)];
 
     static uint[] Zeros()
     {

@@ -86,7 +86,7 @@ public sealed class LanguageModel : IDisposable
                 var engine = new Engine(decoder, options.Engine);
                 // Compiling keeps one processor busy for a while, packing all of them. The first prompt does not wait for what only later tokens need.
                 var compiling = Task.Run(() => engine.PreparePrompt(options.FirstPrompt ?? LikelyPrompt));
-                var rest = Task.Run(() => PrepareRest(engine));
+                var rest = Task.Run(() => PrepareRest(engine, compiling));
                 TokenizerFiles? files = null;
                 ChatTemplate? template = null;
                 bool isWhole = false;
@@ -116,11 +116,11 @@ public sealed class LanguageModel : IDisposable
         }
     }
 
-    static void PrepareRest(Engine engine)
+    static void PrepareRest(Engine engine, Task compiling)
     {
         engine.PrepareToken();
-        // What compiling left behind is several times what stays.
-        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        compiling.Wait();
+        Engine.Tidy();
     }
 
     static void Check(string path, TokenizerFiles? files, int vocabulary)

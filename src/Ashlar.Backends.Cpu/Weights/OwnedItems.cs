@@ -2,12 +2,14 @@ using System.Diagnostics;
 
 namespace Ashlar.Backends.Cpu.Weights;
 
-/// <summary>Items that are shared out beforehand, so that each worker's follow each other; who is done takes from the end of another's.</summary>
+/// <summary>Items that are shared out beforehand, so that each worker's follow each other.</summary>
+/// <remarks>Who is done takes from the end of another's.</remarks>
 sealed class OwnedItems
 {
     const int Stride = 16;                             // of 8 bytes: two cache lines a worker, so that taking disturbs no one
 
-    long[] ranges = [];                                // of each worker the next item, and above it, in the upper half, where its items end
+    // Of each worker the next item, and above it, in the upper half, where its items end.
+    long[] ranges = [];
 
     /// <summary>Shares items out evenly. No worker takes meanwhile.</summary>
     /// <param name="count">How many items.</param>

@@ -19,6 +19,8 @@ public delegate void LogitsReader(ReadOnlySpan<float> logits);
 /// </remarks>
 public sealed class Engine : IDisposable
 {
+    const long BytesOfCompiling = 8 << 20;   // no step allocates as much that does not compile
+
     readonly Decoder model;
     readonly State[] cache;
     readonly PagePool pool;
@@ -205,8 +207,13 @@ public sealed class Engine : IDisposable
     void Step()
     {
         var run = memory.IsToken ? tokenStep : step;
+        long before = GC.GetAllocatedBytesForCurrentThread();
         run(memory.FeatureTensor, memory.TokenTensor, memory.TableTensor, memory.WantedTensor, memory.LogitsTensor);
+        if (GC.GetAllocatedBytesForCurrentThread() - before > BytesOfCompiling) Tidy();
     }
+
+    /// <summary>Gives back what compiling left behind: several times what stays of it, and steps make no garbage that would bring a collection about.</summary>
+    internal static void Tidy() => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
 
     /// <summary>What was compiled: kernels and memory of each program.</summary>
     public string Describe() => $"{Compiled.Describe(step)}\n{Compiled.Describe(tokenStep)}";
