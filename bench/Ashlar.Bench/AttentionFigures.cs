@@ -39,7 +39,7 @@ static class AttentionFigures
                 string name = $"{at.Name}.t{count}";
                 yield return new(name, isNarrow && hasTiles ? Target.AtLeast(at.Backward ? Backward : Forward) : null,
                     session => Measure(name, at, isNarrow && hasTiles ? Limit.AmxBF16 : Limit.Fma, session.On(count), session.Cancellation));
-                if (TorchPeer.Script is null || !isNarrow || at.Tokens is not (1024 or 4096) || count != threads.Max()) continue;
+                if (TorchProcess.Script is null || !isNarrow || count != threads.Max()) continue;
                 string beside = $"{at.Name}.torch.t{count}";
                 yield return new(beside, Target.AtLeast(TimesTorch), session => AgainstTorch(beside, at, session.On(count), session.Cancellation));
             }

@@ -81,7 +81,7 @@ public static class FlashAttention
         var qi = k.Load(q[b, i, h, ..]);                           // [tile, D]
         var oi = k.Full(0f, i, c.HeadWidth);                       // unnormalised
         var l = k.Full(c.Sinks ? 1f : 0f, i);                      // sum of 2^(z - m)
-        var m = k.Full(-1e30f, i);                                 // greatest z; finite, so that m - m is 0
+        var m = k.Full(-1e30f, i);                                 // about the greatest z; finite, so that m - m is 0
         if (sink is not null) m[..] = sink[h] * Log2E;
 
         foreach (var j in k.Pipeline(("S", c.KeyTile), c.Stages, seen.KeysEnd(i), seen.KeysBegin(i)))
@@ -90,10 +90,12 @@ public static class FlashAttention
             if (c.SoftCap is { } cap) s[..] = Tanh(s * (c.ScoreScale / cap));
             seen.Only(i, j, i.Rows, j, (s, float.NegativeInfinity));
 
-            var mNew = k.Keep(Max(m, RowMax(s) * c.Unit));
+            var top = RowMax(s) * c.Unit;                          // m need not be the greatest, only near: weights grow to 2^8
+            var mNew = k.Keep(Select(top > m + 8f, top, m));
             var p = k.Keep(Cast(Exp2(s * c.Unit - mNew.Rows), c.DType));
-            var shrink = k.Keep(Exp2(m - mNew));
-            l[..] = l * shrink + RowSum(p);
+            var sum = k.Keep(RowSum(p));
+            var shrink = k.Keep(Exp2(m - mNew));                   // mostly 1
+            l[..] = l * shrink + sum;
             oi *= shrink.Rows;
             oi += Dot(p, value[b, j, g, ..]);
             m[..] = mNew;

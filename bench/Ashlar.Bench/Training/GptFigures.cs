@@ -21,13 +21,13 @@ static class GptFigures
             yield return new($"train.gpt6.step.t{count}", null, session => Step($"train.gpt6.step.t{count}", session.On(count), session.Cancellation));
             yield return new($"train.gpt6.bf16.t{count}", Target.AtLeast(TimesFloat32),
                 session => InBFloat16($"train.gpt6.bf16.t{count}", session.On(count), session.Cancellation));
-            if (TorchPeer.Script is not null)
+            if (TorchProcess.Script is not null)
                 yield return new($"train.gpt6.torch.t{count}", Target.AtLeast(TimesTorch),
                     session => AgainstTorch($"train.gpt6.torch.t{count}", session.On(count), session.Cancellation));
         }
         yield return new($"train.gpt6.overhead.t{most}", Target.AtMost(1), session => Overhead($"train.gpt6.overhead.t{most}", session.On(most), session.Cancellation));
         yield return new($"train.gpt6.allocated.t{most}", Target.AtMost(0), session => Allocated($"train.gpt6.allocated.t{most}", session.On(most)));
-        if (TorchPeer.Script is not null)
+        if (TorchProcess.Script is not null)
             yield return new($"train.gpt6.losses.t{most}", Target.AtMost(1), session => Losses($"train.gpt6.losses.t{most}", session.On(most), session.Cancellation));
     }
 

@@ -67,7 +67,10 @@ internal sealed partial class TileLowering
             var (begin, end) = RangeOf(variable, extent);
             if (depth == axes.Length - 1 && plan.Axis >= 0)
             {
-                VectorLoop(variable, begin, end, plan, writes, (copy, scalar) => Points(group, accumulators, scalar ? -1 : copy));
+                void Vectors() => VectorLoop(variable, begin, end, plan, writes, (copy, scalar) => Points(group, accumulators, scalar ? -1 : copy));
+                if (group is [Store only] && FactorOfRow(only, variable) is { } factor)
+                    f.If(Truth(f.Compare(VecOp.Ne, One(factor), f.Const(VecType.Of(DType.Float32, 1), 1))), () => Within(new(level, f.Block) { IsConditional = true }, [], Vectors));
+                else Vectors();
             }
             else
             {
@@ -78,6 +81,15 @@ internal sealed partial class TileLowering
 
         foreach (var accumulator in accumulators)
             if (accumulator?.Reduce.Domain.Count == depth) StoreOne(accumulator.Reduce, Finish(accumulator));
+    }
+
+    // What a whole row of a tile is multiplied with in its place: where that is 1, as the factors of an online softmax mostly are, the row stays as it is.
+    Node? FactorOfRow(Store store, LoopVariable variable)
+    {
+        if (store is not { Target: Tile { DType: DType.Float32 } tile, Mode: StoreMode.Set, Guard: null, Value: (Op.Mul, [var left, var right]) }) return null;
+        var place = tile.Load([.. store.Indices]);
+        var factor = ReferenceEquals(left, place) ? right : ReferenceEquals(right, place) ? left : null;
+        return factor is { Op: Op.Load } && factor.Guard() is null && (Dependences(factor).Variables & Bit(variable)) == 0 ? factor : null;
     }
 
     // The statements of a group at one point, or one vector of points. Everything is computed before anything is stored: a buffer may be

@@ -174,6 +174,8 @@ internal sealed partial class TileLowering
 
     void Body(IReadOnlyList<Statement> body)
     {
+        // Memory first: where tiles are allocated between them, statements could not share a loop.
+        if (options.Fuse) body = [.. body.OfType<Allocate>(), .. body.Where(statement => statement is not Allocate)];
         PlanPrefetches(body);
         for (int i = 0; i < body.Count;)
         {

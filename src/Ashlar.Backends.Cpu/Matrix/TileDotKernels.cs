@@ -59,7 +59,7 @@ static unsafe class TileDotKernels
     /// <summary>The instructions of a kernel: <c>void (TileDotArguments*)</c>, in the calling convention of this system.</summary>
     public static Assembler Write(TileProduct product, bool adds)
     {
-        AssemblerRegister64 arguments = r11, a = rax, second = rsi, b = rcx, c = rdx, line = r8, counter = r9, cStride = r10;
+        AssemblerRegister64 arguments = r11, a = rax, lowerRows = rsi, b = rcx, c = rdx, line = r8, counter = r9, cStride = r10;
         AssemblerRegister64 aStride = rbx, aStep = r12, panel = rdi, columns = r14, rows = r15, lower = r13;
         AssemblerRegister64[] saved = [rbx, rsi, rdi, r12, r13, r14, r15];
         var x = new Assembler(64);
@@ -72,7 +72,7 @@ static unsafe class TileDotKernels
         x.mov(cStride, Field(nameof(TileDotArguments.CStride)));
         x.mov(rows, Field(nameof(TileDotArguments.RowPanels)));
 
-        Label nextRows = x.CreateLabel(), nextColumns = x.CreateLabel(), step = x.CreateLabel();
+        Label nextRows = x.CreateLabel(), nextColumns = x.CreateLabel(), pair = x.CreateLabel(), tail = x.CreateLabel(), one = x.CreateLabel(), done = x.CreateLabel();
         x.Label(ref nextRows);
         x.mov(panel, Field(nameof(TileDotArguments.B)));
         x.mov(c, Field(nameof(TileDotArguments.C)));
@@ -84,25 +84,32 @@ static unsafe class TileDotKernels
         if (adds) Sums((tile, at) => x.tileloadd(tile, at));
         else foreach (var tile in new[] { tmm0, tmm1, tmm2, tmm3 }) x.tilezero(tile);
         x.mov(a, Field(nameof(TileDotArguments.A)));
-        x.mov(second, Field(nameof(TileDotArguments.ATile)));
-        x.add(second, a);
+        x.mov(lowerRows, Field(nameof(TileDotArguments.ATile)));
+        x.add(lowerRows, a);
         x.mov(b, panel);
         x.mov(counter, Field(nameof(TileDotArguments.Steps)));
 
-        x.Label(ref step);
-        x.tileloaddt1(tmm6, __[b + line * 1]);
-        x.tileloadd(tmm4, __[a + aStride * 1]);
-        Multiply(tmm0, tmm4, tmm6);
-        x.tileloaddt1(tmm7, __[b + line * 1 + Tiles.Bytes]);
-        Multiply(tmm1, tmm4, tmm7);
-        x.tileloadd(tmm5, __[second + aStride * 1]);
-        Multiply(tmm2, tmm5, tmm6);
-        Multiply(tmm3, tmm5, tmm7);
-        x.add(a, aStep);
-        x.add(second, aStep);
-        x.add(b, Tiles.StepBytes);
-        x.dec(counter);
-        x.jnz(step);
+        LoadLeft(0);
+        LoadRight(0);
+        LoadRight(1);
+        LoadLeft(1);
+        x.cmp(counter, 2);
+        x.jle(tail);
+        x.Label(ref pair);
+        Step(isOdd: false, isLast: false);
+        Step(isOdd: true, isLast: false);
+        x.sub(counter, 2);
+        x.cmp(counter, 2);
+        x.jg(pair);
+        x.Label(ref tail);
+        x.cmp(counter, 1);
+        x.je(one);
+        Step(isOdd: false, isLast: false);
+        Step(isOdd: true, isLast: true);
+        x.jmp(done);
+        x.Label(ref one);
+        Step(isOdd: false, isLast: true);
+        x.Label(ref done);
 
         Sums((tile, at) => x.tilestored(at, tile));
         x.add(panel, Field(nameof(TileDotArguments.BPanel)));
@@ -122,6 +129,35 @@ static unsafe class TileDotKernels
         return x;
 
         AssemblerMemoryOperand Field(string name) => __qword_ptr[arguments + (int)Marshal.OffsetOf<TileDotArguments>(name)];
+
+        // Four products; the next step's tiles take the registers that are done with. Every other step goes column by column instead of
+        // row by row, so that its first product uses what was loaded first.
+        void Step(bool isOdd, bool isLast)
+        {
+            var (first, second, third, fourth) = isOdd ? ((0, 1), (0, 0), (1, 0), (1, 1)) : ((0, 0), (0, 1), (1, 1), (1, 0));
+            if (!isLast)
+            {
+                x.add(a, aStep);
+                x.add(lowerRows, aStep);
+                x.add(b, Tiles.StepBytes);
+            }
+            Product(first);
+            Product(second);
+            if (!isLast) LoadLeft(0);
+            Product(third);
+            if (!isLast) LoadRight(third.Item2);
+            Product(fourth);
+            if (isLast) return;
+            LoadLeft(1);
+            LoadRight(fourth.Item2);
+        }
+
+        void LoadLeft(int row) => x.tileloadd(row == 0 ? tmm4 : tmm5, row == 0 ? __[a + aStride * 1] : __[lowerRows + aStride * 1]);
+
+        void LoadRight(int column) => x.tileloaddt1(column == 0 ? tmm6 : tmm7, column == 0 ? __[b + line * 1] : __[b + line * 1 + Tiles.Bytes]);
+
+        void Product((int Row, int Column) at) => Multiply(at switch { (0, 0) => tmm0, (0, 1) => tmm1, (1, 0) => tmm2, _ => tmm3 },
+            at.Row == 0 ? tmm4 : tmm5, at.Column == 0 ? tmm6 : tmm7);
 
         void Multiply(AssemblerRegisterTMM sum, AssemblerRegisterTMM left, AssemblerRegisterTMM right)
         {

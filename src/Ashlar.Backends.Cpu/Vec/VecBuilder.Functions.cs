@@ -92,10 +92,10 @@ internal sealed partial class VecBuilder
     public Reg Exp2BrainBits(Reg x)
     {
         var t = Clamp(x, -127, 128);
-        var f = t - Unary(VecOp.Floor, t);
+        var f = Isa == Isa.Avx512 ? Unary(VecOp.Fraction, t) : t - Unary(VecOp.Floor, t);
         var y = Fma(f, Polynomial(f, -0.3048842494229166, 0.22764961016010277, 0.07706280757403548), t);
         var bits = Integers(y + (98304.0 + 127));
-        return Select(Compare(VecOp.Ne, x, x), Const(bits.Type, 0x7fc0), bits);
+        return Isa == Isa.Avx512 ? Let(new Compute(VecOp.BrainNaN, bits.Type, bits, x)) : Select(Compare(VecOp.Ne, x, x), Const(bits.Type, 0x7fc0), bits);
     }
 
     /// <summary>x = 2^exponent * significand with the significand in [0.75, 1.5), for x above 0.</summary>

@@ -129,6 +129,10 @@ internal enum VecOp : byte
     Getmant,
     /// <summary>1 / x of float32 to 14 bits; infinities and zeros give each other.</summary>
     RecipEstimate,
+    /// <summary>a - floor(a) of float32, for numbers within 2^23.</summary>
+    Fraction,
+    /// <summary>The integers a, but where the float32 b is NaN one whose low half is the bits of a bfloat16 NaN.</summary>
+    BrainNaN,
 
     // One .NET call per lane: right everywhere, slow. Floats only, but for the power.
     SinCall,

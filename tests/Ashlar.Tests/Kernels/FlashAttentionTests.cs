@@ -23,6 +23,7 @@ public class FlashAttentionTests
         ["window"] = (plain with { Causal = true, Window = 9 }, 50, 50),
         ["window of one"] = (plain with { Causal = true, Window = 1 }, 20, 31),
         ["window without end"] = (plain with { Window = 20 }, 33, 33),
+        ["steep: maxima that grow by little and by much"] = (plain with { Causal = true, Scale = 5 }, 33, 70),
         ["soft-cap"] = (plain with { Causal = true, SoftCap = 1.5f, Scale = 0.7f }, 33, 33),
         ["sinks"] = (plain with { Causal = true, Sinks = true }, 18, 33),
         ["lengths"] = (plain with { Lengths = true }, 33, 33),
@@ -119,6 +120,28 @@ public class FlashAttentionTests
             y[i] = x[i] + sum;
         });
         KernelRun.AssertSame(kernel, (int[])[n]);
+    }
+
+    // Rows whose factor is 1 are left out: the others, and NaN, must not be.
+    [Fact]
+    public void RowsInPlace_AreMultipliedWithTheirFactors()
+    {
+        var kernel = Kernel.Define("scaled_rows", k =>
+        {
+            var (x, factors, y) = (k.Input("x", "M", 40), k.Input("factors", "M"), k.Output("y", "M", 40));
+            var i = k.Grid(("M", 8));
+            var (tile, factor) = (k.Load(x[i, ..]), k.Load(factors[i]));
+            tile *= factor.Rows;
+            y[i, ..] = tile;
+        });
+        var program = kernel.For(new(DType.Float32, (int[])[11, 40]), new(DType.Float32, (int[])[11])).Program;
+        double[] factors = [1, 2, 1, 0, double.NaN, 1, -1, 1, 0.5, 1, 3];
+        foreach (var isa in Isa.Available)
+        {
+            double[][] arrays = [[.. Enumerable.Range(0, 440).Select(n => n - 200.0)], [.. factors], new double[440]];
+            LoweringRun.Run(program, isa, arrays);
+            for (int n = 0; n < 440; n++) Assert.Equal((n - 200.0) * factors[n / 40], arrays[2][n]);
+        }
     }
 
     static void AssertAttention(AttentionReference reference, double tolerance, bool interpreted)

@@ -128,6 +128,15 @@ internal static unsafe class Avx512Lanes
     [MethodImpl(Inline)] public static Vector128<float> RecipEstimate(Vector128<float> a) => Avx512F.VL.Reciprocal14(a);
     [MethodImpl(Inline)] public static Vector256<float> RecipEstimate(Vector256<float> a) => Avx512F.VL.Reciprocal14(a);
     [MethodImpl(Inline)] public static Vector512<float> RecipEstimate(Vector512<float> a) => Avx512F.Reciprocal14(a);
+    // Immediate 9: no digits kept, rounded down, no exceptions.
+    [MethodImpl(Inline)] public static Vector128<float> Fraction(Vector128<float> a) => Avx512DQ.VL.Reduce(a, 9);
+    [MethodImpl(Inline)] public static Vector256<float> Fraction(Vector256<float> a) => Avx512DQ.VL.Reduce(a, 9);
+    [MethodImpl(Inline)] public static Vector512<float> Fraction(Vector512<float> a) => Avx512DQ.Reduce(a, 9);
+
+    // Table 0xee: both kinds of NaN give the greatest float, whose low half is all ones; everything else stays.
+    [MethodImpl(Inline)] public static Vector128<int> BrainNaN(Vector128<int> a, Vector128<float> b) => Avx512F.VL.Fixup(a.AsSingle(), b, Vector128.Create(0xee), 0).AsInt32();
+    [MethodImpl(Inline)] public static Vector256<int> BrainNaN(Vector256<int> a, Vector256<float> b) => Avx512F.VL.Fixup(a.AsSingle(), b, Vector256.Create(0xee), 0).AsInt32();
+    [MethodImpl(Inline)] public static Vector512<int> BrainNaN(Vector512<int> a, Vector512<float> b) => Avx512F.Fixup(a.AsSingle(), b, Vector512.Create(0xee), 0).AsInt32();
     [MethodImpl(Inline)] public static Vector128<float> Getexp(Vector128<float> a) => Avx512F.VL.GetExponent(a);
     [MethodImpl(Inline)] public static Vector256<float> Getexp(Vector256<float> a) => Avx512F.VL.GetExponent(a);
     [MethodImpl(Inline)] public static Vector512<float> Getexp(Vector512<float> a) => Avx512F.GetExponent(a);
