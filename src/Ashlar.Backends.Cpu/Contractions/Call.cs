@@ -27,7 +27,7 @@ struct BatchAxes
 }
 
 /// <summary>One product, or a batch of them: <c>Result[m, n] (+)= sum over k of Left[m, k] * Right[k, n]</c>.</summary>
-struct ContractionCall
+unsafe struct ContractionCall
 {
     /// <summary>Rows of the left operand and of the result.</summary>
     public long Rows;
@@ -50,6 +50,26 @@ struct ContractionCall
     public int BatchRank;
     /// <summary>The batch axes, outermost first.</summary>
     public BatchAxes Batch;
+
+    /// <summary>Where the matrices of one product of the batch begin.</summary>
+    /// <param name="product">Which product.</param>
+    /// <param name="rightElementBytes">What the right operand's batch axes step in: its element's bytes, or 1 where it lies packed.</param>
+    /// <param name="batch">Gets the index along each axis.</param>
+    public readonly void Locate(long product, int rightElementBytes, long* batch, out byte* left, out byte* right, out byte* result)
+    {
+        left = (byte*)Left.Data;
+        right = (byte*)Right.Data;
+        result = (byte*)Result.Data;
+        for (int axis = BatchRank - 1; axis >= 0; axis--)
+        {
+            var step = Batch[axis];
+            (product, long at) = Math.DivRem(product, step.Count);
+            batch[axis] = at;
+            left += at * step.Left * Left.DType.Bytes;
+            right += at * step.Right * rightElementBytes;
+            result += at * step.Result * Result.DType.Bytes;
+        }
+    }
 }
 
 /// <summary>A block that a <see cref="BlockFunction"/> fills or reads.</summary>

@@ -83,7 +83,7 @@ unsafe ref struct ContractionItem
     {
         (long product, index) = Math.DivRem(index, blocking.RowBlocks * blocking.ColumnBlocks);
         (long columnBlock, long rowBlock) = Math.DivRem(index, blocking.RowBlocks);
-        Locate(product);
+        call.Locate(product, call.Right.DType.Bytes, batch, out left, out right, out result);
         (row0, row1) = EvenRange.Of(call.Rows, (int)rowBlock, (int)blocking.RowBlocks);
         (column0, column1) = EvenRange.Of(call.Columns, (int)columnBlock, (int)blocking.ColumnBlocks, lanes);
         long rows = row1 - row0, columnVectors = (column1 - column0 + lanes - 1) / lanes;
@@ -101,22 +101,6 @@ unsafe ref struct ContractionItem
             if (!blocking.ReadsLeftInPlace) PackLeft();
             long column = column0;
             for (long panel = 0; panel < columnPanels; panel++) column += ColumnPanel(panel, column);
-        }
-    }
-
-    void Locate(long product)
-    {
-        left = (byte*)call.Left.Data;
-        right = (byte*)call.Right.Data;
-        result = (byte*)call.Result.Data;
-        for (int axis = call.BatchRank - 1; axis >= 0; axis--)
-        {
-            var step = call.Batch[axis];
-            (product, long at) = Math.DivRem(product, step.Count);
-            batch[axis] = at;
-            left += at * step.Left * call.Left.DType.Bytes;
-            right += at * step.Right * call.Right.DType.Bytes;
-            result += at * step.Result * call.Result.DType.Bytes;
         }
     }
 

@@ -1,5 +1,3 @@
-using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 using Ashlar.Backends.Cpu.Contractions;
 
 namespace Ashlar.Backends.Cpu.Matrix;
@@ -48,6 +46,8 @@ unsafe ref struct MatrixItem
 
     readonly byte* Sums => scratch + plan.Sums;
 
+    readonly byte* ResultAt(long row, long column) => result + (row * call.Result.RowStride + column * call.Result.ColumnStride) * call.Result.DType.Bytes;
+
     public void Run(long index)
     {
         long rowBlock, columnBlock;
@@ -69,21 +69,7 @@ unsafe ref struct MatrixItem
         else ByColumnPanels(rowBlock);
     }
 
-    void Locate(long index)
-    {
-        left = (byte*)call.Left.Data;
-        right = (byte*)call.Right.Data;
-        result = (byte*)call.Result.Data;
-        for (int axis = call.BatchRank - 1; axis >= 0; axis--)
-        {
-            var step = call.Batch[axis];
-            (index, long at) = Math.DivRem(index, step.Count);
-            batch[axis] = at;
-            left += at * step.Left * call.Left.DType.Bytes;
-            right += at * step.Right * (owner.RightIsPacked ? 1 : call.Right.DType.Bytes);
-            result += at * step.Result * call.Result.DType.Bytes;
-        }
-    }
+    void Locate(long index) => call.Locate(index, owner.RightIsPacked ? 1 : call.Right.DType.Bytes, batch, out left, out right, out result);
 
     /// <summary>Packs this worker's share of the left operand for everybody.</summary>
     public void PackShared(long products, int worker, int workers)
@@ -151,7 +137,7 @@ unsafe ref struct MatrixItem
                     Count = panels,
                 };
                 int ahead = PrefetchLeft(ref arguments, row + Tiles.PanelSide, step0, steps, panels);
-                int lines = isLast ? PrefetchResult(ref arguments, row, column0) : 0;
+                int lines = isLast ? arguments.FetchResult(call.Result, ResultAt(row, column0)) : 0;
                 arguments.ResultStep = Tiles.PanelSide * call.Result.DType.Bytes;
                 TileKernels.Get(new(owner.Product, tiles, LeftMoves: false, block > 0, ahead, lines))(&arguments);
                 if (isLast) Finish(row, Math.Min(Tiles.PanelSide, row1 - row), sums);
@@ -196,7 +182,7 @@ unsafe ref struct MatrixItem
                     Count = panels,
                 };
                 int ahead = owner.RightIsPacked ? PrefetchRight(ref arguments, column, step0, here, panels) : 0;
-                int lines = step0 + here == steps ? PrefetchResult(ref arguments, row0, column) : 0;
+                int lines = step0 + here == steps ? arguments.FetchResult(call.Result, ResultAt(row0, column)) : 0;
                 arguments.ResultStep = Tiles.PanelSide * arguments.ResultStride;
                 TileKernels.Get(new(owner.Product, tiles, LeftMoves: true, step0 > 0, ahead, lines))(&arguments);
             }
@@ -214,16 +200,6 @@ unsafe ref struct MatrixItem
     {
         var source = new PanelSource((nint)left, call.Left.DType, call.Left.RowStride, call.Left.ColumnStride);
         Pack(owner.Left, source, row, end - row, step0, steps, tiles, isLeft: true, to);
-    }
-
-    // Where the sums of a panel will go, or what the epilogue writes for them.
-    readonly int PrefetchResult(ref TileArguments arguments, long row, long column)
-    {
-        var view = call.Result;
-        if (view.Data == 0 || view.ColumnStride != 1) return 0;
-        arguments.Result = (long)result + (row * view.RowStride + column) * view.DType.Bytes;
-        arguments.ResultStride = view.RowStride * view.DType.Bytes;
-        return Math.Clamp(Tiles.PanelSide * view.DType.Bytes / Tiles.RowBytes, 1, TileKernelKey.MostResultLines);
     }
 
     // The rows of the left operand's next panel, while this one is multiplied: a few per column panel.
@@ -251,28 +227,9 @@ unsafe ref struct MatrixItem
         bool isSameBlock = step0 + steps >= blocking.AllSteps;
         long nextStep = isSameBlock ? 0 : step0 + steps, nextColumn = isSameBlock ? column + Tiles.PanelSide : column;
         if (nextColumn >= call.Columns) return 0;
-        long nextSteps = Math.Min(blocking.Steps, blocking.AllSteps - nextStep), lines = Tiles.StepBytes / Tiles.RowBytes;
-        arguments.Ahead = (long)PackedRight(nextStep, nextSteps) + (nextColumn - column0) / Tiles.PanelSide * nextSteps * Tiles.StepBytes;
-        arguments.AheadStride = steps * Tiles.RowBytes;
-        long rows = Math.Min(MatrixBlocking.Over(lines, panels), TileKernelKey.MostAhead);
-        arguments.AheadStep = rows * arguments.AheadStride;
-        // With few row panels the kernel has not the steps for all of it: memory is the limit then, so the rest may as well come first.
-        long bytes = nextSteps * Tiles.StepBytes, covered = rows * panels * arguments.AheadStride;
-        if (covered < bytes) Fetch((byte*)arguments.Ahead + covered, bytes - covered);
-        return (int)rows;
-    }
-
-    // From four places in turn, as each page is prefetched by itself.
-    static void Fetch(byte* from, long bytes)
-    {
-        long quarter = (bytes / 4 + 63) / 64 * 64;
-        for (byte* end = from + quarter; from < end; from += 64)
-        {
-            Sse.Prefetch1(from);
-            Sse.Prefetch1(from + quarter);
-            Sse.Prefetch1(from + 2 * quarter);
-            Sse.Prefetch1(from + 3 * quarter);
-        }
+        long nextSteps = Math.Min(blocking.Steps, blocking.AllSteps - nextStep);
+        byte* next = PackedRight(nextStep, nextSteps) + (nextColumn - column0) / Tiles.PanelSide * nextSteps * Tiles.StepBytes;
+        return arguments.FetchRight(next, nextSteps, steps, panels);
     }
 
     void PackRight(long column, long columns, long step0, long steps, byte* to, long panelBytes)
@@ -331,7 +288,7 @@ unsafe ref struct MatrixItem
             return;
         }
         var view = call.Result;
-        byte* to = result + (row * view.RowStride + column0 * view.ColumnStride) * view.DType.Bytes;
+        byte* to = ResultAt(row, column0);
         for (long i = 0; i < rows; i++, sums += plan.SumStride, to += view.RowStride * view.DType.Bytes) StoreRow(view, call.Accumulate, sums, to, columns);
     }
 

@@ -40,6 +40,12 @@ unsafe ref struct StripItem
 
     readonly byte* Sums => own + plan.Sums;
 
+    readonly byte* ResultAt(long row, long panel) =>
+        result + (row * call.Result.RowStride + panel * Tiles.PanelSide * call.Result.ColumnStride) * call.Result.DType.Bytes;
+
+    // Of the inner block that begins there.
+    readonly long StepsAt(long step) => Math.Min(plan.Steps, plan.AllSteps - step);
+
     // Only the rows that a panel needs: of the last one half a panel may do.
     readonly int TilesOf(int panel) => !plan.PacksRows || segment->Rows - panel * Tiles.PanelSide > Tiles.Side ? 2 : 1;
 
@@ -52,21 +58,7 @@ unsafe ref struct StripItem
         (plan.SharesRight ? product.Memory + plan.Right + segment->Batch * plan.ColumnPanels * plan.AllSteps * Tiles.StepBytes : right)
             + (plan.ColumnPanels * step0 + panel * steps) * Tiles.StepBytes;
 
-    void Locate(long index)
-    {
-        left = (byte*)call.Left.Data;
-        right = (byte*)call.Right.Data;
-        result = (byte*)call.Result.Data;
-        for (int axis = call.BatchRank - 1; axis >= 0; axis--)
-        {
-            var step = call.Batch[axis];
-            (index, long at) = Math.DivRem(index, step.Count);
-            batch[axis] = at;
-            left += at * step.Left * call.Left.DType.Bytes;
-            right += at * step.Right * (owner.RightIsPacked ? 1 : call.Right.DType.Bytes);
-            result += at * step.Result * call.Result.DType.Bytes;
-        }
-    }
+    void Locate(long index) => call.Locate(index, owner.RightIsPacked ? 1 : call.Right.DType.Bytes, batch, out left, out right, out result);
 
     readonly long RowAt(long place) => product.IsGrouped ? product.Groups.Row((int)place) : place;
 
@@ -76,7 +68,7 @@ unsafe ref struct StripItem
         segment = of;
         Locate(segment->Batch);
         var (chunk, block) = Math.DivRem(unit - segment->FirstPack, plan.InnerBlocks);
-        long step0 = block * plan.Steps, steps = Math.Min(plan.Steps, plan.AllSteps - step0), inner0 = step0 * stepElements;
+        long step0 = block * plan.Steps, steps = StepsAt(step0), inner0 = step0 * stepElements;
         long inner = Math.Min(steps * stepElements, call.Inner - inner0);
         int first = (int)(chunk * plan.PackPanels), end = (int)Math.Min(segment->Panels, first + plan.PackPanels);
         byte* staging = own + plan.Staging;
@@ -111,7 +103,7 @@ unsafe ref struct StripItem
         var (product, block) = Math.DivRem(unit, plan.InnerBlocks);
         segment = (StripSegment*)this.product.Memory;
         Locate(product);
-        long step0 = block * plan.Steps, steps = Math.Min(plan.Steps, plan.AllSteps - step0), panel = chunk * StripPlan.PanelsAtOnce;
+        long step0 = block * plan.Steps, steps = StepsAt(step0), panel = chunk * StripPlan.PanelsAtOnce;
         byte* to = this.product.Memory + plan.Right + (product * plan.ColumnPanels * plan.AllSteps + plan.ColumnPanels * step0 + panel * steps) * Tiles.StepBytes;
         PackRight(panel, Math.Min(plan.ColumnPanels, panel + StripPlan.PanelsAtOnce), step0, steps, to);
     }
@@ -153,7 +145,7 @@ unsafe ref struct StripItem
         right += segment->Matrix * product.MatrixBytes * (product.IsGrouped ? 1 : 0);
         long first = (item - segment->FirstItem) * segment->ItemPanels, end = Math.Min(plan.ColumnPanels, first + segment->ItemPanels);
         bool isPacked = owner.RightIsPacked || plan.SharesRight;
-        if (isPacked) FetchAll(Right(first, 0, Math.Min(plan.Steps, plan.AllSteps)), 0, Math.Min(plan.Steps, plan.AllSteps) * Tiles.StepBytes);
+        if (isPacked) TileArguments.Fetch(Right(first, 0, StepsAt(0)), StepsAt(0) * Tiles.StepBytes);
         for (long panel = first; panel < end; panel += segment->StripPanels)
         {
             Strip(panel, Math.Min(end, panel + segment->StripPanels), end, isPacked);
@@ -166,9 +158,10 @@ unsafe ref struct StripItem
         long panelSums = segment->Panels * Tiles.PanelSide * Tiles.PanelSide * sizeof(float);
         // An epilogue wants whole rows; else the sums of a panel lie together. Rows of no power of two fall into different sets.
         long stride = plan.HasEpilogue ? (last - first) * Tiles.PanelSide * sizeof(float) + Tiles.RowBytes : Tiles.PanelSide * sizeof(float);
+        bool fetchesResult = !product.IsGrouped && !plan.StoresPast;
         for (long step0 = 0; step0 < plan.AllSteps; step0 += plan.Steps)
         {
-            long steps = Math.Min(plan.Steps, plan.AllSteps - step0);
+            long steps = StepsAt(step0);
             bool isLast = step0 + steps == plan.AllSteps;
             if (plan.PacksStrips) PackRight(first, last, step0, steps, own);
             for (long panel = first; panel < last; panel++)
@@ -196,9 +189,9 @@ unsafe ref struct StripItem
                     Steps = steps,
                 };
                 int wide = segment->Panels - (TilesOf(segment->Panels - 1) == 2 ? 0 : 1), counted = Math.Max(1, wide);
-                int ahead = isPacked && hasNext ? PrefetchRight(ref arguments, nextPanel, nextStep, steps, counted) : 0;
+                int ahead = isPacked && hasNext ? arguments.FetchRight(Right(nextPanel, nextStep, StepsAt(nextStep)), StepsAt(nextStep), steps, counted) : 0;
                 int leftLines = PrefetchLeft(ref arguments, panel - first, last - first, step0, steps, counted, itemEnd > last);
-                int lines = isLast ? PrefetchResult(ref arguments, panel) : 0;
+                int lines = isLast && fetchesResult ? arguments.FetchResult(call.Result, ResultAt(segment->Place, panel)) : 0;
                 arguments.ResultStep = Tiles.PanelSide * arguments.ResultStride;
                 if (wide > 0)
                 {
@@ -227,56 +220,18 @@ unsafe ref struct StripItem
         }
     }
 
-    // The next panel of the packed right operand: some lines of it per step.
-    readonly int PrefetchRight(ref TileArguments arguments, long panel, long step0, long steps, long panels)
-    {
-        long nextSteps = Math.Min(plan.Steps, plan.AllSteps - step0), lines = Tiles.StepBytes / Tiles.RowBytes;
-        arguments.Ahead = (long)Right(panel, step0, nextSteps);
-        arguments.AheadStride = steps * Tiles.RowBytes;
-        long count = Math.Min(MatrixBlocking.Over(lines, panels), TileKernelKey.MostAhead);
-        arguments.AheadStep = count * arguments.AheadStride;
-        // With few row panels the kernel has not the steps for all of it: memory is the limit then, so the rest may as well come first.
-        FetchAll((byte*)arguments.Ahead, count * panels * arguments.AheadStride, nextSteps * Tiles.StepBytes);
-        return (int)count;
-    }
-
     // The next inner block of the left operand: each panel of the strip fetches its part. What stays in the cache comes once.
     readonly int PrefetchLeft(ref TileArguments arguments, long panel, long panels, long step0, long steps, long rowPanels, bool hasNextStrip)
     {
         if (isLeftNear) return 0;
         long nextStep = step0 + steps < plan.AllSteps ? step0 + steps : 0;
         if (nextStep == 0 && (segment->Stays || plan.InnerBlocks == 1 || !hasNextStrip)) return 0;
-        long bytes = Math.Min(plan.Steps, plan.AllSteps - nextStep) * segment->Panels * Tiles.StepBytes, all = steps * rowPanels;
+        long bytes = StepsAt(nextStep) * segment->Panels * Tiles.StepBytes, all = steps * rowPanels;
         long lines = Math.Min(MatrixBlocking.Over(bytes / Tiles.RowBytes, all * panels), TileKernelKey.MostLeftLines);
         long at = panel * lines * all * Tiles.RowBytes;
         if (at >= bytes) return 0;
         arguments.LeftAhead = (long)Left(0, nextStep, 0) + at;
         return (int)lines;
-    }
-
-    // Where the sums of a panel will go, or what the epilogue writes for them.
-    readonly int PrefetchResult(ref TileArguments arguments, long panel)
-    {
-        var view = call.Result;
-        if (view.Data == 0 || view.ColumnStride != 1 || product.IsGrouped || plan.StoresPast) return 0;
-        arguments.Result = (long)result + (segment->Place * view.RowStride + panel * Tiles.PanelSide) * view.DType.Bytes;
-        arguments.ResultStride = view.RowStride * view.DType.Bytes;
-        return Math.Clamp(Tiles.PanelSide * view.DType.Bytes / Tiles.RowBytes, 1, TileKernelKey.MostResultLines);
-    }
-
-    // What of [from, from + bytes) lies behind the part that is taken care of. From four places in turn, as each page is prefetched by itself.
-    static void FetchAll(byte* from, long done, long bytes)
-    {
-        if (done >= bytes) return;
-        long quarter = ((bytes - done) / 4 + 63) / 64 * 64;
-        from += done;
-        for (byte* end = from + quarter; from < end; from += 64)
-        {
-            Sse.Prefetch1(from);
-            Sse.Prefetch1(from + quarter);
-            Sse.Prefetch1(from + 2 * quarter);
-            Sse.Prefetch1(from + 3 * quarter);
-        }
     }
 
     // The sums of a column panel, 32 of each row.

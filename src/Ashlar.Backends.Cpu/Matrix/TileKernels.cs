@@ -4,29 +4,6 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Ashlar.Backends.Cpu.Matrix;
 
-/// <summary>What a tile kernel works on: a run of products of two panels. The kernel changes it.</summary>
-[StructLayout(LayoutKind.Sequential)]
-struct TileArguments
-{
-    public long A;             // panel of the left operand
-    public long B;             // panel of the right operand
-    public long C;             // sums, rows of 32-bit elements
-    public long AStep;         // bytes to the next panel of the run; 0 stays
-    public long BStep;
-    public long CStep;
-    public long CStride;       // bytes from one row of sums to the next
-    public long CTile;         // 16 of these
-    public long Steps;         // of the inner axis, at least 1
-    public long Count;         // products of the run, at least 1
-    public long Ahead;         // rows to prefetch: a line of each per step
-    public long AheadStride;   // bytes from one such row to the next
-    public long AheadStep;     // bytes to the rows that the next product prefetches
-    public long Result;        // where the sums will go: rows to prefetch, two per step
-    public long ResultStride;  // bytes from one such row to the next
-    public long ResultStep;    // bytes to where the sums of the next product go
-    public long LeftAhead;     // what else to prefetch: lines that follow each other
-}
-
 /// <summary>Which tile kernel.</summary>
 /// <param name="Product">What it multiplies.</param>
 /// <param name="RowTiles">Tiles of rows in a panel of the left operand, 1 or 2. The right's panels have two.</param>
