@@ -17,8 +17,9 @@ public static class Suites
         new("attention", "FlashAttention forward and backward, its memory; against PyTorch where bench/peers/torch.sh set it up", AttentionFigures.Benchmarks),
         new("kernels", "kernels written in the kernel language: vectors, rows, gates, embeddings, losses, products", threads => Timing.Of(LibraryWorkloads.Kernels(), threads)),
         new("conv", "convolutions: plain, strided, dilated, grouped, depthwise, transposed, forward and backward", threads => Timing.Of(LibraryWorkloads.Convolutions(), threads)),
-        new("gemm", "matrix products: float32 squares and few rows against a large matrix; bf16 and int8 where there is a tile unit; packed weights",
-            threads => [.. Timing.Of(Workloads.Gemm(), threads), .. Timing.Of(Workloads.TileGemm(), threads), .. PackedGemm.Benchmarks(threads), .. WeightFigures.Benchmarks(threads)]),
+        new("gemm", "matrix products: float32 squares and few rows against a large matrix; bf16 and int8 where there is a tile unit; packed weights, experts",
+            threads => [.. Timing.Of(Workloads.Gemm(), threads), .. Timing.Of(Workloads.TileGemm(), threads), .. PackedGemm.Benchmarks(threads), .. GroupedGemm.Benchmarks(threads),
+                .. WeightFigures.Benchmarks(threads)]),
         new("tuning", "what tuning gains, how long it takes, and how well its model ranks configs", TuningFigures.Benchmarks),
     ];
 
