@@ -17,7 +17,7 @@ static class EnvCommand
 
     public static Command Define()
     {
-        var measure = new Option<bool>("--measure") { Description = "Measure this machine's limits too; takes about five seconds." };
+        var measure = new Option<bool>("--measure") { Description = "Measure this machine's limits too, and keep the device profile that 'ashlar kernel tune' reads; takes about seven seconds." };
         var json = new Option<bool>("--json") { Description = "Print one JSON object instead of tables." };
         var verb = new Verb("env", "Show what this machine offers, which path runs and why, and every variable Ashlar reads.")
         {
@@ -55,8 +55,13 @@ static class EnvCommand
         readonly MachineMemory memory = MachineMemory.Read();
         readonly Limits session = new(Isa.Chosen);
         MachineLimits? limits;
+        string? profile;                               // where that of tuning was kept
 
-        public void Measure(IProgress<double>? progress, CancellationToken cancellation) => limits = session.Measure(progress, cancellation);
+        public void Measure(IProgress<double>? progress, CancellationToken cancellation)
+        {
+            limits = session.Measure(progress, cancellation);
+            profile = DeviceProfile.Renew(session, cancellation);
+        }
 
         string WhyPath => AshlarEnvironment.Isa.Value is null ? "the widest this machine has" : $"{AshlarEnvironment.Isa.Name} asks for it";
 
@@ -81,7 +86,9 @@ static class EnvCommand
                 ("int8 products", Text(Product(DType.Int8))),
                 ("tuned configs", TunedText())));
             console.Section("Variables", Variables());
-            if (limits is not null) console.Section("Limits, median (best)", LimitTable());
+            if (limits is null) return;
+            console.Section("Limits, median (best)", LimitTable());
+            console.Section("Device profile", Screen.Facts(("kept in", profile ?? $"no file: {CacheFolder.Why}")));
         }
 
         static ProductPath Product(DType dtype) => MatrixUnit.PathOf(Isa.Chosen, dtype, dtype);
@@ -161,6 +168,7 @@ static class EnvCommand
                 ["products"] = new JsonArray(Json(DType.BFloat16), Json(DType.Int8)),
                 ["threads"] = session.Threads,
                 ["cache"] = CacheFolder.Path,
+                ["profile"] = profile,
                 ["variables"] = new JsonArray([.. AshlarEnvironment.All.Select(variable => new JsonObject
                 {
                     ["name"] = variable.Name,

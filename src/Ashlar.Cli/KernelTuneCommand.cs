@@ -138,6 +138,8 @@ static class KernelTuneCommand
             $"The fastest is the model's number {best.ModelRank}; model and measurement order them alike to {tuning.RankCorrelation:0.00} (rank correlation, 1 is the same order)."));
         console.WriteLine(best.IsDefault ? "It is what runs without tuning." : string.Create(CultureInfo.InvariantCulture,
             $"It takes {best.Seconds / usual.Seconds:0.0%} of the time of what runs without tuning."));
+        if (!best.IsDefault && tuning.Kept.IsDefault) console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"Less than {ProductTuner.LeastGain - 1:0%} cannot be told from noise: what runs without tuning stays."));
         console.WriteLine(path is null ? "Nothing was kept." : $"Kept in {path}; products of this class of shapes use it from the next start of a program on.");
     }
 
@@ -182,6 +184,7 @@ static class KernelTuneCommand
         ["rank_correlation"] = double.IsNaN(tuning.RankCorrelation) ? null : tuning.RankCorrelation,
         ["regret"] = tuning.Regret,
         ["share_of_default_time"] = tuning.Best.Seconds / tuning.Default.Seconds,
+        ["kept"] = tuning.Kept.Config,
         ["candidates"] = new JsonArray([.. tuning.Candidates.Select(candidate => new JsonObject
         {
             ["config"] = candidate.Config,

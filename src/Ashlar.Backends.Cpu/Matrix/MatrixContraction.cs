@@ -73,7 +73,7 @@ sealed unsafe class MatrixContraction
     public long ScratchBytes(in ContractionCall product, int threads)
     {
         long batches = BatchOf(product), bytes;
-        if (GoesByStrips(product, batches, threads)) bytes = new StripPlan(this, product, batches, 0, threads).Bytes;
+        if (GoesByStrips(product, batches, threads, out var cut)) bytes = cut.Bytes;
         else
         {
             var chosen = Choose(product, threads);
@@ -103,14 +103,18 @@ sealed unsafe class MatrixContraction
         strips.Run(product, groups, matrices, matrixBytes, workers, memory);
     }
 
-    bool GoesByStrips(in ContractionCall product, long batches, int threads)
+    bool GoesByStrips(in ContractionCall product, long batches, int threads, out StripPlan cut)
     {
+        cut = default;
         if (batches == 0 || product.Rows == 0 || product.Columns == 0 || product.Inner == 0) return false;
         bool isPacked = RightIsPacked || Decoder is not null;
-        if (!isPacked && (batches > 1 || (double)product.Rows * product.Columns * product.Inner < WorthStrips)) return false;
+        if (!isPacked && batches > 1) return false;
         // Who asked for blocks, or let them be found, gets them.
-        if (ForcedBlocks is not null || Tuned?.OnTiles(KeyOf(product, threads)) is not null) return false;
-        return new StripPlan(this, product, batches, 0, threads).PackedBytes <= StripPlan.MostPackedBytes;
+        var config = ConfigOf(product, threads);
+        if (config is TileBlocks) return false;
+        if (!isPacked && config is null && (double)product.Rows * product.Columns * product.Inner < WorthStrips) return false;
+        cut = new StripPlan(this, product, batches, 0, threads, config as StripBlocks);
+        return cut.PackedBytes <= StripPlan.MostPackedBytes;
     }
 
     /// <summary>Computes the product.</summary>
@@ -122,9 +126,9 @@ sealed unsafe class MatrixContraction
         batch = BatchOf(product);
         if (batch == 0 || product.Rows == 0 || product.Columns == 0) return;
         Debug.Assert(!product.Accumulate || Epilogue is null, "an epilogue sees finished sums only");
-        if (GoesByStrips(product, batch, workers.Count))
+        if (GoesByStrips(product, batch, workers.Count, out var cut))
         {
-            strips.Run(product, batch, workers, memory);
+            strips.Run(product, batch, cut, workers, memory);
             return;
         }
         call = product;
@@ -135,11 +139,11 @@ sealed unsafe class MatrixContraction
         workers.Run(blocking.Workers, work);
     }
 
-    /// <summary>Blocks that tuning found, which go before those that <see cref="MatrixBlocking.Choose"/> gives; null for none.</summary>
+    /// <summary>Configs that tuning found, which go before what is chosen otherwise; null for none.</summary>
     public TunedProducts? Tuned { get; init; }
 
-    /// <summary>The blocks of every call: what tuning times. Null leaves the choice.</summary>
-    public TileBlocks? ForcedBlocks { get; set; }
+    /// <summary>The config of every call: what tuning times. Null leaves the choice.</summary>
+    public TileConfig? ForcedConfig { get; set; }
 
     static long BatchOf(in ContractionCall product)
     {
@@ -148,17 +152,31 @@ sealed unsafe class MatrixContraction
         return batch;
     }
 
-    MatrixBlocking Choose(in ContractionCall product, int threads)
+    MatrixBlocking Choose(in ContractionCall product, int threads) =>
+        (ConfigOf(product, threads) as TileBlocks)?.For(KeyOf(product, threads), Product.ElementBytes) ?? Modelled(product, threads);
+
+    // What was asked for or found, where it is legal for this product.
+    TileConfig? ConfigOf(in ContractionCall product, int threads)
     {
-        if (ForcedBlocks is null && Tuned is null) return Modelled(product, threads);
+        if (ForcedConfig is null && Tuned is null) return null;
         var key = KeyOf(product, threads);
-        return (ForcedBlocks ?? Tuned?.OnTiles(key))?.For(key, Product.ElementBytes) ?? Modelled(product, threads);
+        return (ForcedConfig ?? Tuned!.OnTiles(key)) switch
+        {
+            TileBlocks blocks when blocks.For(key, Product.ElementBytes) is not null => blocks,
+            StripBlocks strips when strips.For(key, Product.ElementBytes) is not null => strips,
+            _ => null,
+        };
     }
+
+    /// <summary>How a call is cut, as tuning would say it.</summary>
+    internal TileConfig CutOf(in ContractionCall product, int threads) => GoesByStrips(product, BatchOf(product), threads, out var cut)
+        ? cut.Config(product.Rows, BatchOf(product)) : TileBlocks.Of(Choose(product, threads));
 
     /// <summary>What tuning knows a product by.</summary>
     internal ProductKey KeyOf(in ContractionCall product, int threads)
     {
-        return new(Product.Left, Left is not null || product.Left.DType != Product.Left ? OperandAccess.Converted : AccessOf(product.Left.ColumnStride, product.Left.RowStride),
+        // Before a packed right operand all rows are packed first, whatever their type: what is left to choose does not depend on it.
+        return new(Product.Left, Left is not null || product.Left.DType != Product.Left && !RightIsPacked ? OperandAccess.Converted : AccessOf(product.Left.ColumnStride, product.Left.RowStride),
             RightIsPacked ? OperandAccess.InPlace
                 : Decoder is not null || Right is not null || product.Right.DType != Product.Right ? OperandAccess.Converted : AccessOf(product.Right.ColumnStride, product.Right.RowStride),
             RightIsPacked, Math.Max(1, BatchOf(product)), Math.Max(1, product.Rows), Math.Max(1, product.Columns), product.Inner, threads);

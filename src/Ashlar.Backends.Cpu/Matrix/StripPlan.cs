@@ -1,4 +1,5 @@
 using Ashlar.Backends.Cpu.Contractions;
+using Ashlar.Backends.Cpu.Tuning;
 
 namespace Ashlar.Backends.Cpu.Matrix;
 
@@ -32,7 +33,7 @@ struct StripSegment
 /// <summary>How a product goes by strips (<see cref="StripProduct"/>), and where the parts of its scratch memory lie.</summary>
 readonly record struct StripPlan
 {
-    /// <summary>Rows of a segment: an inner block of them is a quarter of the usual second cache of 2 MiB.</summary>
+    /// <summary>Rows of a segment, unless tuning chose others: an inner block of them is a quarter of the usual second cache of 2 MiB.</summary>
     public const long MostRows = 512;
 
     /// <summary>Bytes of sums that a worker keeps between inner blocks.</summary>
@@ -49,20 +50,31 @@ readonly record struct StripPlan
     const int ItemsPerWorker = 4;                      // who is faster takes more: virtual processors differ from moment to moment
     const long LeastPanels = 4;                        // columns of an item, where narrower ones read the left operand too often
 
-    static readonly long leftBytes = Processor.Current.L2Bytes * 5 / 8;
+    /// <summary>Bytes of packed rows that stay in the second cache while columns go by.</summary>
+    public static long LeftBytes { get; } = Processor.Current.L2Bytes * 5 / 8;
 
-    public StripPlan(MatrixContraction owner, in ContractionCall call, long batch, long groups, int threads)
+    readonly long askedItem, askedStrip;               // panels, where tuning chose; else 0
+
+    /// <param name="owner">Says where operands and results come from and go.</param>
+    /// <param name="call">Extents.</param>
+    /// <param name="batch">Products.</param>
+    /// <param name="groups">Matrices of a grouped product; else 0.</param>
+    /// <param name="threads">How many may share the work.</param>
+    /// <param name="config">What tuning chose; null leaves the choice.</param>
+    public StripPlan(MatrixContraction owner, in ContractionCall call, long batch, long groups, int threads, StripBlocks? config = null)
     {
+        bool isPlain = !owner.RightIsPacked && owner.Decoder is null;
+        SegmentRows = config?.Rows ?? MostRows;
+        (askedItem, askedStrip) = ((config?.Columns ?? 0) / Tiles.PanelSide, (config?.Strip ?? 0) / Tiles.PanelSide);
         AllSteps = Math.Max(1, Tiles.Steps(call.Inner, owner.Product.ElementBytes));
-        (InnerBlocks, Steps) = MatrixBlocking.InnerBlocksOf(AllSteps);
+        (InnerBlocks, Steps) = InnerBlocksOf(AllSteps, !isPlain, config?.Steps);
         ColumnPanels = MatrixBlocking.Over(Math.Max(1, call.Columns), Tiles.PanelSide);
-        long rowPanels = MatrixBlocking.Over(Math.Max(1, call.Rows), Tiles.PanelSide), rowBlocks = MatrixBlocking.Over(call.Rows, MostRows);
+        long rowPanels = MatrixBlocking.Over(Math.Max(1, call.Rows), Tiles.PanelSide), rowBlocks = MatrixBlocking.Over(call.Rows, SegmentRows);
         bool isGrouped = groups > 0;
         // Each group pads its last panel.
         long panels = isGrouped ? call.Rows / Tiles.PanelSide + Math.Min(groups, call.Rows) : batch * rowPanels;
-        MostSegments = isGrouped ? call.Rows / MostRows + Math.Min(groups, call.Rows) : batch * Math.Max(1, rowBlocks);
-        bool isPlain = !owner.RightIsPacked && owner.Decoder is null;
-        SharesRight = isPlain && rowBlocks > 1;
+        MostSegments = isGrouped ? call.Rows / SegmentRows + Math.Min(groups, call.Rows) : batch * Math.Max(1, rowBlocks);
+        SharesRight = isPlain && (config?.SharesRight ?? rowBlocks > 1);
         PacksStrips = isPlain && !SharesRight;
         HasEpilogue = owner.Epilogue is not null;
         PacksRows = owner.Left is not null || call.Left.ColumnStride == 1;
@@ -72,19 +84,23 @@ readonly record struct StripPlan
             && batch * call.Rows * call.Columns * result.DType.Bytes >= LeastBytesPast;
 
         double cycles = (double)panels * ColumnPanels * (AllSteps * 80 + 128);
-        Workers = (int)Math.Clamp(cycles / WorthAnotherThread, 1, threads);
+        Workers = (int)Math.Clamp(cycles / WorthAnotherThread, 1, Math.Min(threads, config?.Workers ?? threads));
 
         Left = Aligned(MostSegments * SegmentBytes);
         Right = Left + panels * AllSteps * Tiles.StepBytes;
         PackedBytes = Right + (SharesRight ? batch * ColumnPanels * AllSteps * Tiles.StepBytes : 0);
         Own = PackedBytes;
-        long most = Math.Min(rowPanels, MostRows / Tiles.PanelSide);
-        Sums = PacksStrips ? Math.Min(PanelsAtOnce, ColumnPanels) * Steps * Tiles.StepBytes : owner.Decoder is null ? 0 : Steps * Tiles.StepBytes;
+        long most = Math.Min(rowPanels, SegmentRows / Tiles.PanelSide), mostStrip = Math.Min(askedStrip > 0 ? askedStrip : PanelsAtOnce, ColumnPanels);
+        Sums = PacksStrips ? mostStrip * Steps * Tiles.StepBytes : owner.Decoder is null ? 0 : Steps * Tiles.StepBytes;
         const long panelSums = Tiles.PanelSide * Tiles.PanelSide * sizeof(float);
-        Staging = Aligned(Sums + Math.Max(Math.Min(SumBytes, most * ColumnPanels * panelSums), most * panelSums) + most * Tiles.PanelSide * Tiles.RowBytes);
+        long sums = askedStrip > 0 ? most * mostStrip * panelSums : Math.Max(Math.Min(SumBytes, most * ColumnPanels * panelSums), most * panelSums);
+        Staging = Aligned(Sums + sums + most * Tiles.PanelSide * Tiles.RowBytes);
         Block = Aligned(Staging + TilePacking.StagingBytes(Steps));
         OwnBytes = Aligned(Block + owner.BlockScratchBytes) + 4096;
     }
+
+    /// <summary>Rows of a segment, at most; a multiple of a panel's 32.</summary>
+    public long SegmentRows { get; }
 
     /// <summary>Steps of the inner axis, at least 1.</summary>
     public long AllSteps { get; }
@@ -158,7 +174,13 @@ readonly record struct StripPlan
     /// <returns>Items.</returns>
     public long Cut(ref StripSegment segment, long segments)
     {
-        segment.Stays = segment.Panels * AllSteps * Tiles.StepBytes <= leftBytes;
+        segment.Stays = segment.Panels * AllSteps * Tiles.StepBytes <= LeftBytes;
+        if (askedItem > 0)
+        {
+            segment.ItemPanels = Evenly(ColumnPanels, askedItem);
+            segment.StripPanels = Evenly(segment.ItemPanels, askedStrip);
+            return MatrixBlocking.Over(ColumnPanels, segment.ItemPanels);
+        }
         // With all rows at hand a panel can go through all inner blocks at once; else sums wait in scratch memory.
         long most = Math.Max(1, SumBytes / (segment.Panels * Tiles.PanelSide * Tiles.PanelSide * sizeof(float)));
         long strip = segment.Stays && !PacksStrips && !HasEpilogue ? 1 : Math.Min(most, PacksStrips || segment.Stays ? PanelsAtOnce : most);
@@ -169,6 +191,26 @@ readonly record struct StripPlan
         segment.StripPanels = MatrixBlocking.Over(segment.ItemPanels, MatrixBlocking.Over(segment.ItemPanels, strip));
         return MatrixBlocking.Over(ColumnPanels, segment.ItemPanels);
     }
+
+    /// <summary>The plan as tuning would say it: a product with that config is cut just so.</summary>
+    /// <param name="rows">Rows of the product.</param>
+    /// <param name="batch">Products.</param>
+    public StripBlocks Config(long rows, long batch)
+    {
+        long blocks = MatrixBlocking.Over(rows, SegmentRows);
+        var segment = new StripSegment { Panels = (int)Evenly(MatrixBlocking.Over(rows, Tiles.PanelSide), SegmentRows / Tiles.PanelSide) };
+        Cut(ref segment, blocks * batch);
+        return new(SegmentRows, segment.ItemPanels * Tiles.PanelSide, segment.StripPanels * Tiles.PanelSide, Steps, !PacksStrips, Workers);
+    }
+
+    /// <summary>How an inner axis is cut: blocks, and steps of each but the last. A packed operand was cut when it was packed.</summary>
+    /// <param name="steps">Steps of the whole axis.</param>
+    /// <param name="isPacked">The right operand is packed.</param>
+    /// <param name="most">Steps of a block that tuning chose, at most; null leaves the choice.</param>
+    public static (long Blocks, long Steps) InnerBlocksOf(long steps, bool isPacked, long? most) =>
+        isPacked || most is null ? MatrixBlocking.InnerBlocksOf(steps) : TileBlocks.BlocksOf(steps, most.Value);
+
+    static long Evenly(long all, long most) => MatrixBlocking.Over(all, MatrixBlocking.Over(all, most));
 
     static unsafe long SegmentBytes => sizeof(StripSegment);
 

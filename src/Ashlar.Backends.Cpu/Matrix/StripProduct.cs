@@ -58,12 +58,13 @@ sealed unsafe class StripProduct
     /// <summary>Computes the product.</summary>
     /// <param name="call">Extents, operands and result; of a grouped product all rows, and the first matrix.</param>
     /// <param name="batch">How many products.</param>
+    /// <param name="plan">How they are cut.</param>
     /// <param name="workers">Who may help.</param>
     /// <param name="memory">As many bytes as the plan says.</param>
-    public void Run(in ContractionCall call, long batch, Workers workers, byte* memory)
+    public void Run(in ContractionCall call, long batch, in StripPlan plan, Workers workers, byte* memory)
     {
         isGrouped = false;
-        Start(call, batch, new StripPlan(owner, call, batch, 0, workers.Count), workers, memory);
+        Start(call, batch, plan, workers, memory);
     }
 
     /// <summary>Computes a grouped product: each group of rows by its own matrix.</summary>
@@ -84,7 +85,15 @@ sealed unsafe class StripProduct
         var all = (StripSegment*)memory;
         segments = 0;
         if (isGrouped)
-            for (int i = 0; i < groups.Count; i++) Segments(all, 0, groups[i].Matrix, groups[i].First, groups[i].Count);
+        {
+            // The most and the fewest rows in turn: few wait for their matrix to come from memory, many for the tile unit.
+            groups.SortBySize();
+            for (int i = 0; i < groups.Count; i++)
+            {
+                var group = groups[i % 2 == 0 ? i / 2 : groups.Count - 1 - i / 2];
+                Segments(all, 0, group.Matrix, group.First, group.Count);
+            }
+        }
         else
             for (long product = 0; product < batch; product++) Segments(all, product, 0, 0, call.Rows);
         Debug.Assert(segments <= plan.MostSegments, "segments were counted when memory was asked for");
@@ -107,7 +116,7 @@ sealed unsafe class StripProduct
     // Evenly: two segments of 288 rows are better than one of 512 and one of 64.
     void Segments(StripSegment* all, long product, long matrix, long place, long rows)
     {
-        long panels = MatrixBlocking.Over(rows, Tiles.PanelSide), blocks = MatrixBlocking.Over(rows, StripPlan.MostRows);
+        long panels = MatrixBlocking.Over(rows, Tiles.PanelSide), blocks = MatrixBlocking.Over(rows, plan.SegmentRows);
         for (long block = 0; block < blocks; block++)
         {
             var (first, end) = EvenRange.Of(panels, (int)block, (int)blocks);

@@ -9,12 +9,12 @@ namespace Ashlar.Backends.Cpu.Matrix;
 /// <param name="RowTiles">Tiles of rows in a panel of the left operand, 1 or 2. The right's panels have two.</param>
 /// <param name="LeftMoves">The left operand's panels come from the second cache, the right one stays in the first; else the other way round.</param>
 /// <param name="Adds">It adds to the sums; else it replaces them.</param>
-/// <param name="Ahead">Rows fetched ahead into the second cache, a line of each per step: 0 to 8.</param>
+/// <param name="Ahead">Rows fetched ahead into the second cache, a line of each per step: 0 to 16.</param>
 /// <param name="ResultLines">Lines of each of 32 rows of the result fetched ahead: 0 to 2.</param>
 /// <param name="LeftLines">Lines per step of another stream that are fetched ahead: 0 to 4.</param>
 readonly record struct TileKernelKey(TileProduct Product, int RowTiles, bool LeftMoves, bool Adds, int Ahead, int ResultLines = 0, int LeftLines = 0)
 {
-    public const int MostAhead = 8, MostResultLines = 2, MostLeftLines = 4;
+    public const int MostAhead = 16, MostResultLines = 2, MostLeftLines = 4;
 
     public int Index => ((((((int)Product * 2 + RowTiles - 1) * 2 + (LeftMoves ? 1 : 0)) * 2 + (Adds ? 1 : 0)) * (MostAhead + 1) + Ahead)
         * (MostResultLines + 1) + ResultLines) * (MostLeftLines + 1) + LeftLines;
@@ -245,8 +245,15 @@ static unsafe class TileKernels
         // Lines of rows ahead; between the products, so that they do not fill the line buffers all at once.
         void Prefetch(int row)
         {
-            Line(row, ahead);
-            Line(row + 4, farAhead);
+            if (rowsAhead <= 8)
+            {
+                Line(row, ahead);
+                Line(row + 4, farAhead);
+                return;
+            }
+            // Four at each place between the products.
+            for (int i = 4 * row; i < 4 * row + 4; i++) Line(i, row == 0 ? ahead : farAhead);
+            if (row > 0) x.lea(farAhead, __[farAhead + aheadStride * 4]);
         }
 
         void Line(int row, AssemblerRegister64 first)

@@ -67,6 +67,20 @@ public sealed record DeviceProfile(string Machine, string Version, int Threads, 
         return measured;
     }
 
+    /// <summary>Measures this machine anew, and keeps the profile that tuning reads.</summary>
+    /// <param name="limits">The machine's threads and path.</param>
+    /// <returns>The file; null where no folder keeps any.</returns>
+    /// <exception cref="DeviceException">The file cannot be written (ASH0658).</exception>
+    public static string? Renew(Limits limits, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(limits);
+        if (CacheFolder.Path is not { } folder) return null;
+        var measured = Measure(limits, cancellationToken);
+        string path = PathIn(folder, measured.Machine);
+        measured.Write(path);
+        return path;
+    }
+
     /// <summary>Measures this machine; about two seconds.</summary>
     public static DeviceProfile Measure(Limits limits, CancellationToken cancellationToken = default)
     {

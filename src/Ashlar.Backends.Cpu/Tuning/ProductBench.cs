@@ -17,6 +17,7 @@ sealed unsafe class ProductBench : IDisposable
     readonly NativeBuffer left, right, result, reference;
     readonly NativeBuffer? packed;
     readonly ContractionCall call;
+    readonly TileConfig? usual;                        // on tiles
     NativeBuffer scratch;
     long scratchBytes;
     bool hasReference;
@@ -60,7 +61,8 @@ sealed unsafe class ProductBench : IDisposable
         }
         scratchBytes = tiles?.ScratchBytes(call, workers.Count) ?? vectors!.ScratchBytes * workers.Count;
         scratch = NativePool.Shared.Rent(scratchBytes);
-        Default = tiles is not null ? TileBlocks.Of(MatrixBlocking.Choose(tiles.Product, workers.Count, 1, m, n, k, product.RightIsPacked)).ToString() : VectorDefault();
+        usual = tiles?.CutOf(call, workers.Count);
+        Default = usual?.ToString() ?? VectorDefault();
     }
 
     /// <summary>What the tuning is known by.</summary>
@@ -74,13 +76,20 @@ sealed unsafe class ProductBench : IDisposable
     /// <summary>Every legal config, with what the model expects of it.</summary>
     public IEnumerable<(string Config, double Seconds)> Configs(ProductModel model)
     {
-        if (tiles is not null) return [.. TileBlocks.Of(Key, tiles.Product.ElementBytes).Select(config => (config.ToString(), Estimate(model, config)))];
+        if (tiles is not null)
+        {
+            // What runs without tuning is said once, as what it is.
+            int bytes = tiles.Product.ElementBytes;
+            IEnumerable<TileConfig> blocks = TileBlocks.Of(Key, bytes).Where(config => usual is not TileBlocks other || config.For(Key, bytes) != other.For(Key, bytes));
+            IEnumerable<TileConfig> strips = StripBlocks.Of(Key, bytes).Where(config => usual is not StripBlocks other || config.For(Key, bytes) != other.For(Key, bytes));
+            return [.. blocks.Concat(strips).Append(usual!).Select(config => (config.ToString(), Estimate(model, config)))];
+        }
         return [.. VectorBlocks.Of(vectors!.CasesOf(call, workers.Count), Key).Select(config => (config.ToString(), Estimate(model, config)))];
     }
 
     /// <summary>What the model expects of a config.</summary>
     public double Estimate(ProductModel model, string config) =>
-        tiles is not null ? Estimate(model, TileBlocks.Parse(config)!.Value)
+        tiles is not null ? Estimate(model, TileConfig.Parse(config)!)
         : VectorBlocks.Parse(config) is { } blocks ? Estimate(model, blocks) : double.PositiveInfinity;
 
     /// <summary>Runs with this config from now on.</summary>
@@ -88,7 +97,7 @@ sealed unsafe class ProductBench : IDisposable
     {
         if (tiles is not null)
         {
-            tiles.ForcedBlocks = TileBlocks.Parse(config);
+            tiles.ForcedConfig = config == Default ? null : TileConfig.Parse(config);
             long bytes = tiles.ScratchBytes(call, workers.Count);
             if (bytes <= scratchBytes) return;
             scratch = NativePool.Shared.Rent(bytes);
@@ -115,10 +124,13 @@ sealed unsafe class ProductBench : IDisposable
 
     /// <summary>Runs once and checks the result; the first right one is what later ones must be equal to.</summary>
     /// <param name="spoils">Tests: changes an element.</param>
-    public bool IsRight(bool spoils)
+    /// <param name="seconds">How long the run took.</param>
+    public bool IsRight(bool spoils, out double seconds)
     {
         result.AsSpan<byte>().Fill(0xff);
+        long start = Stopwatch.GetTimestamp();
         Run();
+        seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         if (spoils) result.AsSpan<byte>()[^3] ^= 0x41;
         long bytes = product.Rows * product.Columns * call.Result.DType.Bytes;
         if (hasReference) return AreEqual((byte*)result.Pointer, (byte*)reference.Pointer, bytes);
@@ -148,7 +160,12 @@ sealed unsafe class ProductBench : IDisposable
         return !vectors.StreamsLast && blocks.For(facts, 1, rows, columns, product.Inner) is not null;
     }
 
-    double Estimate(ProductModel model, TileBlocks config) => model.Seconds(Key, config.For(Key, tiles!.Product.ElementBytes)!.Value);
+    double Estimate(ProductModel model, TileConfig config) => config switch
+    {
+        TileBlocks blocks => model.Seconds(Key, blocks.For(Key, tiles!.Product.ElementBytes)!.Value),
+        StripBlocks strips => model.Seconds(Key, strips.For(Key, tiles!.Product.ElementBytes)!),
+        _ => double.PositiveInfinity,
+    };
 
     double Estimate(ProductModel model, VectorBlocks config)
     {

@@ -45,16 +45,16 @@ sealed class TunedProducts(TuningCache cache, string machine)
     static readonly Lazy<TunedProducts> current = new(() => new(TuningCache.Current, DeviceProfile.MachineOf(Isa.Chosen)));
 
     // Looked at before every product, so what was found is kept, nothing included; a product found twice allocates nothing.
-    readonly ConcurrentDictionary<ProductKey, TileBlocks?> tiles = new();
+    readonly ConcurrentDictionary<ProductKey, TileConfig?> tiles = new();
     readonly ConcurrentDictionary<ProductKey, VectorBlocks?> vectors = new();
     readonly bool isEmpty = !cache.Entries.Any(entry => entry.Machine == machine && entry.Version == TuningEntry.CurrentVersion);
 
     /// <summary>Those of this process: read from the cache's file when the first product is prepared.</summary>
     public static TunedProducts Current => current.Value;
 
-    /// <summary>The blocks of a product on tiles; null where it was not tuned.</summary>
-    public TileBlocks? OnTiles(in ProductKey key) =>
-        isEmpty ? null : tiles.GetOrAdd(key, static (key, self) => self.Find(key.OfClass) is { } config ? TileBlocks.Parse(config) : null, this);
+    /// <summary>The config of a product on tiles; null where it was not tuned.</summary>
+    public TileConfig? OnTiles(in ProductKey key) =>
+        isEmpty ? null : tiles.GetOrAdd(key, static (key, self) => self.Find(key.OfClass) is { } config ? TileConfig.Parse(config) : null, this);
 
     /// <summary>The blocks of a product on vectors; null where it was not tuned.</summary>
     public VectorBlocks? OnVectors(in ProductKey key) =>

@@ -14,6 +14,7 @@ using Tiles = Matrix.Tiles;   // here, for the namespace Ashlar.Tiles hides it
 /// </remarks>
 sealed class ProductModel(DeviceProfile profile)
 {
+    const double Unhidden = 0.5;                       // of operands that are fetched while others are multiplied
     const double Overlap = 0.35;                       // of the shorter of arithmetic and loads that is not hidden
     const double L1Share = 0.75, L2Share = 0.8;        // of a cache that a block may fill and still be found there
     const double CallSeconds = 25e-9;                  // of a micro-kernel: prologue, loop exit, first loads
@@ -75,6 +76,41 @@ sealed class ProductModel(DeviceProfile profile)
         double run = byRows ? blocking.RowBlocks : blocking.ColumnBlocks;              // items in a row that use the kept operand
         double keptTimes = byRows && blocking.RowBlocks == 1 ? each : Math.Ceiling(each / run);
         return each * (item + again) + keptTimes * kept + ForkJoinSeconds;
+    }
+
+    /// <summary>Seconds of a product on the tile unit that goes by strips.</summary>
+    /// <param name="key">What is multiplied.</param>
+    /// <param name="strips">How it is cut, with the sizes that it gets.</param>
+    public double Seconds(in ProductKey key, StripBlocks strips)
+    {
+        int elementBytes = key.DType.Bytes;
+        double peak = Rate(elementBytes == 2 ? Limit.AmxBF16 : Limit.AmxInt8), far = FarRate(OperandBytes(key, elementBytes));
+        double allSteps = Math.Max(1, Tiles.Steps(key.Inner, elementBytes)), steps = Math.Min(strips.Steps, allSteps), innerBlocks = Math.Ceiling(allSteps / steps);
+        double rowPanels = Rounded(key.Rows) / Tiles.PanelSide, columnPanels = Rounded(key.Columns) / Tiles.PanelSide, step = Tiles.StepBytes;
+        double segments = key.Batch * Math.Ceiling(rowPanels * Tiles.PanelSide / strips.Rows), panels = strips.Rows / Tiles.PanelSide;
+        double itemPanels = strips.Columns / Tiles.PanelSide, stripPanels = strips.Strip / Tiles.PanelSide, items = segments * Math.Ceiling(columnPanels / itemPanels);
+        double pairs = panels * itemPanels, flopsPerStep = 2.0 * Tiles.PanelSide * Tiles.PanelSide * Tiles.RowBytes / elementBytes;
+        double panelSums = Tiles.PanelSide * Tiles.PanelSide * sizeof(float), sums = panels * stripPanels * panelSums;
+
+        // A panel of the right operand stays in the first cache; the rows' block comes past it from the second.
+        double moving = panels * steps * step, loads = pairs * allSteps * step * (1 / RateOf(moving + sums / 2) + 1 / RateOf(steps * step)), compute = pairs * allSteps * flopsPerStep / peak;
+        double item = Math.Max(compute, loads) + Overlap * Math.Min(compute, loads) + itemPanels * innerBlocks * (CallSeconds + panels * 12e-9);
+
+        // Sums wait between inner blocks, once around in the strip; the last ones are stored.
+        double all = pairs * panelSums, resultBytes = all / 4 * (elementBytes == 2 ? 2 : 4);
+        item += all * 2 * (innerBlocks - 1) / RateOf(sums + (stripPanels > 1 ? moving : steps * step)) + all / RateOf(panels * panelSums) + resultBytes / far;
+
+        // The next rows and the next panel are fetched meanwhile: what of that does not hide.
+        bool stays = panels * allSteps * step <= StripPlan.LeftBytes;
+        double comes = panels * allSteps * step * (stays ? 1 : Math.Ceiling(itemPanels / stripPanels));
+        item += Unhidden * (comes + itemPanels * allSteps * step * (strips.SharesRight ? 1 : 0)) / far;
+
+        // Packing: the left operand by all, the right one by all or strip by strip.
+        double packsLeft = key.Rows * (double)key.Inner * elementBytes * key.Batch * (1 / PackRate(key.Left == OperandAccess.InPlace ? PackRates.TileCopy : PackRates.TileInterleave) + 1 / far);
+        double bytesRight = key.Inner * (double)elementBytes * Tiles.PanelSide, packsRight = 1 / PackRate(key.Right == OperandAccess.InPlace ? PackRates.TileInterleave : PackRates.TileTranspose) + 1 / far;
+        if (!strips.SharesRight) item += itemPanels * bytesRight * packsRight * (key.Right == OperandAccess.InPlace && strips.Strip * elementBytes < 256 ? 1.5 : 1);
+        double together = packsLeft + (strips.SharesRight && !key.RightIsPacked ? columnPanels * bytesRight * packsRight * key.Batch : 0);
+        return together / strips.Workers + Math.Ceiling(items / strips.Workers) * item + ForkJoinSeconds * 2;
     }
 
     /// <summary>Seconds of a product on the vectors.</summary>

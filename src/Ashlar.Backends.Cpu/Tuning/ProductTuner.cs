@@ -24,9 +24,10 @@ public sealed record TunableProduct(DType DType, long Rows, long Columns, long I
 /// <param name="ModelRank">Its place in the order of the model, from 1.</param>
 /// <param name="ModelSeconds">What the model expects.</param>
 /// <param name="Seconds">The shortest time that was measured, for a run nobody disturbed; null where it was not timed.</param>
+/// <param name="Gain">The time of what runs without tuning over that of this one, the median of pairs run in turn; null where there were none.</param>
 /// <param name="IsDefault">The one that runs without tuning.</param>
 /// <param name="IsWrong">It gave a wrong result, and was rejected.</param>
-public sealed record TunedCandidate(string Config, int ModelRank, double ModelSeconds, double? Seconds, bool IsDefault, bool IsWrong);
+public sealed record TunedCandidate(string Config, int ModelRank, double ModelSeconds, double? Seconds, double? Gain, bool IsDefault, bool IsWrong);
 
 /// <summary>What a tuning found.</summary>
 /// <param name="Product">What was tuned.</param>
@@ -43,8 +44,13 @@ public sealed record ProductTuning(TunableProduct Product, string Kernel, string
     /// <summary>The fastest that gave the right result.</summary>
     public TunedCandidate Best => Candidates[0];
 
-    /// <summary>The time of the fastest of the model's first configs over that of the fastest of all; 1 unless all were timed.</summary>
-    public double Regret => Candidates.Where(candidate => candidate.ModelRank <= ProductTuner.MostCandidates).Min(candidate => candidate.Seconds)!.Value / Best.Seconds!.Value;
+    /// <summary>What is kept: the fastest of those that beat what runs without tuning by more than the noise; else that.</summary>
+    public TunedCandidate Kept => Candidates.FirstOrDefault(candidate => !candidate.IsWrong && !candidate.IsDefault && candidate.Gain >= ProductTuner.LeastGain)
+        ?? (Default.IsWrong ? Best : Default);
+
+    /// <summary>The time of the fastest of the configs that are timed without asking for all, over that of the fastest of all; 1 unless all were timed.</summary>
+    public double Regret => Candidates.Where(candidate => !candidate.IsDefault).OrderBy(candidate => candidate.ModelRank).Take(ProductTuner.MostCandidates - 1).Append(Default)
+        .Min(candidate => candidate.Seconds ?? double.PositiveInfinity) / Best.Seconds!.Value;
 
     /// <summary>What runs without tuning.</summary>
     public TunedCandidate Default => Candidates.First(candidate => candidate.IsDefault);
@@ -62,9 +68,9 @@ public sealed record ProductTuning(TunableProduct Product, string Kernel, string
         }
     }
 
-    /// <summary>The entry for the cache.</summary>
+    /// <summary>The entry for the cache. What runs without tuning is kept by that name, so that an older entry goes.</summary>
     public TuningEntry Entry(string machine) =>
-        new(Kernel, machine, TuningEntry.CurrentVersion, Shape, Best.Config, Best.Seconds!.Value, Default.Seconds!.Value, TuningEntry.Now);
+        new(Kernel, machine, TuningEntry.CurrentVersion, Shape, Kept.IsDefault ? "default" : Kept.Config, Kept.Seconds!.Value, Default.Seconds!.Value, TuningEntry.Now);
 
     static double[] Ranks(double[] values)
     {
@@ -82,8 +88,14 @@ public sealed record ProductTuning(TunableProduct Product, string Kernel, string
 /// </remarks>
 public static class ProductTuner
 {
-    /// <summary>How many configs are timed unless all are asked for.</summary>
+    /// <summary>How many configs are timed unless all are asked for: what runs without tuning, and the model's first others.</summary>
     public const int MostCandidates = 16;
+
+    /// <summary>What runs without tuning must take so many times as long as a config that is kept: two runs of one config differ by as much.</summary>
+    public const double LeastGain = 1.03;
+
+    const double RaceSeconds = 4;                      // when no more rounds begin than the fewest
+    const double LongRunSeconds = 0.02;                // as good as a sample
 
     /// <summary>Tunes a product with the threads and path of this process.</summary>
     /// <param name="product">What to tune.</param>
@@ -125,19 +137,20 @@ public static class ProductTuner
         legal = [.. legal.OrderBy(candidate => candidate.Seconds)];
 
         var chosen = legal.Select((candidate, i) => new Timed(candidate.Config, i + 1, candidate.Seconds, candidate.Config == usual)).ToList();
-        var timed = all ? chosen : [.. chosen.Where((candidate, i) => i < MostCandidates || candidate.IsDefault)];
+        var timed = all ? chosen : [.. chosen.Where(candidate => !candidate.IsDefault).Take(MostCandidates - 1).Append(chosen.First(candidate => candidate.IsDefault))];
         // The default first: its result is the one that is checked against sums in double precision.
         foreach (var candidate in timed.OrderByDescending(candidate => candidate.IsDefault))
         {
             cancellationToken.ThrowIfCancellationRequested();
             bench.Use(candidate.Config);
-            candidate.IsWrong = !bench.IsRight(corrupt?.Invoke(candidate.Config) ?? false);
+            candidate.IsWrong = !bench.IsRight(corrupt?.Invoke(candidate.Config) ?? false, out double seconds);
+            if (seconds >= LongRunSeconds && !candidate.IsWrong) candidate.Add(seconds);
         }
         var right = timed.Where(candidate => !candidate.IsWrong).ToList();
         if (right.Count == 0)
             throw new DeviceException("ASH0660", $"no config of a product of {product.DType.Name}, {product.Rows} x {product.Columns} x {product.Inner}, gave the right result.",
                 "report this with the output of 'ashlar env'; products of this type may be wrong on this machine.");
-        double peak = Race(bench, right, all, limits, onTiles ? (product.DType == DType.Int8 ? Limit.AmxInt8 : Limit.AmxBF16) : Limit.Fma, cancellationToken);
+        double peak = Race(bench, right, all, started, limits, onTiles ? (product.DType == DType.Int8 ? Limit.AmxInt8 : Limit.AmxBF16) : Limit.Fma, cancellationToken);
         var key = bench.Key;
         return new(product, key.Kernel, key.OfClass.ToString(), workers.Count, peak, legal.Count,
             [.. timed.OrderBy(candidate => candidate.IsWrong).ThenBy(candidate => candidate.Least).Select(candidate => candidate.Result)],
@@ -145,36 +158,49 @@ public static class ProductTuner
     }
 
     // Everybody runs in each round, so that what drifts hits all; who is far behind drops out. The first places are run off with more samples.
-    static double Race(ProductBench bench, List<Timed> field, bool all, Limits limits, Limit peak, CancellationToken cancellationToken)
+    static double Race(ProductBench bench, List<Timed> field, bool all, long started, Limits limits, Limit peak, CancellationToken cancellationToken)
     {
-        const int rounds = 3, finalists = 4, finalRounds = 9;
+        const int rounds = 3, finalists = 4, finalRounds = 9, fewestFinalRounds = 3;
         const double behind = 1.25;
         var peaks = new List<double>();
-        var running = field;
-        for (int round = 0; round < rounds; round++)
+        bool isLong = field.TrueForAll(candidate => double.IsFinite(candidate.Least));
+        var running = isLong ? Leading(field) : field;
+        for (int round = 0; round < rounds && (round == 0 && !isLong || IsEarly(RaceSeconds / 2)); round++)
         {
             foreach (var candidate in running) Sample(candidate);
             peaks.Add(limits.Sample(peak, limits.Threads));
-            double best = running.Min(candidate => candidate.Least);
-            running = [.. running.Where(candidate => candidate.Least <= best * behind || candidate.IsDefault)];
+            running = Leading(running);
         }
         // Where all were timed, the best of those that would have been are in the final too: many configs differ by less than the noise.
         running = [.. running.OrderBy(candidate => candidate.Least).Take(finalists)
-            .Union(running.Where(candidate => all && candidate.Rank <= MostCandidates).OrderBy(candidate => candidate.Least).Take(finalists))
+            .Union(running.Where(candidate => all && candidate.Rank < MostCandidates).OrderBy(candidate => candidate.Least).Take(finalists))
             .Union(field.Where(candidate => candidate.IsDefault))];
-        for (int round = 0; round < finalRounds; round++)
+        var usual = running.FirstOrDefault(candidate => candidate.IsDefault);
+        for (int round = 0; round < finalRounds && (round < fewestFinalRounds || IsEarly(RaceSeconds)); round++)
         {
-            foreach (var candidate in running) Sample(candidate);
+            double usually = usual is null ? double.NaN : Sample(usual);
+            foreach (var candidate in running)
+                if (candidate != usual) candidate.Gains.Add(usually / Sample(candidate));
             peaks.Add(limits.Sample(peak, limits.Threads));
         }
         peaks.Sort();
         return peaks[peaks.Count / 2];
 
-        void Sample(Timed candidate)
+        bool IsEarly(double seconds) => all || Stopwatch.GetElapsedTime(started).TotalSeconds < seconds;
+
+        static List<Timed> Leading(List<Timed> field)
+        {
+            double best = field.Min(candidate => candidate.Least);
+            return [.. field.Where(candidate => candidate.Least <= best * behind || candidate.IsDefault)];
+        }
+
+        double Sample(Timed candidate)
         {
             cancellationToken.ThrowIfCancellationRequested();
             bench.Use(candidate.Config);
-            candidate.Add(bench.Seconds());
+            double seconds = bench.Seconds();
+            candidate.Add(seconds);
+            return seconds;
         }
     }
 
@@ -188,10 +214,14 @@ public static class ProductTuner
 
         public bool IsWrong { get; set; }
 
-        public double Least { get; set; } = double.PositiveInfinity;
+        public double Least { get; private set; } = double.PositiveInfinity;
+
+        public List<double> Gains { get; } = [];
 
         public void Add(double seconds) => Least = Math.Min(Least, seconds);
 
-        public TunedCandidate Result => new(config, rank, expected, double.IsFinite(Least) ? Least : null, isDefault, IsWrong);
+        public TunedCandidate Result => new(config, rank, expected, double.IsFinite(Least) ? Least : null, Gain, isDefault, IsWrong);
+
+        double? Gain => Gains.Count > 0 && double.IsFinite(Gains[0]) ? Gains.Order().ElementAt(Gains.Count / 2) : null;
     }
 }

@@ -6,13 +6,13 @@ namespace Ashlar.Backends.Cpu.Tuning;
 
 using Tiles = Matrix.Tiles;   // here, for the namespace Ashlar.Tiles hides it
 
-/// <summary>What can be chosen about a product on the tile unit. Sizes, not counts, so that it holds for every shape of a class.</summary>
+/// <summary>What can be chosen about a product on the tile unit that goes by blocks (<see cref="MatrixBlocking"/>). Sizes, not counts, so that it holds for every shape of a class.</summary>
 /// <param name="Order">Which operand stays in the first cache.</param>
 /// <param name="Rows">Rows of an item, at most.</param>
 /// <param name="Columns">Columns of an item, at most.</param>
 /// <param name="Steps">Steps of an inner block, at most.</param>
 /// <param name="Workers">Threads that take part, at most.</param>
-readonly record struct TileBlocks(MatrixOrder Order, long Rows, long Columns, long Steps, int Workers)
+sealed record TileBlocks(MatrixOrder Order, long Rows, long Columns, long Steps, int Workers) : TileConfig
 {
     const long MostScratchBytes = 64 << 20;            // of one worker; a config that needs more is not legal
 
@@ -57,9 +57,9 @@ readonly record struct TileBlocks(MatrixOrder Order, long Rows, long Columns, lo
     public static TileBlocks Of(in MatrixBlocking blocking) => new(blocking.Order, blocking.Rows, blocking.Columns, Math.Max(1, blocking.Steps), blocking.Workers);
 
     /// <summary>The config of this text; null where it is none.</summary>
-    public static TileBlocks? Parse(string text)
+    public static new TileBlocks? Parse(string text)
     {
-        if (ConfigText.Read(text) is not { Count: 5 } values) return null;
+        if (ConfigText.Read(text) is not { Count: 6 } values || values.GetValueOrDefault("by") != "blocks") return null;
         if (!values.TryGetValue("stays", out string? stays) || stays is not ("left" or "right")) return null;
         return (values.Number("rows"), values.Number("columns"), values.Number("steps"), values.Number("workers")) is ({ } rows, { } columns, { } inner, >= 1 and <= 1024 and var workers)
             ? new(stays == "left" ? MatrixOrder.RowPanels : MatrixOrder.ColumnPanels, rows, columns, inner, (int)workers) : null;
@@ -67,10 +67,10 @@ readonly record struct TileBlocks(MatrixOrder Order, long Rows, long Columns, lo
 
     /// <inheritdoc/>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
-        $"stays={(Order == MatrixOrder.RowPanels ? "left" : "right")} rows={Rows} columns={Columns} steps={Steps} workers={Workers}");
+        $"by=blocks stays={(Order == MatrixOrder.RowPanels ? "left" : "right")} rows={Rows} columns={Columns} steps={Steps} workers={Workers}");
 
     /// <summary>How an inner axis is cut evenly into blocks of at most so many steps.</summary>
-    static (long Blocks, long Steps) BlocksOf(long all, long most)
+    public static (long Blocks, long Steps) BlocksOf(long all, long most)
     {
         long blocks = Math.Max(1, MatrixBlocking.Over(all, most)), each = Math.Max(1, MatrixBlocking.Over(all, blocks));
         return (Math.Max(1, MatrixBlocking.Over(all, each)), each);

@@ -53,6 +53,9 @@ unsafe struct RowGroups
         return result;
     }
 
+    /// <summary>Sorts the groups: those with the most rows first.</summary>
+    public readonly void SortBySize() => new Span<RowGroup>(groups, Count).Sort(static (a, b) => a.Count != b.Count ? b.Count.CompareTo(a.Count) : a.Matrix.CompareTo(b.Matrix));
+
     [System.Diagnostics.CodeAnalysis.DoesNotReturn]
     static void Throw(int expert, int row, int matrices) => throw new KernelException("ASH0646",
         $"ProjectExperts met the expert {expert} at row {row}, but the weight has {matrices} to choose from.", "check the indices; they count from 0.");

@@ -1,5 +1,6 @@
 using Ashlar.Backends.Cpu.Contractions;
 using Ashlar.Backends.Cpu.Matrix;
+using Ashlar.Backends.Cpu.Tuning;
 using Ashlar.Graph;
 
 namespace Ashlar.Backends.Cpu.Weights;
@@ -11,7 +12,7 @@ namespace Ashlar.Backends.Cpu.Weights;
 /// </remarks>
 sealed unsafe class TileWeightProduct(WeightEncoding encoding) : WeightProduct
 {
-    readonly MatrixContraction engine = encoding.Code == WeightCode.BF16 ? new(TileProduct.BF16, rightIsPacked: true) : new(TileProduct.BF16, decoder: new(encoding));
+    readonly MatrixContraction engine = encoding.Code == WeightCode.BF16 ? new(TileProduct.BF16, rightIsPacked: true) { Tuned = TunedProducts.Current } : new(TileProduct.BF16, decoder: new(encoding));
 
     static ContractionCall Product(in WeightCall of) => new()
     {

@@ -49,7 +49,9 @@ public class ProductTuningTests
         var tuning = Tune(new(dtype, 200, 150, 700, RightByColumns: rightByColumns, RightIsPacked: packed));
         Assert.InRange(tuning.Candidates.Count, 2, ProductTuner.MostCandidates + 1);
         Assert.DoesNotContain(tuning.Candidates, candidate => candidate.IsWrong);
-        Assert.NotNull(TileBlocks.Parse(tuning.Best.Config));
+        Assert.NotNull(TileConfig.Parse(tuning.Best.Config));
+        Assert.InRange(tuning.Candidates.Count, 2, ProductTuner.MostCandidates);
+        Assert.Single(tuning.Candidates, candidate => candidate.IsDefault);
     }
 
     [Fact]
@@ -81,7 +83,11 @@ public class ProductTuningTests
         var key = new ProductKey(DType.BFloat16, OperandAccess.InPlace, OperandAccess.InPlace, false, 1, rows, columns, inner, 2);
         var tiles = TileBlocks.Of(key, 2);
         Assert.NotEmpty(tiles);
-        Assert.All(tiles, config => Assert.Equal(config, TileBlocks.Parse(config.ToString())));
+        Assert.All(tiles, config => Assert.Equal(config, TileConfig.Parse(config.ToString())));
+        var strips = StripBlocks.Of(key, 2);
+        Assert.NotEmpty(strips);
+        Assert.All(strips, config => Assert.Equal(config, TileConfig.Parse(config.ToString())));
+        Assert.Equal(strips.Count, strips.Select(config => config.For(key, 2)).Distinct().Count());
         var facts = new BlockingCase(Isa.Chosen, 4, 2, OperandAccess.InPlace, columns * 4, OperandAccess.InPlace, inner * 4, false);
         var vectors = VectorBlocks.Of((facts, null), key with { DType = DType.Float32, Threads = 1 });
         Assert.NotEmpty(vectors);
@@ -91,15 +97,20 @@ public class ProductTuningTests
     [Theory]
     [InlineData("")]
     [InlineData("rows=32")]
-    [InlineData("stays=left rows=0 columns=32 steps=1 workers=1")]
-    [InlineData("stays=both rows=32 columns=32 steps=1 workers=1")]
-    [InlineData("stays=left rows=32 columns=32 steps=1 workers=99999")]
-    [InlineData("stays=left rows=32 columns=-32 steps=1 workers=1")]
+    [InlineData("by=blocks stays=left rows=0 columns=32 steps=1 workers=1")]
+    [InlineData("by=blocks stays=both rows=32 columns=32 steps=1 workers=1")]
+    [InlineData("by=blocks stays=left rows=32 columns=32 steps=1 workers=99999")]
+    [InlineData("by=blocks stays=left rows=32 columns=-32 steps=1 workers=1")]
+    [InlineData("stays=left rows=32 columns=32 steps=1 workers=1")]
+    [InlineData("by=strips rows=32 columns=32 strip=32 steps=16 right=theirs workers=1")]
+    [InlineData("by=strips rows=40 columns=32 strip=32 steps=16 right=own workers=1")]
+    [InlineData("by=strips rows=32 columns=32 strip=0 steps=16 right=own workers=1")]
+    [InlineData("default")]
     [InlineData("tile=9 rows=32 columns=32 inner=8 left=packed swapped=no workers=1")]
     [InlineData("tile=0x3 rows=32 columns=32 inner=8 left=packed swapped=no workers=1")]
     public void Configs_AreNotReadFromOtherText(string text)
     {
-        Assert.Null(TileBlocks.Parse(text));
+        Assert.Null(TileConfig.Parse(text));
         Assert.Null(VectorBlocks.Parse(text));
     }
 
@@ -149,11 +160,59 @@ public class ProductTuningTests
         using var run = new ContractionRun(Isa.Avx512.Name, 2, onTiles: true);
         var shape = new Product(130, 200, 700) { LeftType = DType.BFloat16, RightType = DType.BFloat16 };
         var key = new ProductKey(DType.BFloat16, OperandAccess.InPlace, OperandAccess.InPlace, false, 1, 130, 200, 700, 2);
-        foreach (var config in TileBlocks.Of(key, 2).Where((_, i) => i % 7 == 0))
+        var strips = StripBlocks.Of(key, 2);
+        Assert.Contains(strips, config => config.SharesRight);
+        Assert.Contains(strips, config => !config.SharesRight);
+        foreach (var config in TileBlocks.Of(key, 2).Where((_, i) => i % 7 == 0).Concat<TileConfig>(strips))
         {
             cache.Add(new(key.Kernel, "here", TuningEntry.CurrentVersion, key.OfClass.ToString(), config.ToString(), 1, 2, ""));
             run.Check(shape with { Tuned = new(cache, "here") });
         }
+    }
+
+    [TileTheory, InlineData(false), InlineData(true)]
+    public unsafe void TileEngine_TakesStripsOfAnySize_WithPackedOperandsAndEpilogues(bool packed)
+    {
+        var cache = TuningCache.Load(null);
+        using var run = new ContractionRun(Isa.Avx512.Name, 2, onTiles: true);
+        var shape = new Product(610, 200, 1100) { LeftType = DType.BFloat16, RightType = DType.BFloat16, PacksRight = packed, HasEpilogue = true };
+        var key = new ProductKey(DType.BFloat16, OperandAccess.InPlace, OperandAccess.InPlace, packed, 1, 610, 200, 1100, 2);
+        foreach (var config in StripBlocks.Of(key, 2).Where((_, i) => i % 3 == 0))
+        {
+            cache.Add(new(key.Kernel, "here", TuningEntry.CurrentVersion, key.OfClass.ToString(), config.ToString(), 1, 2, ""));
+            run.Check(shape with { Tuned = new(cache, "here") });
+        }
+    }
+
+    [TileFact]
+    public void TileEngine_SaysHowItCutsAProduct_AsAConfigThatCutsItSo()
+    {
+        foreach (long rows in (long[])[32, 100, 512, 1000, 3000])
+            foreach (long columns in (long[])[64, 700, 4096])
+                foreach (bool packed in (bool[])[false, true])
+                {
+                    var call = new ContractionCall { Rows = rows, Columns = columns, Inner = 2000, Left = new(0, DType.BFloat16, 2000, 1), Right = new(0, DType.BFloat16, columns, 1), Result = new(0, DType.BFloat16, columns, 1) };
+                    var engine = new MatrixContraction(TileProduct.BF16, rightIsPacked: packed);
+                    var usual = engine.CutOf(call, 2);
+                    if (packed) Assert.IsType<StripBlocks>(usual);
+                    engine.ForcedConfig = usual;
+                    Assert.Equal(usual, engine.CutOf(call, 2));
+                    Assert.Equal(usual, TileConfig.Parse(usual.ToString()));
+                }
+    }
+
+    [Fact]
+    public void Tuning_KeepsWhatBeatsTheDefault_BeyondNoise()
+    {
+        static TunedCandidate Candidate(string config, double seconds, double? gain) => new(config, 1, 1, seconds, gain, IsDefault: gain is null, IsWrong: false);
+        static ProductTuning Of(params TunedCandidate[] candidates) => new(new(DType.Float32, 8, 8, 8), "matmul.f32", "m=8", 1, 1, 3, candidates, 1);
+        var usual = Candidate("usual", 1, null);
+        Assert.Equal("b", Of(Candidate("a", 0.7, 1.01), Candidate("b", 0.8, 1.2), usual).Kept.Config);
+        var noise = Of(Candidate("a", 0.98, 1.02), usual);
+        Assert.Equal("usual", noise.Kept.Config);
+        Assert.Equal("default", noise.Entry("here").Config);
+        Assert.Null(TileConfig.Parse(noise.Entry("here").Config));
+        Assert.Null(VectorBlocks.Parse(noise.Entry("here").Config));
     }
 
     [Theory, InlineData(1, 1), InlineData(8, 8), InlineData(9, 10), InlineData(1000, 1024), InlineData(1024, 1024), InlineData(1025, 1280), InlineData(1281, 1536)]
