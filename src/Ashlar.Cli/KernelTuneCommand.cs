@@ -39,7 +39,7 @@ static class KernelTuneCommand
             DefaultValueFactory = _ => "nn",
         };
         layout.AcceptOnlyFromAmong("nn", "nt", "tn", "tt");
-        var packed = new Option<bool>("--packed") { Description = "The right factor is packed for the tile unit beforehand." };
+        var packed = new Option<bool>("--packed") { Description = "The right factor is packed for the tile unit beforehand, as bf16 weights of models are; experts and quantised weights use no tuned config." };
         var all = new Option<bool>("--all") { Description = $"Time every legal config, not the first {ProductTuner.MostCandidates} of the model: shows how good the model is. Takes minutes." };
         var size = new Option<long?>("--size") { Description = "For a kernel of the library: the length of a sequence, rows of a matrix.", HelpName = "n" };
         size.Validators.Add(result =>
@@ -131,13 +131,13 @@ static class KernelTuneCommand
                 rate is { } value ? (value / tuning.Peak).ToString("0.0%", CultureInfo.InvariantCulture) : "-", note);
         }
         console.Write(table);
-        var (best, usual) = (tuning.Best, tuning.Default);
+        var best = tuning.Best;
         console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{tuning.Kernel}, {tuning.Shape}: {tuning.LegalConfigs} legal configs, {tuning.Candidates.Count} timed in {tuning.Seconds:0.0} s."));
         console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"The fastest is the model's number {best.ModelRank}; model and measurement order them alike to {tuning.RankCorrelation:0.00} (rank correlation, 1 is the same order)."));
         console.WriteLine(best.IsDefault ? "It is what runs without tuning." : string.Create(CultureInfo.InvariantCulture,
-            $"It takes {best.Seconds / usual.Seconds:0.0%} of the time of what runs without tuning."));
+            $"It takes {1 / best.Gain:0.0%} of the time of what runs without tuning, run beside it."));
         if (!best.IsDefault && tuning.Kept.IsDefault) console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"Less than {ProductTuner.LeastGain - 1:0%} cannot be told from noise: what runs without tuning stays."));
         console.WriteLine(path is null ? "Nothing was kept." : $"Kept in {path}; products of this class of shapes use it from the next start of a program on.");
@@ -183,7 +183,7 @@ static class KernelTuneCommand
         ["best_model_rank"] = tuning.Best.ModelRank,
         ["rank_correlation"] = double.IsNaN(tuning.RankCorrelation) ? null : tuning.RankCorrelation,
         ["regret"] = tuning.Regret,
-        ["share_of_default_time"] = tuning.Best.Seconds / tuning.Default.Seconds,
+        ["share_of_default_time"] = 1 / tuning.Best.Gain,
         ["kept"] = tuning.Kept.Config,
         ["candidates"] = new JsonArray([.. tuning.Candidates.Select(candidate => new JsonObject
         {

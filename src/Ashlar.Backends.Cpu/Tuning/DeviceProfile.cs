@@ -159,7 +159,7 @@ public sealed record DeviceProfile(string Machine, string Version, int Threads, 
     static string NameOf(Limit limit, bool all) => $"{Limits.NameOf(limit)}@{(all ? "all" : "1")}";
 }
 
-/// <summary>How fast operands are brought into panels, from the second cache to the second cache.</summary>
+/// <summary>How fast operands are brought into panels, from the second cache to the second cache, and how fast panels are multiplied.</summary>
 static unsafe class PackRates
 {
     const long Free = 256, Inner = 256;                // of float32; of smaller types as many bytes
@@ -168,7 +168,10 @@ static unsafe class PackRates
     public const string Transpose = "pack.vectors.transpose", Copy = "pack.vectors.copy", TileCopy = "pack.tiles.copy", TileTranspose = "pack.tiles.transpose",
         TileInterleave = "pack.tiles.interleave";
 
-    /// <summary>GB/s of what is packed, on one thread, by name.</summary>
+    /// <summary>GFLOP/s of bfloat16 panels: one of 16 steps stays, or of 32, which the first cache does not hold; the others come from the second cache.</summary>
+    public const string NearTiles = "tiles.steps16", WideTiles = "tiles.steps32";
+
+    /// <summary>GB/s of what is packed, GFLOP/s of what is multiplied, on one thread, by name.</summary>
     public static IEnumerable<(string Name, double Rate)> Measure(Isa isa)
     {
         var rates = new List<(string, double)>
@@ -181,11 +184,52 @@ static unsafe class PackRates
         rates.Add((TileCopy, Rate((from, to, staging) => Pack(from, to, staging, isLeft: true, byFree: false))));
         rates.Add((TileTranspose, Rate((from, to, staging) => Pack(from, to, staging, isLeft: false, byFree: false))));
         rates.Add((TileInterleave, Rate((from, to, staging) => Pack(from, to, staging, isLeft: false, byFree: true))));
+        rates.Add((NearTiles, Products(16)));
+        rates.Add((WideTiles, Products(32)));
         return rates;
 
         static void Pack(byte* from, byte* to, byte* staging, bool isLeft, bool byFree) =>
             TilePacking.PackAll(byFree ? new((nint)from, DType.BFloat16, 1, Free) : new((nint)from, DType.BFloat16, inner, 1), Free, inner, steps, isLeft, 2, staging, to,
                 steps * Tiles.StepBytes);
+    }
+
+    // Row panels that fill a quarter of a second cache of 2 MiB go past a column panel.
+    static double Products(long steps)
+    {
+        const int panels = 16, times = 8;
+        var memory = NativePool.Shared.Rent((panels + 1) * steps * Tiles.StepBytes + panels * Tiles.StepBytes * 2);
+        memory.AsSpan<byte>().Clear();
+        byte* right = (byte*)memory.Pointer, left = right + steps * Tiles.StepBytes, sums = left + panels * steps * Tiles.StepBytes;
+        var kernel = TileKernels.Get(new(TileProduct.BF16, 2, LeftMoves: true, Adds: false, Ahead: 0));
+        const long stride = Tiles.PanelSide * sizeof(float);
+        var samples = new List<double>();
+        TileKernels.Configure();
+        for (int i = 0; i <= Samples; i++)
+        {
+            long start = Stopwatch.GetTimestamp();
+            for (int j = 0; j < times; j++)
+            {
+                var arguments = new TileArguments
+                {
+                    A = (long)left,
+                    AStep = steps * Tiles.StepBytes,
+                    B = (long)right,
+                    C = (long)sums,
+                    CStep = Tiles.PanelSide * stride,
+                    CStride = stride,
+                    CTile = Tiles.Side * stride,
+                    Steps = steps,
+                    Count = panels,
+                };
+                kernel(&arguments);
+            }
+            double flops = 2.0 * Tiles.PanelSide * Tiles.PanelSide * Tiles.RowBytes / 2 * steps * panels * times;
+            if (i > 0) samples.Add(flops / Stopwatch.GetElapsedTime(start).TotalSeconds / 1e9);
+        }
+        TileKernels.Release();
+        GC.KeepAlive(memory);
+        samples.Sort();
+        return samples[samples.Count / 2];
     }
 
     delegate void Packer(byte* from, byte* to, byte* staging);

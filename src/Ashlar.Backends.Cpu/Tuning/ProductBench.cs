@@ -92,6 +92,14 @@ sealed unsafe class ProductBench : IDisposable
         tiles is not null ? Estimate(model, TileConfig.Parse(config)!)
         : VectorBlocks.Parse(config) is { } blocks ? Estimate(model, blocks) : double.PositiveInfinity;
 
+    /// <summary>Which way a config goes: those of one kind are cut differently, but compute alike.</summary>
+    public string KindOf(string config) => TileConfig.Parse(config) switch
+    {
+        TileBlocks blocks => $"blocks {blocks.Order} {blocks.For(Key, tiles!.Product.ElementBytes)?.Steps}",
+        StripBlocks strips => $"strips {strips.SharesRight} {strips.For(Key, tiles!.Product.ElementBytes)?.Steps}",
+        _ => "",
+    };
+
     /// <summary>Runs with this config from now on.</summary>
     public void Use(string config)
     {

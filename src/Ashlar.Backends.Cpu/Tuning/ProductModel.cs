@@ -36,7 +36,16 @@ sealed class ProductModel(DeviceProfile profile)
     double FarRate(double bytes) =>
         profile.Rate(Limit.L3Read, all: true) is not null && bytes < Processor.Current.L3Bytes / 4.0 ? Shared(Limit.L3Read) : Shared(Limit.Read);
 
-    /// <summary>Seconds of a product on the tile unit.</summary>
+    // Products of two panels, as often: what the kernel was measured to do, where what moves is in the second cache.
+    double KernelSeconds(double steps, double moving, double staying, double flops, double peak, int elementBytes)
+    {
+        string name = staying <= Processor.Current.L1Bytes * L1Share ? PackRates.NearTiles : PackRates.WideTiles;
+        double compute = steps * flops / peak, loads = steps * Tiles.StepBytes * (1 / RateOf(moving) + 1 / RateOf(staying));
+        double seconds = profile.Rates.TryGetValue(name, out double rate) ? steps * flops / (rate * 1e9 * 2 / elementBytes) : Math.Max(compute, loads) + Overlap * Math.Min(compute, loads);
+        return moving <= Processor.Current.L2Bytes * L2Share ? seconds : Math.Max(seconds, loads) + Overlap * Math.Min(seconds, loads);
+    }
+
+    /// <summary>Seconds of a product on the tile unit that goes by blocks.</summary>
     /// <param name="key">What is multiplied.</param>
     /// <param name="blocking">How it is cut.</param>
     public double Seconds(in ProductKey key, in MatrixBlocking blocking)
@@ -51,9 +60,7 @@ sealed class ProductModel(DeviceProfile profile)
         // Operands: one panel stays, the block of the other one moves past it, once per panel that stays.
         double movingPanels = byRows ? columnPanels : rowPanels, moving = movingPanels * (byRows ? steps : allSteps) * step, staying = steps * step;
         double fromMoving = moving + staying + movingPanels * (byRows ? Tiles.PanelSide : 0) * Tiles.PanelSide * 4;
-        double loads = pairs * allSteps * step * (1 / RateOf(fromMoving) + 1 / RateOf(staying));
-        double compute = pairs * allSteps * flopsPerStep / peak;
-        double item = Math.Max(compute, loads) + Overlap * Math.Min(compute, loads);
+        double item = KernelSeconds(pairs * allSteps, fromMoving, staying, flopsPerStep, peak, elementBytes);
         item += CallSeconds * blocking.InnerBlocks * (byRows ? rowPanels : columnPanels) + pairs * blocking.InnerBlocks * 12e-9;
 
         // Sums: stored and loaded again between inner blocks, then read once and written out.
@@ -65,7 +72,7 @@ sealed class ProductModel(DeviceProfile profile)
         // Packing: what stays over several items is packed once for them.
         double bytesLeft = rowPanels * Tiles.PanelSide * key.Inner * elementBytes, bytesRight = columnPanels * Tiles.PanelSide * key.Inner * elementBytes;
         double far = FarRate(OperandBytes(key, elementBytes));
-        double left = bytesLeft * (1 / PackRate(key.Left == OperandAccess.InPlace ? PackRates.TileCopy : PackRates.TileInterleave) + 1 / far);
+        double left = bytesLeft * (1 / PackRate(key.Left == OperandAccess.InPlace ? PackRates.TileCopy : PackRates.TileInterleave) + (byRows && key.Left == OperandAccess.InPlace ? Unhidden : 1) / far);
         double right = key.RightIsPacked ? 0 : bytesRight * (1 / PackRate(key.Right == OperandAccess.InPlace ? PackRates.TileInterleave : PackRates.TileTranspose) + 1 / far);
         if (key.RightIsPacked) item += bytesRight / far * (blocking.RowBlocks > 1 ? 1 : 0.6);
         // Columns far apart are read a line at a time where an item is narrow.
@@ -93,8 +100,7 @@ sealed class ProductModel(DeviceProfile profile)
         double panelSums = Tiles.PanelSide * Tiles.PanelSide * sizeof(float), sums = panels * stripPanels * panelSums;
 
         // A panel of the right operand stays in the first cache; the rows' block comes past it from the second.
-        double moving = panels * steps * step, loads = pairs * allSteps * step * (1 / RateOf(moving + sums / 2) + 1 / RateOf(steps * step)), compute = pairs * allSteps * flopsPerStep / peak;
-        double item = Math.Max(compute, loads) + Overlap * Math.Min(compute, loads) + itemPanels * innerBlocks * (CallSeconds + panels * 12e-9);
+        double moving = panels * steps * step, item = KernelSeconds(pairs * allSteps, moving + sums / 2, steps * step, flopsPerStep, peak, elementBytes) + itemPanels * innerBlocks * (CallSeconds + panels * 12e-9);
 
         // Sums wait between inner blocks, once around in the strip; the last ones are stored.
         double all = pairs * panelSums, resultBytes = all / 4 * (elementBytes == 2 ? 2 : 4);

@@ -24,10 +24,11 @@ public sealed record TunableProduct(DType DType, long Rows, long Columns, long I
 /// <param name="ModelRank">Its place in the order of the model, from 1.</param>
 /// <param name="ModelSeconds">What the model expects.</param>
 /// <param name="Seconds">The shortest time that was measured, for a run nobody disturbed; null where it was not timed.</param>
-/// <param name="Gain">The time of what runs without tuning over that of this one, the median of pairs run in turn; null where there were none.</param>
+/// <param name="Gain">The time of what runs without tuning over that of this one, the median of runs beside each other; null where it was not timed.</param>
+/// <param name="IsFinalist">It was among the first places, which were run off with more samples; what runs without tuning always is.</param>
 /// <param name="IsDefault">The one that runs without tuning.</param>
 /// <param name="IsWrong">It gave a wrong result, and was rejected.</param>
-public sealed record TunedCandidate(string Config, int ModelRank, double ModelSeconds, double? Seconds, double? Gain, bool IsDefault, bool IsWrong);
+public sealed record TunedCandidate(string Config, int ModelRank, double ModelSeconds, double? Seconds, double? Gain, bool IsFinalist, bool IsDefault, bool IsWrong);
 
 /// <summary>What a tuning found.</summary>
 /// <param name="Product">What was tuned.</param>
@@ -36,7 +37,7 @@ public sealed record TunedCandidate(string Config, int ModelRank, double ModelSe
 /// <param name="Threads">How many threads.</param>
 /// <param name="Peak">The peak of the unit that computes it, GFLOP/s, sampled between the candidates.</param>
 /// <param name="LegalConfigs">How many legal configs there are.</param>
-/// <param name="Candidates">Those that were looked at, the fastest first; rejected and untimed ones last.</param>
+/// <param name="Candidates">Those that were looked at, the fastest first; those that dropped out, rejected and untimed ones last.</param>
 /// <param name="Seconds">How long it took.</param>
 public sealed record ProductTuning(TunableProduct Product, string Kernel, string Shape, int Threads, double Peak, int LegalConfigs,
     IReadOnlyList<TunedCandidate> Candidates, double Seconds)
@@ -44,13 +45,12 @@ public sealed record ProductTuning(TunableProduct Product, string Kernel, string
     /// <summary>The fastest that gave the right result.</summary>
     public TunedCandidate Best => Candidates[0];
 
-    /// <summary>What is kept: the fastest of those that beat what runs without tuning by more than the noise; else that.</summary>
-    public TunedCandidate Kept => Candidates.FirstOrDefault(candidate => !candidate.IsWrong && !candidate.IsDefault && candidate.Gain >= ProductTuner.LeastGain)
-        ?? (Default.IsWrong ? Best : Default);
+    /// <summary>What is kept: the fastest, where it beats what runs without tuning by more than the noise; else that.</summary>
+    public TunedCandidate Kept => Best.Gain >= ProductTuner.LeastGain || Default.IsWrong ? Best : Default;
 
     /// <summary>The time of the fastest of the configs that are timed without asking for all, over that of the fastest of all; 1 unless all were timed.</summary>
-    public double Regret => Candidates.Where(candidate => !candidate.IsDefault).OrderBy(candidate => candidate.ModelRank).Take(ProductTuner.MostCandidates - 1).Append(Default)
-        .Min(candidate => candidate.Seconds ?? double.PositiveInfinity) / Best.Seconds!.Value;
+    public double Regret => Best.Gain!.Value / Candidates.Where(candidate => !candidate.IsDefault).OrderBy(candidate => candidate.ModelRank).Take(ProductTuner.MostCandidates - 1)
+        .Append(Default).Where(candidate => candidate.IsFinalist).Max(candidate => candidate.Gain ?? 0);
 
     /// <summary>What runs without tuning.</summary>
     public TunedCandidate Default => Candidates.First(candidate => candidate.IsDefault);
@@ -60,9 +60,9 @@ public sealed record ProductTuning(TunableProduct Product, string Kernel, string
     {
         get
         {
-            var timed = Candidates.Where(candidate => candidate.Seconds is not null).ToList();
+            var timed = Candidates.Where(candidate => candidate.Gain is not null).ToList();
             if (timed.Count < 3) return double.NaN;
-            double[] byModel = Ranks([.. timed.Select(candidate => candidate.ModelSeconds)]), byTime = Ranks([.. timed.Select(candidate => candidate.Seconds!.Value)]);
+            double[] byModel = Ranks([.. timed.Select(candidate => candidate.ModelSeconds)]), byTime = Ranks([.. timed.Select(candidate => 1 / candidate.Gain!.Value)]);
             double squares = byModel.Zip(byTime, (a, b) => (a - b) * (a - b)).Sum(), n = timed.Count;
             return 1 - 6 * squares / (n * (n * n - 1));
         }
@@ -95,7 +95,8 @@ public static class ProductTuner
     public const double LeastGain = 1.03;
 
     const double RaceSeconds = 4;                      // when no more rounds begin than the fewest
-    const double LongRunSeconds = 0.02;                // as good as a sample
+    const double LongRunSeconds = 0.02;
+    const int BesideEachOther = 3;                     // candidates that are compared with one run of what runs without tuning
 
     /// <summary>Tunes a product with the threads and path of this process.</summary>
     /// <param name="product">What to tune.</param>
@@ -134,17 +135,24 @@ public static class ProductTuner
         var usual = bench.Default;
         int usualRank = legal.FindIndex(candidate => candidate.Config == usual);
         if (usualRank < 0) legal.Add((usual, bench.Estimate(model, usual)));
-        legal = [.. legal.OrderBy(candidate => candidate.Seconds)];
+        legal = InOrder(legal, bench);
 
         var chosen = legal.Select((candidate, i) => new Timed(candidate.Config, i + 1, candidate.Seconds, candidate.Config == usual)).ToList();
         var timed = all ? chosen : [.. chosen.Where(candidate => !candidate.IsDefault).Take(MostCandidates - 1).Append(chosen.First(candidate => candidate.IsDefault))];
+        double usually = 0;
+        int others = 0;
         // The default first: its result is the one that is checked against sums in double precision.
         foreach (var candidate in timed.OrderByDescending(candidate => candidate.IsDefault))
         {
             cancellationToken.ThrowIfCancellationRequested();
             bench.Use(candidate.Config);
             candidate.IsWrong = !bench.IsRight(corrupt?.Invoke(candidate.Config) ?? false, out double seconds);
-            if (seconds >= LongRunSeconds && !candidate.IsWrong) candidate.Add(seconds);
+            if (candidate.IsWrong) continue;
+            // A long run is as good as a sample.
+            if (candidate.IsDefault || others++ % BesideEachOther == 0 && usually > 0) usually = Usually(bench, usual, seconds);
+            if (candidate.IsDefault || usually == 0) continue;
+            candidate.Add(seconds);
+            candidate.Gains.Add(usually / seconds);
         }
         var right = timed.Where(candidate => !candidate.IsWrong).ToList();
         if (right.Count == 0)
@@ -153,45 +161,70 @@ public static class ProductTuner
         double peak = Race(bench, right, all, started, limits, onTiles ? (product.DType == DType.Int8 ? Limit.AmxInt8 : Limit.AmxBF16) : Limit.Fma, cancellationToken);
         var key = bench.Key;
         return new(product, key.Kernel, key.OfClass.ToString(), workers.Count, peak, legal.Count,
-            [.. timed.OrderBy(candidate => candidate.IsWrong).ThenBy(candidate => candidate.Least).Select(candidate => candidate.Result)],
+            [.. timed.OrderBy(candidate => candidate.IsWrong).ThenByDescending(candidate => candidate.IsFinalist).ThenByDescending(candidate => candidate.Gain).Select(candidate => candidate.Result)],
             Stopwatch.GetElapsedTime(started).TotalSeconds);
     }
 
-    // Everybody runs in each round, so that what drifts hits all; who is far behind drops out. The first places are run off with more samples.
+    // Seconds of what runs without tuning, where they are long enough to be a sample; else 0.
+    static double Usually(ProductBench bench, string usual, double seconds)
+    {
+        if (seconds < LongRunSeconds) return 0;
+        bench.Use(usual);
+        return bench.Seconds();
+    }
+
+    // By what the model expects; but first the best of each kind that is not far off, for estimates of one kind share their errors.
+    static List<(string Config, double Seconds)> InOrder(IEnumerable<(string Config, double Seconds)> legal, ProductBench bench)
+    {
+        const double far = 1.5;
+        var all = legal.OrderBy(candidate => candidate.Seconds).ToList();
+        var first = all.Where(candidate => candidate.Seconds <= all[0].Seconds * far).DistinctBy(candidate => bench.KindOf(candidate.Config)).ToList();
+        return [.. first, .. all.Except(first)];
+    }
+
+    // What drifts, as this machine's speed does from second to second, hits neighbours alike: each candidate counts by what ran without tuning right before it.
+    // Everybody runs in each round; who is far behind drops out. The first places are run off with more samples.
     static double Race(ProductBench bench, List<Timed> field, bool all, long started, Limits limits, Limit peak, CancellationToken cancellationToken)
     {
         const int rounds = 3, finalists = 4, finalRounds = 9, fewestFinalRounds = 3;
         const double behind = 1.25;
         var peaks = new List<double>();
-        bool isLong = field.TrueForAll(candidate => double.IsFinite(candidate.Least));
-        var running = isLong ? Leading(field) : field;
-        for (int round = 0; round < rounds && (round == 0 && !isLong || IsEarly(RaceSeconds / 2)); round++)
+        var usual = field.Find(candidate => candidate.IsDefault) ?? field[0];
+        var running = field.Where(candidate => candidate != usual).ToList();
+        bool isTimed = running.TrueForAll(candidate => candidate.Gains.Count > 0);
+        if (isTimed) running = Leading();
+        for (int round = isTimed ? 1 : 0; round < rounds && (round == 0 || IsEarly(RaceSeconds / 2)); round++)
         {
-            foreach (var candidate in running) Sample(candidate);
-            peaks.Add(limits.Sample(peak, limits.Threads));
-            running = Leading(running);
+            Round(BesideEachOther);
+            running = Leading();
         }
         // Where all were timed, the best of those that would have been are in the final too: many configs differ by less than the noise.
-        running = [.. running.OrderBy(candidate => candidate.Least).Take(finalists)
-            .Union(running.Where(candidate => all && candidate.Rank < MostCandidates).OrderBy(candidate => candidate.Least).Take(finalists))
-            .Union(field.Where(candidate => candidate.IsDefault))];
-        var usual = running.FirstOrDefault(candidate => candidate.IsDefault);
-        for (int round = 0; round < finalRounds && (round < fewestFinalRounds || IsEarly(RaceSeconds)); round++)
+        running = [.. running.OrderByDescending(candidate => candidate.Gain).Take(finalists)
+            .Union(field.Where(candidate => all && candidate != usual && candidate.Rank < MostCandidates).OrderByDescending(candidate => candidate.Gain).Take(finalists))];
+        usual.IsFinalist = true;
+        foreach (var candidate in running)
         {
-            double usually = usual is null ? double.NaN : Sample(usual);
-            foreach (var candidate in running)
-                if (candidate != usual) candidate.Gains.Add(usually / Sample(candidate));
-            peaks.Add(limits.Sample(peak, limits.Threads));
+            candidate.IsFinalist = true;
+            candidate.Gains.Clear();                                       // the luck that brought them here
         }
+        for (int round = 0; round < finalRounds && (round < fewestFinalRounds || IsEarly(RaceSeconds)); round++) Round(1);
         peaks.Sort();
         return peaks[peaks.Count / 2];
 
+        List<Timed> Leading() => [.. running.Where(candidate => candidate.Gain * behind >= running.Max(other => other.Gain))];
+
         bool IsEarly(double seconds) => all || Stopwatch.GetElapsedTime(started).TotalSeconds < seconds;
 
-        static List<Timed> Leading(List<Timed> field)
+        void Round(int together)
         {
-            double best = field.Min(candidate => candidate.Least);
-            return [.. field.Where(candidate => candidate.Least <= best * behind || candidate.IsDefault)];
+            double usually = 0;
+            for (int i = 0; i < running.Count; i++)
+            {
+                if (i % together == 0) usually = Sample(usual);
+                running[i].Gains.Add(usually / Sample(running[i]));
+            }
+            if (running.Count == 0) Sample(usual);
+            peaks.Add(limits.Sample(peak, limits.Threads));
         }
 
         double Sample(Timed candidate)
@@ -206,6 +239,8 @@ public static class ProductTuner
 
     sealed class Timed(string config, int rank, double expected, bool isDefault)
     {
+        double least = double.PositiveInfinity;
+
         public string Config => config;
 
         public int Rank => rank;
@@ -214,14 +249,15 @@ public static class ProductTuner
 
         public bool IsWrong { get; set; }
 
-        public double Least { get; private set; } = double.PositiveInfinity;
+        public bool IsFinalist { get; set; }
 
         public List<double> Gains { get; } = [];
 
-        public void Add(double seconds) => Least = Math.Min(Least, seconds);
+        // What the others are compared with is 1.
+        public double? Gain => Gains.Count > 0 ? Gains.Order().ElementAt(Gains.Count / 2) : double.IsFinite(least) ? 1 : null;
 
-        public TunedCandidate Result => new(config, rank, expected, double.IsFinite(Least) ? Least : null, Gain, isDefault, IsWrong);
+        public void Add(double seconds) => least = Math.Min(least, seconds);
 
-        double? Gain => Gains.Count > 0 && double.IsFinite(Gains[0]) ? Gains.Order().ElementAt(Gains.Count / 2) : null;
+        public TunedCandidate Result => new(config, rank, expected, double.IsFinite(least) ? least : null, Gain, IsFinalist, isDefault, IsWrong);
     }
 }
