@@ -163,7 +163,7 @@ sealed unsafe class MatrixContraction
         return (ForcedConfig ?? Tuned!.OnTiles(key)) switch
         {
             TileBlocks blocks when blocks.For(key, Product.ElementBytes) is not null => blocks,
-            StripBlocks strips when strips.For(key, Product.ElementBytes) is not null => strips,
+            StripBlocks strips when strips.IsLegal(key) => strips,
             _ => null,
         };
     }

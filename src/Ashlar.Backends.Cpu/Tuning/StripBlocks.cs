@@ -24,13 +24,16 @@ sealed record StripBlocks(long Rows, long Columns, long Strip, long Steps, bool 
     /// <returns>Null where this config is not legal for it.</returns>
     public StripBlocks? For(in ProductKey key, int elementBytes)
     {
-        if (Rows % Tiles.PanelSide != 0 || Columns % Tiles.PanelSide != 0 || Strip % Tiles.PanelSide != 0) return null;
+        if (!IsLegal(key)) return null;
         long rowPanels = MatrixBlocking.Over(key.Rows, Tiles.PanelSide), columnPanels = MatrixBlocking.Over(key.Columns, Tiles.PanelSide), allSteps = Tiles.Steps(key.Inner, elementBytes);
         long itemPanels = Evenly(columnPanels, Columns / Tiles.PanelSide), segmentPanels = Evenly(rowPanels, Rows / Tiles.PanelSide);
-        var settled = new StripBlocks(segmentPanels * Tiles.PanelSide, itemPanels * Tiles.PanelSide, Evenly(itemPanels, Strip / Tiles.PanelSide) * Tiles.PanelSide,
+        return new StripBlocks(segmentPanels * Tiles.PanelSide, itemPanels * Tiles.PanelSide, Evenly(itemPanels, Strip / Tiles.PanelSide) * Tiles.PanelSide,
             StripPlan.InnerBlocksOf(allSteps, key.RightIsPacked, Steps).Steps, SharesRight || key.RightIsPacked, Math.Min(Workers, key.Threads));
-        return settled.Rows * settled.Strip * sizeof(float) <= MostSumBytes ? settled : null;
     }
+
+    /// <summary>Whether a product may be cut so. Asked before every product that was tuned; allocates nothing.</summary>
+    public bool IsLegal(in ProductKey key) => Rows % Tiles.PanelSide == 0 && Columns % Tiles.PanelSide == 0 && Strip % Tiles.PanelSide == 0
+        && Math.Min(Rows, MatrixBlocking.Over(key.Rows, Tiles.PanelSide) * Tiles.PanelSide) * Math.Min(Strip, Columns) * sizeof(float) <= MostSumBytes;
 
     /// <summary>Every config that is legal for a product, each cut once.</summary>
     public static List<StripBlocks> Of(in ProductKey key, int elementBytes)
