@@ -47,7 +47,7 @@ public static class KernelLibrary
         new(Sequences.Rotate(backward: true), "its gradient", 1024, Rotated),
         new(Sequences.Embed(), "rows of a table of 8192, 256 wide", 1024, n => [I32(n), F32(Words, Width)]) { Classes = Words },
         new(Sequences.EmbedBackward(), "the gradient of such a table of 1024 rows", 1024, n => [I32(n), F32(n, Width), F32(1024, Width)]) { Classes = 1024 },
-        new(Sequences.Route(4), "the 4 of 64 experts of every token, and their weights", 4096, n => [F32(n, 64)]),
+        new(Sequences.Route(8), "the 8 of 64 experts of every token, and their weights", 4096, n => [F32(n, 64)]),
         new(CrossEntropy.Forward(), "cross-entropy of every row, a vocabulary of 8192", 256, n => [F32(n, Words), I32(n)]) { Classes = Words },
         new(CrossEntropy.Backward(), "its gradient", 256, n => [F32(n, Words), I32(n), F32(n), F32(n)]) { Classes = Words },
         new(CrossEntropy.ProjectedForward(new(Loss)), "from hidden values, 256 wide, to cross-entropy over 8192 words, without logits", 1024,

@@ -53,26 +53,27 @@ public static class Sequences
 
     /// <summary>The experts of each token: logits [T, E] give experts i32 [T, count], the greatest first, and weights [T, count], their softmax among
     /// themselves.</summary>
-    /// <param name="count">Experts per token.</param>
+    /// <param name="count">Experts per token, at most E.</param>
     /// <param name="tile">Tokens per step of the grid.</param>
+    /// <exception cref="KernelException">There are fewer experts than a token shall have (ASH0571).</exception>
     public static Kernel Route(int count, int tile = 16) => Kernel.Define("route", k =>
     {
         var logits = k.Input("logits", "T", "E");
+        if (k.Extent("E").Max < count)
+            throw new KernelException("ASH0571", $"'route' shall choose {count} experts for each token, but its logits have {k.Extent("E")}.", "choose at most as many experts as there are.");
         var (experts, weights) = (k.Output("experts", DType.Int32, "T", count), k.Output("weights", "T", count));
         var t = k.Grid(("T", tile));
         var left = k.Load(logits[t, ..]);
         var greatest = k.Keep(RowMax(left));
-        var sum = k.Full(0f, t);
-        var chosen = new List<KernelTile>();
-        for (int i = 0; i < count; i++)
+        var chosen = k.Tile(t, count);
+        foreach (var i in k.Serial(count))                       // a loop of the kernel: code does not grow with the experts of a token
         {
-            var (best, value) = (k.Keep(RowArgMax(left)), k.Keep(Exp(RowMax(left) - greatest)));
-            experts[t, i] = Cast(best, DType.Int32);
-            sum += value;
-            chosen.Add(value);
-            if (i + 1 < count)
-                left[..] = k.Map(t, k.Extent("E"), (row, expert) => Select(Equal(Cast(expert, DType.Int32), Cast(best[row], DType.Int32)), float.NegativeInfinity, left[row, expert]));
+            var best = k.Keep(RowArgMax(left));
+            experts[t, i] = best;
+            chosen[.., i] = Exp(RowMax(left) - greatest);
+            if (count > 1)
+                left[..] = k.Map(t, k.Extent("E"), (row, expert) => Select(Equal(Cast(expert, DType.Int32), best[row]), float.NegativeInfinity, left[row, expert]));
         }
-        for (int i = 0; i < count; i++) weights[t, i] = chosen[i] / sum;
+        weights[t, ..] = chosen / RowSum(chosen).Rows;
     });
 }

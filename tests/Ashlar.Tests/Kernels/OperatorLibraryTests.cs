@@ -31,6 +31,21 @@ public class OperatorLibraryTests
         KernelRun.AssertSame(Sequences.Route(1), [5, n]);
     }
 
+    [Theory]
+    [InlineData(8, 64)]
+    [InlineData(8, 256)]                                // DeepSeek-V3
+    [InlineData(17, 17)]
+    public void Route_RunsTheSame_ForManyExperts(int count, int experts) => KernelRun.AssertSame(Sequences.Route(count), [19, experts]);
+
+    [Fact]
+    public void Route_FindsMoreExpertsThanThereAre()
+    {
+        var error = Assert.Throws<KernelException>(() => Sequences.Route(8).For([new(DType.Float32, [3, 7])]));
+        Assert.Equal("ASH0571", error.Code);
+        Assert.Contains("8 experts", error.Message);
+        Assert.Contains("have 7", error.Message);
+    }
+
     [Theory, MemberData(nameof(Sizes))]
     public void CrossEntropy_RunsTheSame(int n)
     {
@@ -44,7 +59,7 @@ public class OperatorLibraryTests
 
         // Log-sum-exps that are not those of the logits: small numbers keep the exponentials small.
         static void Projected(Kernel kernel, params Shape[] shapes) =>
-            KernelRun.AssertSame(kernel, 1e-4, (buffer, random) => buffer.DType.IsFloat ? random.NextDouble() - 0.5 : random.Next(5), shapes);
+            KernelRun.AssertSame(kernel, 2e-5, (buffer, random) => buffer.DType.IsFloat ? random.NextDouble() - 0.5 : random.Next(5), shapes);
     }
 }
 
@@ -99,6 +114,18 @@ public abstract class OperatorCallTests(Device device) : DeviceTests(device)
         var logits = Tensor.RandomNormal(1, 9, 8);
         var (values, indices) = logits.TopK(3);
         var found = Sequences.Route(3).CallAll(logits);
+        Close(found[0].Cast(DType.Float32), indices.Cast(DType.Float32));
+        Close(found[1], values.Softmax());
+    }
+
+    [Theory]
+    [InlineData(8, 64)]
+    [InlineData(8, 256)]
+    public void Route_ChoosesEightOfMany(int count, int experts)
+    {
+        var logits = Tensor.RandomNormal(4, 21, experts);
+        var (values, indices) = logits.TopK(count);
+        var found = Sequences.Route(count).CallAll(logits);
         Close(found[0].Cast(DType.Float32), indices.Cast(DType.Float32));
         Close(found[1], values.Softmax());
     }
