@@ -13,7 +13,7 @@ public static class Activations
         public Tensor LeakyRelu(double slope = 0.01) => Tensor.Where(x <= 0, x * slope, x);
 
         /// <summary>x where positive, exp(x) - 1 elsewhere</summary>
-        public Tensor Elu(double alpha = 1) => Tensor.Where(x <= 0, x.Minimum(0).ExpM1() * alpha, x);
+        public Tensor Elu(double alpha = 1) => Tensor.Where(x <= 0, Tensor.Where(x <= 0, x, 0).ExpM1() * alpha, x);
 
         /// <summary>log(1 + exp(x)), without overflow</summary>
         public Tensor Softplus() => x.Maximum(0) + (-x.Abs()).Exp().Log1P();

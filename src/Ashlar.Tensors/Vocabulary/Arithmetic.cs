@@ -96,7 +96,8 @@ public static class Arithmetic
         /// <remarks><c>2 sinh(x/2) exp(x/2)</c> by way of tanh: <c>t (exp(x) + 1)</c> with <c>t = tanh(x / 2)</c>.</remarks>
         public Tensor ExpM1()
         {
-            var small = (x * 0.5).Tanh() * (x.Exp() + 1);
+            var near = Tensor.Where(x > 1, 1.0, x);   // where exp overflows, a gradient of 0 times infinity would be NaN
+            var small = (near * 0.5).Tanh() * (near.Exp() + 1);
             return Tensor.Where(x > 1, x.Exp() - 1, small);
         }
 

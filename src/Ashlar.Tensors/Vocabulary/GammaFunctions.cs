@@ -38,7 +38,7 @@ public static class GammaFunctions
         /// <remarks>Source: Giles 2010, refined by two steps of Newton.</remarks>
         public Tensor ErfInv() => Wide.Function("erfinv", x, Inverse, (_, y) => (y * y).Exp() * (Math.Sqrt(Math.PI) / 2));
 
-        /// <summary>log|gamma(x)|; infinite at 0, -1, -2, ...</summary>
+        /// <summary>log|gamma(x)|; infinite at 0, -1, -2, ... and at both infinities.</summary>
         /// <remarks>Stirling's series after 8 steps of the recurrence; below 1/2 by Euler's reflection.</remarks>
         public Tensor Lgamma() => Wide.Function("lgamma", x, LogGamma, (at, _) => Psi(at));
 
@@ -88,7 +88,8 @@ public static class GammaFunctions
         main = Tensor.Where(low, main - Tensor.Where(low, product, 1.0).Log(), main);
         main = Tensor.Where(a.IsInfinity(), double.PositiveInfinity, main);
         var sine = ((x - x.Round()) * Math.PI).Sin().Abs();
-        return Tensor.Where(reflected, Math.Log(Math.PI) - sine.Log() - main, main);
+        var below = Tensor.Where(x.IsInfinity(), double.PositiveInfinity, Math.Log(Math.PI) - sine.Log() - main);
+        return Tensor.Where(reflected, below, main);
     }
 
     static Tensor Psi(Tensor x)

@@ -100,6 +100,18 @@ public abstract class ArithmeticTests(Device device) : DeviceTests(device)
     }
 
     [Fact]
+    public void ExpM1_AndItsGradient_AreRight_AtTheEndsOfTheRange()
+    {
+        float[] at = [float.NegativeInfinity, -200, -1e-20f, 0, 1, 1.5f, 88, 89, 1000, float.PositiveInfinity];
+        var tensor = Tensor.From<float>(at);
+        double[] powers = [.. at.Select(value => (double)(float)Math.Exp(value))];       // also the derivative; infinite from 88.73
+        Close(tensor.ExpM1(), "f32[10]", 3e-7, [.. at.Select((value, i) => Math.Abs(value) < 1e-10 ? value : powers[i] - 1)]);
+        Close(tensor.ExpM1().Sum().Gradient(tensor), "f32[10]", Near, powers);
+        Assert.Equal([double.NaN], Numbers(Tensor.From([float.NaN]).ExpM1()));
+        Close(tensor.Elu().Sum().Gradient(tensor), "f32[10]", Near, [.. at.Select((value, i) => value > 0 ? 1 : powers[i])]);
+    }
+
+    [Fact]
     public void ExtremesAndClamp_Choose()
     {
         Same(x.Maximum(0), "f32[3]", 1, 0, 3);

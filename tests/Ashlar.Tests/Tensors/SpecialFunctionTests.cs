@@ -121,6 +121,18 @@ public abstract class SpecialFunctionTests(Device device) : DeviceTests(device)
         Same(Tensor.From([0f, -1f, -2f, float.PositiveInfinity, float.NaN]).Lgamma(), "f32[5]", Inf, Inf, Inf, Inf, Nan);
     }
 
+    // C99, F.9.5.3: lgamma is infinite at both infinities. Beyond 2^52 every negative number is whole, so a pole.
+    [Fact]
+    public void Gamma_HasItsLimits_AtTheEndsOfTheRange()
+    {
+        var ends = Tensor.From([-Inf, Inf, -1e16, -1e300, 1e300]);
+        Same(ends.Lgamma(), "f64[5]", Inf, Inf, Inf, Inf, 1e300 * (Math.Log(1e300) - 1));
+        Same(Tensor.From([float.NegativeInfinity]).Lgamma(), "f32[1]", Inf);
+        var x = Tensor.From([Inf, 1e300]);
+        Same(x.Lgamma().Sum().Gradient(x), "f64[2]", Inf, Math.Log(1e300));      // digamma(x) tends to log(x)
+        Same(x.Digamma().Sum().Gradient(x), "f64[2]", 0, 1e-300);                // its derivative to 1/x
+    }
+
     [Theory]
     [InlineData("atan")]
     [InlineData("asin")]
