@@ -14,18 +14,7 @@ public sealed record ProductPath(string Name, string Why);
 /// </remarks>
 public static class MatrixUnit
 {
-    static readonly Lazy<string?> whyNoCode = new(() =>
-    {
-        try
-        {
-            TileKernels.Prepare();
-            return null;
-        }
-        catch (DeviceException refused)
-        {
-            return refused.Message.Split('\n')[0];
-        }
-    });
+    static readonly Lazy<string?> whyNoCode = new(() => WhyNoCode(TileKernels.Prepare));
 
     /// <summary>How products of two operands of these types are computed on a path.</summary>
     /// <param name="isa">The instruction path.</param>
@@ -34,13 +23,13 @@ public static class MatrixUnit
     /// <exception cref="DeviceException">ASHLAR_AMX asks for what this machine or path does not have, or is neither on nor off.</exception>
     public static ProductPath PathOf(Isa isa, DType left, DType right) => PathOf(isa, left, right, AshlarEnvironment.Amx.Value);
 
-    /// <summary>The same for a value of ASHLAR_AMX.</summary>
-    internal static ProductPath PathOf(Isa isa, DType left, DType right, string? value)
+    /// <summary>The same for a value of ASHLAR_AMX, and for what keeps a system from running assembled code; null for this one.</summary>
+    internal static ProductPath PathOf(Isa isa, DType left, DType right, string? value, string? refusal = null)
     {
         if (TileProduct.Of(left, right) is not { } product) return new(isa.Name, $"the tile unit multiplies no {left.Name} by {right.Name}");
         bool? asked = Asked(value);
         if (asked == false) return new(isa.Name, $"{AshlarEnvironment.Amx.Name} asks for it; operands are widened to {product.Sum.Name}");
-        string? whyNot = WhyNot(isa, product);
+        string? whyNot = WhyNot(isa, product, refusal);
         if (whyNot is null) return new("amx", asked == true ? $"{AshlarEnvironment.Amx.Name} asks for it" : "this machine has it");
         if (asked == true)
             throw new DeviceException("ASH0620", $"{AshlarEnvironment.Amx.Name} asks for the tile unit, but {whyNot}.",
@@ -61,7 +50,21 @@ public static class MatrixUnit
             "set it to off to keep products on the vectors, or unset it."),
     };
 
-    static string? WhyNot(Isa isa, TileProduct product) =>
+    /// <summary>What the system says when something is assembled, in one line; null where it allows that.</summary>
+    internal static string? WhyNoCode(Action assemble)
+    {
+        try
+        {
+            assemble();
+            return null;
+        }
+        catch (DeviceException refused)
+        {
+            return refused.Message.Split('\n')[0];
+        }
+    }
+
+    static string? WhyNot(Isa isa, TileProduct product, string? refusal) =>
         isa != Isa.Avx512 ? $"the path {isa.Name} packs no tiles; avx512 does"
-        : (product == TileProduct.BF16 ? Amx.WhyNot : Amx.WhyNotInt8) ?? whyNoCode.Value;
+        : (product == TileProduct.BF16 ? Amx.WhyNot : Amx.WhyNotInt8) ?? refusal ?? whyNoCode.Value;
 }

@@ -31,8 +31,7 @@ struct TileDotArguments
 /// </remarks>
 static unsafe class TileDotKernels
 {
-    static readonly ExecutableMemory?[] assembled = new ExecutableMemory?[5 * 2];
-    static readonly Lock assembling = new();
+    static readonly AssembledKernels assembled = new(5 * 2);
 
     /// <summary>The kernel for a product, assembled at its first use.</summary>
     /// <param name="product">What it multiplies.</param>
@@ -41,20 +40,11 @@ static unsafe class TileDotKernels
     public static delegate* unmanaged<TileDotArguments*, void> Get(TileProduct product, bool adds)
     {
         int index = (int)product * 2 + (adds ? 1 : 0);
-        var code = Volatile.Read(ref assembled[index]) ?? Make(product, adds, index);
+        var code = assembled.Find(index) ?? Make(product, adds, index);
         return (delegate* unmanaged<TileDotArguments*, void>)code.Entry;
     }
 
-    static ExecutableMemory Make(TileProduct product, bool adds, int index)
-    {
-        lock (assembling)
-        {
-            if (assembled[index] is { } already) return already;
-            var made = ExecutableMemory.Of(Write(product, adds));
-            Volatile.Write(ref assembled[index], made);
-            return made;
-        }
-    }
+    static ExecutableMemory Make(TileProduct product, bool adds, int index) => assembled.Keep(index, () => Write(product, adds));
 
     /// <summary>The instructions of a kernel: <c>void (TileDotArguments*)</c>, in the calling convention of this system.</summary>
     public static Assembler Write(TileProduct product, bool adds)
@@ -156,20 +146,8 @@ static unsafe class TileDotKernels
 
         void LoadRight(int column) => x.tileloaddt1(column == 0 ? tmm6 : tmm7, column == 0 ? __[b + line * 1] : __[b + line * 1 + Tiles.Bytes]);
 
-        void Product((int Row, int Column) at) => Multiply(at switch { (0, 0) => tmm0, (0, 1) => tmm1, (1, 0) => tmm2, _ => tmm3 },
+        void Product((int Row, int Column) at) => product.Multiply(x, at switch { (0, 0) => tmm0, (0, 1) => tmm1, (1, 0) => tmm2, _ => tmm3 },
             at.Row == 0 ? tmm4 : tmm5, at.Column == 0 ? tmm6 : tmm7);
-
-        void Multiply(AssemblerRegisterTMM sum, AssemblerRegisterTMM left, AssemblerRegisterTMM right)
-        {
-            switch (product)
-            {
-                case TileProduct.BF16: x.tdpbf16ps(sum, left, right); break;
-                case TileProduct.SignedSigned: x.tdpbssd(sum, left, right); break;
-                case TileProduct.SignedUnsigned: x.tdpbsud(sum, left, right); break;
-                case TileProduct.UnsignedSigned: x.tdpbusd(sum, left, right); break;
-                default: x.tdpbuud(sum, left, right); break;
-            }
-        }
 
         void Sums(Action<AssemblerRegisterTMM, AssemblerMemoryOperand> one)
         {

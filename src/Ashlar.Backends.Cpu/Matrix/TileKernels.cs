@@ -32,8 +32,7 @@ readonly record struct TileKernelKey(TileProduct Product, int RowTiles, bool Lef
 /// </remarks>
 static unsafe class TileKernels
 {
-    static readonly ExecutableMemory?[] assembled = new ExecutableMemory?[TileKernelKey.Keys];
-    static readonly Lock assembling = new();
+    static readonly AssembledKernels assembled = new(TileKernelKey.Keys);
     static readonly byte[] fullTiles = Amx.FullTiles();
     static readonly Lazy<(ExecutableMemory Configure, ExecutableMemory Release)> state = new(() => (AssembleConfigure(), AssembleRelease()));
 
@@ -41,7 +40,7 @@ static unsafe class TileKernels
     /// <exception cref="DeviceException">The system grants no executable memory.</exception>
     public static delegate* unmanaged<TileArguments*, void> Get(in TileKernelKey key)
     {
-        var code = Volatile.Read(ref assembled[key.Index]) ?? Make(key);
+        var code = assembled.Find(key.Index) ?? Make(key);
         return (delegate* unmanaged<TileArguments*, void>)code.Entry;
     }
 
@@ -58,16 +57,7 @@ static unsafe class TileKernels
     /// <summary>Gives up this thread's tile registers, so that nobody saves them any more.</summary>
     public static void Release() => ((delegate* unmanaged<void>)state.Value.Release.Entry)();
 
-    static ExecutableMemory Make(in TileKernelKey key)
-    {
-        lock (assembling)
-        {
-            if (assembled[key.Index] is { } already) return already;
-            var made = ExecutableMemory.Of(Write(key));
-            Volatile.Write(ref assembled[key.Index], made);
-            return made;
-        }
-    }
+    static ExecutableMemory Make(TileKernelKey key) => assembled.Keep(key.Index, () => Write(key));
 
     static ExecutableMemory AssembleConfigure()
     {
@@ -227,20 +217,8 @@ static unsafe class TileKernels
             else x.tileloadd(tile, __[from + line * 1 + offset]);
         }
 
-        void Product(int row, int column) => Multiply((row, column) switch { (0, 0) => tmm0, (0, 1) => tmm1, (1, 0) => tmm2, _ => tmm3 },
+        void Product(int row, int column) => product.Multiply(x, (row, column) switch { (0, 0) => tmm0, (0, 1) => tmm1, (1, 0) => tmm2, _ => tmm3 },
             row == 0 ? tmm4 : tmm5, column == 0 ? tmm6 : tmm7);
-
-        void Multiply(AssemblerRegisterTMM sum, AssemblerRegisterTMM left, AssemblerRegisterTMM right)
-        {
-            switch (product)
-            {
-                case TileProduct.BF16: x.tdpbf16ps(sum, left, right); break;
-                case TileProduct.SignedSigned: x.tdpbssd(sum, left, right); break;
-                case TileProduct.SignedUnsigned: x.tdpbsud(sum, left, right); break;
-                case TileProduct.UnsignedSigned: x.tdpbusd(sum, left, right); break;
-                default: x.tdpbuud(sum, left, right); break;
-            }
-        }
 
         // Lines of rows ahead; between the products, so that they do not fill the line buffers all at once.
         void Prefetch(int row)

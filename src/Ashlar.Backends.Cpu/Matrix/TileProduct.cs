@@ -1,3 +1,5 @@
+using Iced.Intel;
+
 namespace Ashlar.Backends.Cpu.Matrix;
 
 /// <summary>What the tile unit multiplies: the types of the left and the right operand.</summary>
@@ -52,6 +54,19 @@ static class TileProducts
 
         /// <summary>Bytes of an element of either operand.</summary>
         public int ElementBytes => product == TileProduct.BF16 ? 2 : 1;
+
+        /// <summary>Writes the instruction that adds a product of two tiles to a tile of sums.</summary>
+        public void Multiply(Assembler x, AssemblerRegisterTMM sum, AssemblerRegisterTMM left, AssemblerRegisterTMM right)
+        {
+            switch (product)
+            {
+                case TileProduct.BF16: x.tdpbf16ps(sum, left, right); break;
+                case TileProduct.SignedSigned: x.tdpbssd(sum, left, right); break;
+                case TileProduct.SignedUnsigned: x.tdpbsud(sum, left, right); break;
+                case TileProduct.UnsignedSigned: x.tdpbusd(sum, left, right); break;
+                default: x.tdpbuud(sum, left, right); break;
+            }
+        }
     }
 }
 

@@ -1,6 +1,4 @@
 using Ashlar.Backends.Cpu;
-using Iced.Intel;
-using static Iced.Intel.AssemblerRegisters;
 
 namespace Ashlar.Tests.Cpu;
 
@@ -81,32 +79,5 @@ public unsafe class LimitsTests
         Assert.NotNull(limits.WhyNot(Limit.ForkJoin, 1));
         Assert.Equal("ASH0604", Assert.Throws<DeviceException>(() => limits.Sample(Limit.ForkJoin, 1)).Code);
         Assert.Throws<ArgumentOutOfRangeException>(() => limits.Sample(Limit.Fma, 2));
-    }
-
-    [Fact]
-    public void ExecutableMemory_RunsWhatWasAssembled()
-    {
-        if (System.Runtime.InteropServices.RuntimeInformation.ProcessArchitecture
-            != System.Runtime.InteropServices.Architecture.X64) return;
-        var assembler = new Assembler(64);
-        assembler.lea(eax, OperatingSystem.IsWindows() ? __[rcx + rcx * 2 + 1] : __[rdi + rdi * 2 + 1]);
-        assembler.ret();
-        var code = ExecutableMemory.Of(assembler);
-        Assert.Equal(22, ((delegate* unmanaged<long, int>)code.Entry)(7));
-        GC.KeepAlive(code);
-    }
-
-    [Fact]
-    public void ExecutableMemory_IsNeverWritable_OnLinux()
-    {
-        if (!OperatingSystem.IsLinux() || !File.Exists("/proc/self/maps")) return;
-        var assembler = new Assembler(64);
-        for (int i = 0; i < 5000; i++) assembler.nop();
-        assembler.ret();
-        var code = ExecutableMemory.Of(assembler);
-        string entry = ((nint)code.Entry).ToString("x");
-        string line = File.ReadLines("/proc/self/maps").First(line => line.StartsWith(entry, StringComparison.Ordinal));
-        Assert.Contains(" r-xp ", line);
-        GC.KeepAlive(code);
     }
 }
