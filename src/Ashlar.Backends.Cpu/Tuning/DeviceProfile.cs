@@ -52,17 +52,20 @@ public sealed record DeviceProfile(string Machine, string Version, int Threads, 
     /// <param name="measure">Measures; the machine's threads and path.</param>
     /// <param name="warn">Told why a file is not taken.</param>
     /// <exception cref="DeviceException">The file cannot be written (ASH0658).</exception>
-    internal static DeviceProfile Get(string? folder, Limits measure, Action<string> warn)
+    internal static DeviceProfile Get(string? folder, Limits measure, Action<string> warn) =>
+        Get(folder, MachineOf(measure.Isa), measure.Threads, () => Measure(measure), warn);
+
+    /// <summary>The same for a machine and a way to measure it.</summary>
+    internal static DeviceProfile Get(string? folder, string machine, int threads, Func<DeviceProfile> measure, Action<string> warn)
     {
-        string machine = MachineOf(measure.Isa);
         string? path = folder is null ? null : PathIn(folder, machine);
         if (path is not null && File.Exists(path))
         {
-            var (profile, problem) = Read(path, machine, measure.Threads);
+            var (profile, problem) = Read(path, machine, threads);
             if (profile is not null) return profile;
             warn($"ASH0657: the device profile {path} {problem}. It is measured again.");
         }
-        var measured = Measure(measure);
+        var measured = measure();
         if (path is not null) measured.Write(path);
         return measured;
     }

@@ -90,9 +90,7 @@ static class TokenizerMetadata
         var model = json.Member("model")!.Value;
         var (texts, types) = Vocabulary(json, config);
         string[] merges = model.Member("merges") is { ValueKind: JsonValueKind.Array } list
-            ? [.. list.EnumerateArray().Select(merge =>
-                merge.ValueKind == JsonValueKind.Array ? $"{merge[0].GetString()} {merge[1].GetString()}" : merge.GetString()!)]
-                : [];
+            ? [.. list.EnumerateArray().Select(Merge)] : [];
         if (isByByte)
         {
             // llama.cpp merges by scores: the earlier a token's merge, the higher its score.
@@ -115,6 +113,17 @@ static class TokenizerMetadata
         metadata.SetText("tokenizer.ggml.pre", Splitter(json, architecture));
         Set(metadata, texts, types);
         metadata.SetTexts("tokenizer.ggml.merges", merges);
+    }
+
+    // Two parts with a space between them, as older files have it; newer ones have a list of two.
+    static string Merge(JsonElement merge)
+    {
+        if (merge.ValueKind == JsonValueKind.Array && merge.GetArrayLength() == 2
+            && merge[0] is { ValueKind: JsonValueKind.String } first && merge[1] is { ValueKind: JsonValueKind.String } second)
+            return $"{first.GetString()} {second.GetString()}";
+        if (merge.ValueKind == JsonValueKind.String && merge.GetString() is { Length: > 2 } text && text.IndexOf(' ', 1) is > 0 and var space
+            && space < text.Length - 1) return text;
+        throw new ModelFileException("ASH0465", $"tokenizer.json has the merge {merge.GetRawText()}, which is no pair of tokens.", "download the folder again.");
     }
 
     static void AddWordPiece(GgufMetadata metadata, JsonElement json, ModelConfig config)

@@ -8,25 +8,28 @@ namespace Ashlar.Tokenizers;
 /// <remarks>
 /// That engine sees halves of surrogate pairs as characters of their own. So the text that it is given has, for each character
 /// beyond U+FFFF, one of the same category below that no pattern is likely to name: classes such as <c>\p{L}</c> then hold what
-/// they should. A pattern that names characters beyond U+FFFF cannot be run. The engine has ten seconds for a text.
+/// they should. A pattern that names characters beyond U+FFFF cannot be run. The engine may take only so long for a text.
 /// </remarks>
 sealed class RegexMatcher : Matcher
 {
-    static readonly TimeSpan limit = TimeSpan.FromSeconds(10);
+    static readonly TimeSpan usualLimit = TimeSpan.FromSeconds(10);
     static readonly char[] standIns = MakeStandIns();   // by category
 
     readonly Regex regex;
+    readonly TimeSpan limit;
 
     /// <param name="pattern">As the Rust library writes it (Oniguruma's syntax).</param>
     /// <param name="source">What errors call it.</param>
+    /// <param name="limit">The longest that a text may take; null for ten seconds.</param>
     /// <exception cref="TokenizerException">The pattern cannot be run.</exception>
-    public RegexMatcher(string pattern, string source)
+    public RegexMatcher(string pattern, string source, TimeSpan? limit = null)
     {
+        this.limit = limit ?? usualLimit;
         string translated = RegexSyntax.Translate(pattern, source);
         try
         {
             // Not the engine that never backtracks: in .NET 10 it misses matches of patterns such as \s?\p{P}+.
-            regex = new(translated, RegexOptions.CultureInvariant, limit);
+            regex = new(translated, RegexOptions.CultureInvariant, this.limit);
         }
         catch (ArgumentException error)
         {
@@ -88,7 +91,7 @@ sealed class RegexMatcher : Matcher
         catch (RegexMatchTimeoutException)
         {
             throw new TokenizerException("ASH0473",
-                $"the pattern '{regex}' took more than {limit.TotalSeconds:0} s on a text of {utf8.Length:N0} bytes.",
+                $"the pattern '{regex}' took more than {limit.TotalSeconds:0.###} s on a text of {utf8.Length:N0} bytes.",
                 "cut the text into smaller parts.");
         }
         finally

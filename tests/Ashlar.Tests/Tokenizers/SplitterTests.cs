@@ -114,6 +114,17 @@ public class SplitterTests
         Assert.Equal("ASH0472", Assert.Throws<TokenizerException>(() => new RegexMatcher(pattern, "the test")).Code);
 
     [Fact]
+    public void Pattern_IsStopped_WhenItTriesTooManyWays()
+    {
+        // 2^60 ways to share the letters among the rounds of the outer loop, none of which ends in what comes next.
+        byte[] text = Encoding.UTF8.GetBytes(new string('a', 60) + "!");
+        var matcher = new RegexMatcher("^(a+)+$", "the test", TimeSpan.FromMilliseconds(20));
+        var error = Assert.Throws<TokenizerException>(() => matcher.FindAll(text, []));
+        Assert.Equal("ASH0473", error.Code);
+        Assert.Contains("'^(a+)+$' took more than 0.02 s on a text of 61 bytes", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Gguf_PatternsCanAllBeRun()
     {
         foreach (string name in GgufWords.Names)

@@ -46,6 +46,14 @@ public sealed class VocabularyFileTests : IDisposable
     }
 
     [Fact]
+    public void SentencePiece_CannotBeWrittenAsTokenizerJson()
+    {
+        var error = Assert.Throws<TokenizerException>(() => SentencePieceModel.Read(SentencePiece(1), "the test").Tokenizer.ToJson());
+        Assert.Equal("ASH0474", error.Code);
+        Assert.Contains("keep the file", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void SentencePiece_MergesCharactersThatAreNoPieces() =>
         Assert.Equal([3, 5, 9], SentencePieceModel.Read(SentencePiece(2), "the test").Tokenizer.Encode("bca"));
 

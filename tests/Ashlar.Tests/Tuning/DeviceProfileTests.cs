@@ -44,6 +44,24 @@ public sealed class DeviceProfileTests : IDisposable
     }
 
     [Fact]
+    public void Profile_IsMeasuredOnce_AndAgainWithAWarning_WhenItsFileIsDamaged()
+    {
+        var warnings = new List<string>();
+        int measured = 0;
+        Assert.Equal(123.456, Get());
+        Assert.Equal(123.456, Get());
+        Assert.Equal((1, 0), (measured, warnings.Count));
+        string path = DeviceProfile.PathIn(folder, "here");
+        System.IO.File.WriteAllText(path, System.IO.File.ReadAllText(path).Replace("123.456", "923.456"));
+        Assert.Equal(123.456, Get());
+        Assert.Equal($"ASH0657: the device profile {path} is damaged. It is measured again.", Assert.Single(warnings));
+        Assert.Equal(123.456, Get());
+        Assert.Equal((2, 1), (measured, warnings.Count));                 // the new one replaced the file
+
+        double? Get() => DeviceProfile.Get(folder, "here", 2, () => { measured++; return Profile(); }, warnings.Add).Rate(Limit.Fma, all: false);
+    }
+
+    [Fact]
     public void Profile_OfAMachine_HasAFileOfItsOwn() =>
         Assert.NotEqual(DeviceProfile.PathIn(folder, "here"), DeviceProfile.PathIn(folder, "there"));
 }

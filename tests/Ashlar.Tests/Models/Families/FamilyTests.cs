@@ -152,7 +152,10 @@ public sealed class FamilyTests : IDisposable
     {
         var model = TinyModels.Make("llama2");
         model.Config["model_type"] = "mamba";
-        Assert.Contains("'mamba'", Assert.Throws<ModelException>(() => ModelFamily.Load(model.Write(folder))).Message, StringComparison.Ordinal);
+        var error = Assert.Throws<ModelException>(() => ModelFamily.Load(model.Write(folder)));
+        Assert.Equal("ASH0351", error.Code);
+        Assert.Contains("'mamba'", error.Message, StringComparison.Ordinal);
+        Assert.Contains("llama, ", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
