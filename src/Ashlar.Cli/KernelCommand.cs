@@ -115,7 +115,7 @@ static class KernelCommand
                 // The number itself goes with its difference: one of 1e-3 is little where sums are 1e4, and wrong where they are 1.
                 var (difference, value) = found.Zip(expected[i].Data, (a, b) => (a.Equals(b) ? 0 : Math.Abs(a - b), b)).DefaultIfEmpty().MaxBy(pair => pair.Item1);
                 output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"greatest difference from the interpreter: {difference:0.0e0}, where that gives {value:G4}"));
+                    $"greatest difference from the interpreter, where that gives {value:G4}: {difference:0.0e0}"));
             }
             return Task.FromResult(0);
         });
