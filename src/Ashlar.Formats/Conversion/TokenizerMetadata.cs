@@ -56,7 +56,7 @@ static class TokenizerMetadata
         if (json?.Member("added_tokens") is { ValueKind: JsonValueKind.Array } added)
             foreach (var token in added.EnumerateArray())
                 if (token.Text("content") is { } content
-                    && token.Member("id")?.TryGetInt64(out long id) == true) ids[content] = id;
+                    && token.Member("id") is { ValueKind: JsonValueKind.Number } number && number.TryGetInt64(out long id)) ids[content] = id;
         foreach (var (role, key) in roles)
         {
             var named = settings?.Member($"{role}_token");
@@ -150,7 +150,7 @@ static class TokenizerMetadata
         var byId = new SortedDictionary<int, string>();
         if (json.Member("model")?.Member("vocab") is { ValueKind: JsonValueKind.Object } vocabulary)
             foreach (var token in vocabulary.EnumerateObject())
-                if (!token.Value.TryGetInt32(out int id) || id < 0 || !byId.TryAdd(id, token.Name))
+                if (token.Value.ValueKind != JsonValueKind.Number || !token.Value.TryGetInt32(out int id) || id < 0 || !byId.TryAdd(id, token.Name))
                     throw new ModelFileException("ASH0465",
                         $"tokenizer.json gives the token '{token.Name}' the number {token.Value.GetRawText()}, which is taken or none.", "download the folder again.");
         long size = Math.Max(config.Number("vocab_size") is { } rows ? (long)rows : 0,
@@ -179,8 +179,8 @@ static class TokenizerMetadata
         if (json?.Member("added_tokens") is not { ValueKind: JsonValueKind.Array } added) return;
         foreach (var token in added.EnumerateArray())
         {
-            if (token.Text("content") is not { } content || token.Member("id")?.TryGetInt32(out int id) != true || id < 0
-                || id >= 1 << 24) continue;
+            if (token.Text("content") is not { } content || token.Member("id") is not { ValueKind: JsonValueKind.Number } number
+                || !number.TryGetInt32(out int id) || id < 0 || id >= 1 << 24) continue;
             Grow(id + 1L);
             bool isNew = types[id] == Unused || texts[id] != content;
             texts[id] = content;
