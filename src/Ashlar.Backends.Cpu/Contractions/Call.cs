@@ -39,6 +39,12 @@ unsafe struct ContractionCall
     public MatrixView Left;
     /// <summary>[Inner, Columns]. Ignored where the contraction was made with a function for it.</summary>
     public MatrixView Right;
+    /// <summary>Where the elements of the left operand lie, when no two strides say it: <see cref="Left"/> has its first one then. Null otherwise.</summary>
+    public OffsetView? LeftOffsets;
+    /// <summary>The same for the right operand.</summary>
+    public OffsetView? RightOffsets;
+    /// <summary>Where the buffers of such operands end, beyond which nothing is read.</summary>
+    public nint LeftEnd, RightEnd;
     /// <summary>
     /// [Rows, Columns], in the compute type. Where the contraction was made with an epilogue: what the epilogue writes, in any
     /// type, to be fetched ahead; no address fetches nothing.

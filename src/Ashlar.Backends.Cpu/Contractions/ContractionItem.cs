@@ -17,7 +17,9 @@ unsafe ref struct ContractionItem
     readonly long* batch;
     readonly bool rightIsInPlace, resultIsScratch, hasResult;
     readonly BlockFunction? leftFunction, rightFunction;
+    readonly ItemOffsets offsets;
     BlockPlace place;
+    int leftRuns, rightRuns;                           // of the block of the inner axis, where operands have offsets
 
     byte* left;                                        // the matrices of this product of the batch
     byte* right;
@@ -28,9 +30,10 @@ unsafe ref struct ContractionItem
     long inner0, inner;                                // the block of the inner axis
     bool isFirst, isLast;                              // of these blocks
 
-    public ContractionItem(Contraction owner, in ContractionCall call, in Blocking blocking, bool isSwapped, byte* scratch, long* batch, int worker)
+    public ContractionItem(Contraction owner, in ContractionCall call, in Blocking blocking, bool isSwapped, byte* scratch, long* batch, int worker, ItemOffsets offsets)
     {
         this.owner = owner;
+        this.offsets = offsets;
         this.call = ref call;
         this.blocking = ref blocking;
         this.batch = batch;
@@ -98,6 +101,8 @@ unsafe ref struct ContractionItem
             inner0 = block * blocking.Inner;
             inner = Math.Min(blocking.Inner, call.Inner - inner0);
             (isFirst, isLast) = (block == 0, block == blocking.InnerBlocks - 1);
+            if (call.LeftOffsets is { } leftView) leftRuns = offsets.Left.Begin(leftView, inner0, inner);
+            if (call.RightOffsets is { } rightView) rightRuns = offsets.Right.Begin(rightView, inner0, inner);
             if (!blocking.ReadsLeftInPlace) PackLeft();
             long column = column0;
             for (long panel = 0; panel < columnPanels; panel++) column += ColumnPanel(panel, column);
@@ -192,7 +197,7 @@ unsafe ref struct ContractionItem
     void PackLeft()
     {
         byte* to = packedLeft;
-        if (leftFunction is null && call.Left.RowStride == 1 && call.Left.ColumnStride != 1 && call.Left.DType == owner.Compute)
+        if (leftFunction is null && call.LeftOffsets is null && call.Left.RowStride == 1 && call.Left.ColumnStride != 1 && call.Left.DType == owner.Compute)
         {
             PackLeftColumns();
             return;
@@ -229,6 +234,11 @@ unsafe ref struct ContractionItem
     void PackLeftPanel(long row, long rows, byte* to)
     {
         long stride = rows * elementBytes;
+        if (call.LeftOffsets is { } offsetView)
+        {
+            PackOffsets(offsetView, offsets.Left, leftRuns, left, (byte*)call.LeftEnd, row, rows, to, stride);
+            return;
+        }
         if (leftFunction is { } fill)
         {
             Fill(fill, row, rows);
@@ -255,7 +265,8 @@ unsafe ref struct ContractionItem
         var view = call.Right;
         int storageBytes = view.DType.Bytes;
         byte* from = right + (inner0 * view.RowStride + column * view.ColumnStride) * storageBytes;
-        if (rightFunction is { } fill)
+        if (call.RightOffsets is { } offsetView) PackOffsets(offsetView, offsets.Right, rightRuns, right, (byte*)call.RightEnd, column, columns, packedRight, stride);
+        else if (rightFunction is { } fill)
         {
             Fill(fill, column, columns);
             Packing.Transpose(owner.Isa, elementBytes, wide, inner * elementBytes, columns, inner, packedRight, stride);
@@ -283,6 +294,21 @@ unsafe ref struct ContractionItem
             Packing.Gather(elementBytes, from, view.ColumnStride * elementBytes, view.RowStride * elementBytes, columns, inner, packedRight, stride);
         }
         Packing.Clear(packedRight, stride, inner, columns * elementBytes, stride);
+    }
+
+    // Vectors of free indices where those follow each other in memory, else rows of inner indices, which are turned.
+    readonly void PackOffsets(OffsetView view, OperandOffsets inside, int runs, byte* from, byte* end, long first, long count, byte* to, long stride)
+    {
+        OffsetView.Write(view.Free, first, count, offsets.Free);
+        if (!view.RunsInside)
+        {
+            int freeRuns = OffsetRun.Write(offsets.Free, count, offsets.FreeRuns);
+            OffsetPacking.AcrossRuns(owner.Isa, elementBytes, from, end, inside.Inner, inner, offsets.FreeRuns, freeRuns, to, stride);
+            return;
+        }
+        for (long i = 0; i < count; i++)
+            OffsetPacking.AlongRuns(owner.Isa, elementBytes, from + offsets.Free[i] * elementBytes, end, inside.Runs, runs, wide + i * inner * elementBytes);
+        Packing.Transpose(owner.Isa, elementBytes, wide, inner * elementBytes, count, inner, to, stride);
     }
 
     /// <summary>Rows of an operand of another type, widened: [rows, inner] into <see cref="wide"/>.</summary>

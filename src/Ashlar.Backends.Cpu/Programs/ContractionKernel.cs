@@ -21,13 +21,15 @@ sealed class ContractionKernel : CpuKernel
     readonly StridedOperand? left;
     readonly StridedOperand? right;
     readonly StridedOperand? result;             // with an epilogue only to fetch it ahead
+    readonly AffineOperand? leftOffsets;         // for the vectors, where strides are not enough
+    readonly AffineOperand? rightOffsets;
     readonly BlockProgram? leftBlock;
     readonly BlockProgram? rightBlock;
     readonly BlockProgram? epilogue;
 
     public ContractionKernel(BuiltKernel kernel, Isa isa, bool usesTiles = true)
     {
-        form = kernel.Form!;
+        form = Regrouped(kernel.Form!);
         buffers = kernel.Program.Buffers;
         this.isa = isa;
         if (usesTiles && TileProduct.Of(form.LeftType, form.RightType) is { } product && form.Result.DType == product.Sum && MatrixUnit.Takes(isa, product)) tiles = product;
@@ -35,12 +37,34 @@ sealed class ContractionKernel : CpuKernel
         right = Operand(form.Right, form.Inner, form.Columns, tiles?.Right);
         result = StridedOperand.Of(form.Stores[0].Target, form.Stores[0].Indices, form.Batch, form.Rows, form.Columns);
         bool isPlain = result is not null && form.Stores is [var store] && IsPlain(store);
-        if (left is null) leftBlock = new(form.OperandBlock(left: true, tiles?.Left), form.Batch, buffers, blockFirst: false, isa);
-        if (right is null) rightBlock = new(form.OperandBlock(left: false, tiles?.Right), form.Batch, buffers, blockFirst: false, isa);
+        if (tiles is null)
+        {
+            if (left is null) leftOffsets = AffineOperand.Of(form.Left, form.Result.DType, form.Batch, form.Rows, form.Inner);
+            if (right is null) rightOffsets = AffineOperand.Of(form.Right, form.Result.DType, form.Batch, form.Columns, form.Inner);
+        }
+        if (left is null && leftOffsets is null) leftBlock = new(form.OperandBlock(left: true, tiles?.Left), form.Batch, buffers, blockFirst: false, isa);
+        if (right is null && rightOffsets is null) rightBlock = new(form.OperandBlock(left: false, tiles?.Right), form.Batch, buffers, blockFirst: false, isa);
         if (!isPlain) epilogue = new(form.EpilogueBlock(), form.Batch, buffers, blockFirst: true, isa);
 
         StridedOperand? Operand(Node value, ValueList<LoopVariable> rows, ValueList<LoopVariable> columns, DType? type) =>
             type is { } tile ? StridedOperand.Of(value, tile, form.Batch, rows, columns) : StridedOperand.Of(value, form.Batch, rows, columns);
+    }
+
+    // Images whose channels are rows: neither the right operand nor the result goes on evenly from one image to the next. A product for each of them.
+    static ContractionForm Regrouped(ContractionForm form)
+    {
+        const long FewestColumns = 32;
+        if (StridedOperand.Of(form.Right, form.Batch, form.Inner, form.Columns) is not null) return form;
+        if (AffineOperand.Of(form.Right, form.RightType, form.Batch, form.Columns, form.Inner) is null) return form;
+        for (int outer = 0; outer < form.Columns.Count && form.Batch.Count + outer <= BatchAxes.Most; outer++)
+        {
+            ValueList<LoopVariable> columns = [.. form.Columns.Skip(outer)];
+            if (outer > 0 && ContractionForm.Count(columns).Min < FewestColumns) break;
+            var grouped = outer == 0 ? form : form with { Batch = [.. form.Batch, .. form.Columns.Take(outer)], Columns = columns };
+            var store = grouped.Stores[0];
+            if (StridedOperand.Of(store.Target, store.Indices, grouped.Batch, grouped.Rows, grouped.Columns) is not null) return grouped;
+        }
+        return form;
     }
 
     // The sums as they are, or, on tiles, rounded to bfloat16 and nothing else.
@@ -65,6 +89,7 @@ sealed class ContractionKernel : CpuKernel
         readonly Workers workers;
         readonly nint* addresses;
         readonly (int Buffer, long Offset) left, right, result;
+        readonly long leftEnd, rightEnd;             // of buffers that are read by offsets, in bytes
         readonly BoundBlock?[] blocks;
         ContractionCall call;
 
@@ -87,13 +112,22 @@ sealed class ContractionKernel : CpuKernel
             if (call.BatchRank > BatchAxes.Most)
                 throw new KernelException("ASH0520", $"a contraction has {call.BatchRank} batch axes that do not merge, but the CPU takes {BatchAxes.Most}.", "reshape neighbouring batch axes into one.");
             for (int i = 0; i < call.BatchRank; i++)
-                call.Batch[i] = new(form.Batch[i].Count.Evaluate(symbols), Step(owner.left, i), Step(owner.right, i), Step(owner.result, i));
+                call.Batch[i] = new(form.Batch[i].Count.Evaluate(symbols), Step(owner.left?.Batch ?? owner.leftOffsets?.Batch, i), Step(owner.right?.Batch ?? owner.rightOffsets?.Batch, i), Step(owner.result?.Batch, i));
             (call.Left, left) = View(owner.left);
             (call.Right, right) = View(owner.right);
+            if (owner.leftOffsets is { } leftOffsets) (call.Left, left, call.LeftOffsets, leftEnd) = Offsets(leftOffsets);
+            if (owner.rightOffsets is { } rightOffsets) (call.Right, right, call.RightOffsets, rightEnd) = Offsets(rightOffsets);
             (call.Result, result) = View(owner.result);
             engine?.Prepare(call, workers.Count);
 
-            long Step(StridedOperand? operand, int axis) => operand?.Batch[axis].Evaluate(symbols) ?? 0;
+            long Step(Extent[]? batch, int axis) => batch?[axis].Evaluate(symbols) ?? 0;
+
+            (MatrixView, (int, long), OffsetView, long) Offsets(AffineOperand operand)
+            {
+                var dtype = operand.Buffer.DType;
+                var view = operand.Bind(symbols);
+                return (new(0, dtype, 0, 0), (owner.buffers.ToList().IndexOf(operand.Buffer), operand.Offset.Evaluate(symbols) * dtype.Bytes), view, view.Elements * dtype.Bytes);
+            }
 
             (MatrixView, (int, long)) View(StridedOperand? operand)
             {
@@ -109,6 +143,8 @@ sealed class ContractionKernel : CpuKernel
         {
             if (left.Buffer >= 0) call.Left = call.Left with { Data = addresses[left.Buffer] + (nint)left.Offset };
             if (right.Buffer >= 0) call.Right = call.Right with { Data = addresses[right.Buffer] + (nint)right.Offset };
+            if (call.LeftOffsets is not null) call.LeftEnd = addresses[left.Buffer] + (nint)leftEnd;
+            if (call.RightOffsets is not null) call.RightEnd = addresses[right.Buffer] + (nint)rightEnd;
             if (result.Buffer >= 0) call.Result = call.Result with { Data = addresses[result.Buffer] + (nint)result.Offset };
             foreach (var block in blocks) block?.Clear();
             if (tileEngine is not null) tileEngine.Run(in call, workers, scratch);

@@ -87,17 +87,8 @@ public static class Convolution
     {
         int space = stride.Length;
         Check(what, x, weight, bias, space, groups, weight.Rank > 1 ? weight.Shape[1] * groups : 0, weight.Rank > 0 ? weight.Shape[0] : 0);
-        var padded = x.Pad([.. padding.Select(width => ((long)width, (long)width))]);
-        for (int i = 0; i < space; i++) padded = padded.Window(2 + 2 * i, weight.Shape[2 + i].Value, stride[i], dilation[i]);
-
-        // labels: 0 image, 1 group, 2 channel of the group, 3 output channel of the group, then positions, then members of windows
-        int[] positions = [.. Enumerable.Range(4, space)], members = [.. Enumerable.Range(4 + space, space)];
-        int[] windows = [.. positions.Zip(members).SelectMany(pair => new[] { pair.First, pair.Second })];
-        Extent outputs = weight.Shape[0];
-        var grouped = padded.Unflatten(1, groups, -1);
-        var kernels = weight.Unflatten(0, groups, -1);
-        var product = Products.Multiply(what, grouped, [0, 1, 2, .. windows], kernels, [1, 3, 2, .. members], [0, 1, 3, .. positions]);
-        return Biased(product.Reshape([product.Shape[0], outputs, .. product.Shape[3..]]), bias, space);
+        var (form, image, kernels) = Of(what, x, weight, stride, padding, dilation, groups);
+        return Biased(form.Convolve(image, kernels), bias, space);
     }
 
     static Tensor Spread(string what, Tensor x, Tensor weight, Tensor? bias, int space, int stride, int padding, int outputPadding, int dilation, int groups)
@@ -107,19 +98,18 @@ public static class Convolution
             throw new ShapeException("ASH0160",
                 $"{what} was given an outputPadding of {outputPadding}, which must be less than the stride {stride} or the dilation {dilation}.",
                 "use a smaller outputPadding.");
-        int[] positions = [.. Enumerable.Range(4, space)], members = [.. Enumerable.Range(4 + space, space)];
-        int[] windows = [.. positions.Zip(members).SelectMany(pair => new[] { pair.First, pair.Second })];
-        var grouped = x.Unflatten(1, groups, -1);
-        var kernels = weight.Unflatten(0, groups, -1);
-        var product = Products.Multiply(what, grouped, [0, 1, 2, .. positions], kernels, [1, 2, 3, .. members], [0, 1, 3, .. windows]);
-        var spread = product.Reshape([product.Shape[0], product.Shape[1] * product.Shape[2], .. product.Shape[3..]]);
-        for (int i = 0; i < space; i++)
-        {
-            Extent length = (x.Shape[2 + i] - 1) * stride + dilation * (weight.Shape[2 + i] - 1) + 1;
-            spread = spread.Fold(2 + i, length, stride, dilation);
-        }
-        var cut = Enumerable.Repeat((-(long)padding, (long)outputPadding - padding), space).ToArray();
-        return Biased(spread.Pad(cut), bias, space);
+        var (form, image, kernels) = Of(what, x, weight, Same(stride), Same(padding), Same(dilation), groups);
+        return Biased(form.Spread(image, kernels, [.. Same(outputPadding).Select(width => (long)width)]), bias, space);
+
+        int[] Same(int number) => [.. Enumerable.Repeat(number, space)];
+    }
+
+    // Both in the type of the result.
+    static (ConvolutionForm Form, Tensor Image, Tensor Kernels) Of(string what, Tensor x, Tensor weight, int[] stride, int[] padding, int[] dilation, int groups)
+    {
+        var dtype = Promotion.Number(Promotion.Type(what, x, weight));
+        long[] size = [.. weight.Shape[2..].Select(extent => extent.Value)];
+        return (new(what, size, stride, padding, dilation, groups), x.Cast(dtype), weight.Cast(dtype));
     }
 
     static Tensor Pool(Tensor x, int space, int size, int stride, int padding, bool greatest)
