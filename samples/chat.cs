@@ -26,7 +26,8 @@ for (Console.Write("> "); Console.ReadLine() is { Length: > 0 } line; Console.Wr
     }
     messages.AddMessages(updates);      // of the next prompt only what is new is read
     var usage = updates.ToChatResponse().Usage!;
-    Console.Write($"\n[{usage.InputTokenCount} tokens asked, {usage.CachedInputTokenCount} of them known; {usage.OutputTokenCount} answered]");
+    Console.Write(
+        $"\n[{usage.InputTokenCount} tokens asked, {usage.CachedInputTokenCount} of them known; {usage.OutputTokenCount} answered]");
 }
 return 0;
 

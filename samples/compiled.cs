@@ -58,7 +58,8 @@ for (int i = 0; i <= Steps; i++)
     if (i % 50 == 0) Console.WriteLine($"  step {i,4}   loss {loss:F4}   {new string('▇', (int)(loss * 50))}");
 }
 var right = ((classify(points) > 0.5).EqualTo(labels.EqualTo(1))).Sum();
-Console.WriteLine($"\n  {right.Item<int>()} of {Points} points are right after {watch.Elapsed.TotalSeconds:F1} s; the plane as the network sees it:\n");
+Console.WriteLine(
+    $"\n  {right.Item<int>()} of {Points} points are right after {watch.Elapsed.TotalSeconds:F1} s; the plane as the network sees it:\n");
 Draw();
 
 static (Tensor Points, Tensor Labels) Spirals(int count)
@@ -66,7 +67,8 @@ static (Tensor Points, Tensor Labels) Spirals(int count)
     var along = Tensor.Linspace(0.25, 1, count / 2);
     var angle = along * 9;
     var arm = Tensor.Stack([along * angle.Cos(), along * angle.Sin()], axis: 1);
-    return (Tensor.Concat([arm, -arm]).Realize(), Tensor.Concat([Tensor.Zeros([count / 2], DType.Int32), Tensor.Ones([count / 2], DType.Int32)]).Realize());
+    return (Tensor.Concat([arm, -arm]).Realize(),
+        Tensor.Concat([Tensor.Zeros([count / 2], DType.Int32), Tensor.Ones([count / 2], DType.Int32)]).Realize());
 }
 
 void Draw()
@@ -78,12 +80,15 @@ void Draw()
     float[,] known = points.ToArray2D<float>();
     var marks = new Dictionary<(int, int), char>();
     for (int i = 0; i < Points; i++)
-        marks[((int)Math.Round((1.1 - known[i, 1]) / 2.2 * (Rows - 1)), (int)Math.Round((known[i, 0] + 1.1) / 2.2 * (Columns - 1)))] = i < Points / 2 ? 'o' : 'x';
+        marks[((int)Math.Round((1.1 - known[i, 1]) / 2.2 * (Rows - 1)),
+            (int)Math.Round((known[i, 0] + 1.1) / 2.2 * (Columns - 1)))] = i < Points / 2 ? 'o' : 'x';
     for (int row = 0; row < Rows; row++)
     {
         Console.Write("    ");
         for (int column = 0; column < Columns; column++)
-            Console.Write(marks.TryGetValue((row, column), out char mark) ? mark : " ·░▒▓"[(int)(chance[row * Columns + column] * 4.999)]);
+            Console.Write(marks.TryGetValue((row, column), out char mark)
+                ? mark
+                : " ·░▒▓"[(int)(chance[row * Columns + column] * 4.999)]);
         Console.WriteLine();
     }
 }

@@ -27,7 +27,8 @@ string[] sentences =
 ];
 var asked = await generator.GenerateVectorAsync(question);
 Console.WriteLine(question);
-foreach (var (sentence, embedding) in (await generator.GenerateAndZipAsync(sentences)).OrderByDescending(pair => Likeness(pair.Embedding)))
+foreach (var (sentence, embedding) in (await generator.GenerateAndZipAsync(sentences))
+    .OrderByDescending(pair => Likeness(pair.Embedding)))
     Console.WriteLine($"  {Likeness(embedding):F3}  {sentence}");
 return 0;
 
@@ -36,6 +37,7 @@ double Likeness(Embedding<float> embedding)
 {
     ReadOnlySpan<float> a = asked.Span, b = embedding.Vector.Span;
     double product = 0, lengthA = 0, lengthB = 0;
-    for (int i = 0; i < a.Length; i++) (product, lengthA, lengthB) = (product + a[i] * b[i], lengthA + a[i] * a[i], lengthB + b[i] * b[i]);
+    for (int i = 0; i < a.Length; i++)
+        (product, lengthA, lengthB) = (product + a[i] * b[i], lengthA + a[i] * a[i], lengthB + b[i] * b[i]);
     return product / Math.Sqrt(lengthA * lengthB);
 }

@@ -29,7 +29,8 @@ Show("table.With(0, 1)", table.With(0, 1));
 
 Title("Statistics of random numbers: a seed gives the same ones on every device");
 var sample = Tensor.RandomNormal(seed: 7, 1000);
-Console.WriteLine($"  mean {sample.Mean().Item<float>():F3}, deviation {sample.StandardDeviation().Item<float>():F3}, largest {sample.Abs().Max().Item<float>():F3}");
+Console.WriteLine(
+    $"  mean {sample.Mean().Item<float>():F3}, deviation {sample.StandardDeviation().Item<float>():F3}, largest {sample.Abs().Max().Item<float>():F3}");
 var (largest, where) = sample.TopK(3);
 Show("the three largest", largest);
 Show("and where they are", where);

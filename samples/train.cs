@@ -40,12 +40,14 @@ for (int i = 1; i <= Steps; i++)
 {
     var (inputs, targets) = NextBatch();
     float loss = step(inputs, targets).Item<float>();
-    if (i == 1 || i % 50 == 0) Console.WriteLine($"  step {i,4}   loss {loss:F3}   {i * Batch * Context / watch.Elapsed.TotalSeconds:N0} tokens/s");
+    if (i == 1 || i % 50 == 0)
+        Console.WriteLine($"  step {i,4}   loss {loss:F3}   {i * Batch * Context / watch.Elapsed.TotalSeconds:N0} tokens/s");
 }
 
 Console.WriteLine("\nIt goes on from \"var \":\n");
 Console.Write("var ");
-foreach (int token in new Decoding(model).Generate(tokenizer.Encode("var "), 400, new(Temperature: 0.5f), seed: 1)) Console.Write(tokenizer.Decode([token]));
+foreach (int token in new Decoding(model).Generate(tokenizer.Encode("var "), 400, new(Temperature: 0.5f), seed: 1))
+    Console.Write(tokenizer.Decode([token]));
 Console.WriteLine();
 
 // Windows of the text, and as targets the same moved by one.

@@ -7,7 +7,8 @@ using Ashlar.Tiles;
 
 namespace Ashlar.Bench;
 
-/// <summary>FlashAttention as the kernel language has it: forward and backward, its memory, and PyTorch's attention beside it.</summary>
+/// <summary>FlashAttention as the kernel language has it: forward and backward, its memory, and PyTorch's attention beside
+/// it.</summary>
 /// <remarks>
 /// Operations are those of the definition: 4 T² D a head forward, 10 T² D backward, half of them where causal; that the backward
 /// kernels compute scores twice counts for nothing. One sequence; few heads where it is long.
@@ -23,7 +24,8 @@ static class AttentionFigures
 
         public double Flops => (Backward ? 10.0 : 4.0) * Tokens * Tokens * HeadWidth * Heads * (Causal ? 0.5 : 1);
 
-        public string Name => $"attention.{(Backward ? "backward" : "forward")}.{DType.Name}.d{HeadWidth}_t{Tokens}.{(Causal ? "causal" : "full")}";
+        public string Name =>
+            $"attention.{(Backward ? "backward" : "forward")}.{DType.Name}.d{HeadWidth}_t{Tokens}.{(Causal ? "causal" : "full")}";
 
         public AttentionConfig Config => AttentionConfig.Tuned(HeadWidth, 1, Causal, DType);
     }
@@ -38,10 +40,12 @@ static class AttentionFigures
                 bool isNarrow = at.DType == DType.BFloat16;
                 string name = $"{at.Name}.t{count}";
                 yield return new(name, isNarrow && hasTiles ? Target.AtLeast(at.Backward ? Backward : Forward) : null,
-                    session => Measure(name, at, isNarrow && hasTiles ? Limit.AmxBF16 : Limit.Fma, session.On(count), session.Cancellation));
+                    session => Measure(name, at, isNarrow && hasTiles ? Limit.AmxBF16 : Limit.Fma, session.On(count),
+                        session.Cancellation));
                 if (TorchProcess.Script is null || !isNarrow || count != threads.Max()) continue;
                 string beside = $"{at.Name}.torch.t{count}";
-                yield return new(beside, Target.AtLeast(TimesTorch), session => AgainstTorch(beside, at, session.On(count), session.Cancellation));
+                yield return new(beside, Target.AtLeast(TimesTorch), session =>
+                    AgainstTorch(beside, at, session.On(count), session.Cancellation));
             }
             yield return Memory(backward: false, count);
             yield return Memory(backward: true, count);
@@ -60,7 +64,8 @@ static class AttentionFigures
     {
         var run = Prepare(at, stage);
         int repeats = Sampling.WarmUp(run, cancellation);
-        var outcome = Sampling.Pairs(() => at.Flops / Sampling.Seconds(run, repeats) / 1e9, () => stage.SampleLimit(limit), cancellation);
+        var outcome =
+            Sampling.Pairs(() => at.Flops / Sampling.Seconds(run, repeats) / 1e9, () => stage.SampleLimit(limit), cancellation);
         return new(name, outcome.Value, Limits.UnitOf(limit), outcome.Limit, outcome.Ratio);
     }
 
@@ -70,7 +75,8 @@ static class AttentionFigures
         var run = Prepare(at, stage);
         int repeats = Sampling.WarmUp(run, cancellation);
         _ = torch.Seconds();
-        var outcome = Sampling.Pairs(() => at.Flops / Sampling.Seconds(run, repeats) / 1e9, () => at.Flops / torch.Seconds() / 1e9, cancellation);
+        var outcome = Sampling.Pairs(() => at.Flops / Sampling.Seconds(run, repeats) / 1e9, () =>
+            at.Flops / torch.Seconds() / 1e9, cancellation);
         return new(name, outcome.Value, "GFLOP/s", outcome.Limit, outcome.Ratio);
     }
 
@@ -83,7 +89,8 @@ static class AttentionFigures
         // Of two heads, by the most of the kernels: they run one after the other.
         double Of(int tokens)
         {
-            var lowered = Kernels(new(backward, DType.BFloat16, 128, tokens, true), heads: 2).Select(kernel => TileLowering.Lower(kernel.Program, Isa.Chosen));
+            var lowered = Kernels(new(backward, DType.BFloat16, 128, tokens, true), heads: 2)
+                .Select(kernel => TileLowering.Lower(kernel.Program, Isa.Chosen));
             return lowered.Max(kernel => kernel.SharedBytes.Value + kernel.ScratchBytes.Value * (double)threads);
         }
     }
@@ -101,8 +108,11 @@ static class AttentionFigures
     {
         var kernels = FlashAttention.For(at.Config);
         int count = heads ?? at.Heads;
-        NodeType x = new(at.DType, (int[])[1, at.Tokens, count, at.HeadWidth]), rows = new(DType.Float32, (int[])[1, count, at.Tokens]);
-        return at.Backward ? [kernels.Delta.For(x, x), kernels.BackwardQueries.For(x, x, x, x, rows, rows), kernels.BackwardKeys.For(x, x, x, x, rows, rows)]
+        NodeType x = new(at.DType, (int[])[1, at.Tokens, count, at.HeadWidth]),
+            rows = new(DType.Float32, (int[])[1, count, at.Tokens]);
+        return at.Backward
+            ? [kernels.Delta.For(x, x), kernels.BackwardQueries.For(x, x, x, x, rows, rows),
+                kernels.BackwardKeys.For(x, x, x, x, rows, rows)]
             : [kernels.Forward.For(x, x, x)];
     }
 
@@ -117,6 +127,7 @@ static class AttentionFigures
         Node[] saved = [x[0], x[1], x[2], x[3], lse, Call(kernels[0], 0, x[3], x[4])];
         return new([.. x, lse], [Call(kernels[1], 0, saved), Call(kernels[2], 0, saved), Call(kernels[2], 1, saved)]);
 
-        static Node Call(GraphKernel kernel, int output, params Node[] inputs) => Node.Of(Op.Kernel, inputs, new KernelAttributes(kernel, output));
+        static Node Call(GraphKernel kernel, int output, params Node[] inputs) =>
+            Node.Of(Op.Kernel, inputs, new KernelAttributes(kernel, output));
     }
 }

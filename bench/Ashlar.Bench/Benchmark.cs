@@ -8,12 +8,15 @@ namespace Ashlar.Bench;
 /// <param name="Name">What was measured and on how many threads: <c>elementwise.gelu.t2</c>.</param>
 /// <param name="Value">The median.</param>
 /// <param name="Unit">GB/s, GFLOP/s, us, ms, MB, bytes.</param>
-/// <param name="Limit">The machine's limit in the same unit, sampled in turn with the value; a budget where no physical limit exists.</param>
-/// <param name="Ratio">The median over pairs of neighbouring samples of value over limit; the value itself where the limit is 0.</param>
+/// <param name="Limit">The machine's limit in the same unit, sampled in turn with the value; a budget where no physical limit
+/// exists.</param>
+/// <param name="Ratio">The median over pairs of neighbouring samples of value over limit; the value itself where the limit is
+/// 0.</param>
 public sealed record Figure(string Name, double Value, string Unit, double Limit, double Ratio)
 {
     /// <summary>A figure held against a budget.</summary>
-    public static Figure Against(string name, double value, string unit, double budget) => new(name, value, unit, budget, budget == 0 ? value : value / budget);
+    public static Figure Against(string name, double value, string unit, double budget) =>
+        new(name, value, unit, budget, budget == 0 ? value : value / budget);
 }
 
 /// <summary>What a figure's ratio must reach.</summary>
@@ -50,7 +53,8 @@ public sealed record Suite(string Name, string Meaning, Func<IReadOnlyList<int>,
 /// <param name="CompileKernel">Compiles a kernel from nothing, whatever was compiled before.</param>
 public sealed record Stage(int Threads, IBackend Backend, Func<Limit, double> SampleLimit, Action<BuiltKernel> CompileKernel)
 {
-    /// <summary>The threads themselves, for what is measured below programs; null where the stage is not this machine's processor.</summary>
+    /// <summary>The threads themselves, for what is measured below programs; null where the stage is not this machine's
+    /// processor.</summary>
     internal Workers? Workers { get; init; }
 }
 

@@ -23,7 +23,8 @@ static class Compilation
                 Against("compile.kernel.max", (perKernel ??= [.. Kernels(session)]).Max(), KernelMilliseconds)),
         ];
 
-        static Figure Against(string name, double milliseconds, double budget) => Figure.Against(name, milliseconds, "ms", budget);
+        static Figure Against(string name, double milliseconds, double budget) =>
+            Figure.Against(name, milliseconds, "ms", budget);
     }
 
     /// <summary>From graph to the end of a first run, on small data: what a run needs is bound then too.</summary>
@@ -37,7 +38,8 @@ static class Compilation
             var backend = session.Fresh(1).Backend;
             var inputs = Inputs.For(backend, function, classes: 10);
             var outputs = Inputs.Results(backend, function, inputs, donations);
-            double milliseconds = Milliseconds(() => backend.Compile(function, new(OptimizationLevel.O2, donations)).Run(inputs, outputs, []));
+            double milliseconds =
+                Milliseconds(() => backend.Compile(function, new(OptimizationLevel.O2, donations)).Run(inputs, outputs, []));
             if (i > 0) samples.Add(milliseconds);       // the first one compiles the compiler
         }
         return Sampling.Median(samples);

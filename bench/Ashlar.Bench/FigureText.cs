@@ -13,7 +13,8 @@ public static class FigureText
     // Names of processors hold (R) and the like, which are nothing to escape in a file.
     static readonly JsonSerializerOptions plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>A figure as one line: <c>{"name", "value", "unit", "limit", "ratio"}</c>; null for a number that there is none of (NaN).</summary>
+    /// <summary>A figure as one line: <c>{"name", "value", "unit", "limit", "ratio"}</c>; null for a number that there is none of
+    /// (NaN).</summary>
     public static string Line(Figure figure) => new JsonObject
     {
         ["name"] = figure.Name,
@@ -40,7 +41,8 @@ public static class FigureText
         where line.Trim().Length > 0
         let json = JsonNode.Parse(line)!.AsObject()
         where json.ContainsKey("name")
-        select new Figure((string)json["name"]!, (double)json["value"]!, (string)json["unit"]!, Number(json["limit"]), Number(json["ratio"]));
+        select new Figure((string)json["name"]!, (double)json["value"]!, (string)json["unit"]!, Number(json["limit"]),
+            Number(json["ratio"]));
 
     /// <summary>A number as tables show it: three digits, or all before the point.</summary>
     public static string Digits(double value) => value.ToString(Math.Abs(value) switch
@@ -53,10 +55,13 @@ public static class FigureText
     }, CultureInfo.InvariantCulture);
 
     /// <summary>A ratio as tables show it: <c>81.2 %</c>; nothing where there is none.</summary>
-    public static string Share(double ratio) => double.IsNaN(ratio) ? "" : (100 * ratio).ToString("0.0", CultureInfo.InvariantCulture) + " %";
+    public static string Share(double ratio) =>
+        double.IsNaN(ratio) ? "" : (100 * ratio).ToString("0.0", CultureInfo.InvariantCulture) + " %";
 
     static double Number(JsonNode? number) => number is null ? double.NaN : (double)number;
 
     // JSON has no NaN.
-    static JsonNode? Rounded(double value) => double.IsNaN(value) ? null : double.Parse(value.ToString("G5", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
+    static JsonNode? Rounded(double value) => double.IsNaN(value)
+        ? null
+        : double.Parse(value.ToString("G5", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
 }

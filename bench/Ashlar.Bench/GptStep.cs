@@ -2,11 +2,14 @@ using Ashlar.Graph;
 
 namespace Ashlar.Bench;
 
-/// <summary>The training step of a character GPT, written with nodes: what compile time, dispatch and memory are measured on.</summary>
-/// <remarks>Pre-norm blocks, causal attention, exact GELU, AdamW with the moments as parameters; the model of the tinyshakespeare figures.</remarks>
+/// <summary>The training step of a character GPT, written with nodes: what compile time, dispatch and memory are measured
+/// on.</summary>
+/// <remarks>Pre-norm blocks, causal attention, exact GELU, AdamW with the moments as parameters; the model of the tinyshakespeare
+/// figures.</remarks>
 public static class GptStep
 {
-    /// <summary>The step as a function: parameters are tokens, targets, then each weight with its two moments; results are the loss, then those three again.</summary>
+    /// <summary>The step as a function: parameters are tokens, targets, then each weight with its two moments; results are the
+    /// loss, then those three again.</summary>
     /// <returns>The function, and pairs (result, parameter) that are one buffer.</returns>
     public static (Function Function, ValueList<(int Result, int Parameter)> Donations) Build(
         int layers = 6, int width = 384, int heads = 6, int context = 256, int batch = 16, int vocabulary = 65)
@@ -35,13 +38,16 @@ public static class GptStep
         Node Norm(Node x) => Node.Of(Op.LayerNorm, [x, Weight(width), Weight(width)], new NormAttributes(1e-5));
 
         var index = Nodes.Broadcast(Nodes.Reshape(tokens, [rows, 1]), [rows, width]);
-        var positions = Nodes.Reshape(Nodes.Broadcast(Nodes.Reshape(Weight(context, width), [1, context, width]), [batch, context, width]), [rows, width]);
+        var positions =
+            Nodes.Reshape(Nodes.Broadcast(Nodes.Reshape(Weight(context, width), [1, context, width]), [batch, context, width]),
+                [rows, width]);
         var x = Nodes.Gather(Weight(vocabulary, width), index, 0) + positions;
         for (int layer = 0; layer < layers; layer++)
         {
             var qkv = Linear(Norm(x), width, 3 * width);
             Node Part(int i) => Nodes.Reshape(Nodes.SliceAxis(qkv, 1, i * width, width), [batch, context, heads, width / heads]);
-            var attended = Node.Of(Op.Attention, [Part(0), Part(1), Part(2)], new AttentionAttributes(1 / Math.Sqrt(width / heads), Causal: true));
+            var attended = Node.Of(Op.Attention, [Part(0), Part(1), Part(2)],
+                new AttentionAttributes(1 / Math.Sqrt(width / heads), Causal: true));
             x = x + Linear(Nodes.Reshape(attended, [rows, width]), width, width);
             var hidden = Node.Of(Op.Gelu, [Linear(Norm(x), width, 4 * width)], new GeluAttributes(false));
             x = x + Linear(hidden, 4 * width, width);

@@ -4,7 +4,8 @@ using Buffer = Ashlar.Runtime.Buffer;
 
 namespace Ashlar.Bench;
 
-/// <summary>Buffers for a function: parameters with finite random numbers, the same ones each time, and room for results.</summary>
+/// <summary>Buffers for a function: parameters with finite random numbers, the same ones each time, and room for
+/// results.</summary>
 public static class Inputs
 {
     // Longer than any cache line pattern, shorter than what takes noticeable time to draw; repeated to the end of a buffer.
@@ -24,7 +25,8 @@ public static class Inputs
         long elements = parameter.Shape.Elements.Value;
         var buffer = backend.Allocate(elements * parameter.DType.Bytes);
         var random = new Random(seed);
-        if (parameter.DType == DType.Float32) Fill(buffer, elements, () => positive ? random.NextSingle() : 2 * random.NextSingle() - 1);
+        if (parameter.DType == DType.Float32)
+            Fill(buffer, elements, () => positive ? random.NextSingle() : 2 * random.NextSingle() - 1);
         else if (parameter.DType == DType.Int32) Fill(buffer, elements, () => random.Next(classes));
         else if (parameter.DType == DType.BFloat16) Fill(buffer, elements, () => (BFloat16)(2 * random.NextSingle() - 1));
         else if (parameter.DType == DType.Int8) Fill(buffer, elements, () => (sbyte)random.Next(-127, 128));
@@ -33,7 +35,8 @@ public static class Inputs
     }
 
     /// <summary>A buffer per result; for a donated one the parameter's own.</summary>
-    public static Buffer[] Results(IBackend backend, Function function, Buffer[] inputs, ValueList<(int Result, int Parameter)>? donations)
+    public static Buffer[] Results(IBackend backend, Function function, Buffer[] inputs,
+        ValueList<(int Result, int Parameter)>? donations)
     {
         var outputs = new Buffer[function.Results.Count];
         foreach (var (result, parameter) in donations ?? []) outputs[result] = inputs[parameter];

@@ -27,7 +27,8 @@ public static class Sampling
     {
         List<double> values = [], limits = [], ratios = [];
         long start = Stopwatch.GetTimestamp();
-        while (values.Count < FewestPairs || values.Count < MostPairs && Stopwatch.GetElapsedTime(start).TotalSeconds < SecondsPerFigure)
+        while (values.Count < FewestPairs || values.Count < MostPairs
+            && Stopwatch.GetElapsedTime(start).TotalSeconds < SecondsPerFigure)
         {
             bool limitFirst = values.Count % 2 == 0;
             cancellation.ThrowIfCancellationRequested();

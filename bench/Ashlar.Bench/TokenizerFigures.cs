@@ -6,8 +6,8 @@ namespace Ashlar.Bench;
 
 /// <summary>How fast text becomes tokens and tokens text, on one core.</summary>
 /// <remarks>
-/// Vocabularies are trained here, on the text itself, so that nothing need be fetched: one cut as GPT-2 cuts words, one as Llama 3
-/// does, and one of scored pieces without words (SentencePiece). The bound of 20 MB/s is several times what the Rust library
+/// Vocabularies are trained here, on the text itself, so that nothing need be fetched: one cut as GPT-2 cuts words, one as Llama
+/// 3 does, and one of scored pieces without words (SentencePiece). The bound of 20 MB/s is several times what the Rust library
 /// reaches on one core.
 /// </remarks>
 static class TokenizerFigures
@@ -64,11 +64,13 @@ static class TokenizerFigures
             Model = "gpt2",
             Pre = "llama-bpe",
             Tokens = [.. tokens.Select(token => Encoding.UTF8.GetBytes(Alphabet(token)))],
-            Merges = [.. gpt2.Merges.Select(merge => Encoding.UTF8.GetBytes($"{Alphabet(tokens[merge.Left])} {Alphabet(tokens[merge.Right])}"))],
+            Merges = [.. gpt2.Merges.Select(merge =>
+                Encoding.UTF8.GetBytes($"{Alphabet(tokens[merge.Left])} {Alphabet(tokens[merge.Right])}"))],
         };
         // The same tokens as pieces, of which those that were learned first score best.
         byte[][] pieces = [.. ((string[])["<unk>", "<s>", "</s>"]).Select(Encoding.UTF8.GetBytes),
-            .. tokens.Where(token => token.All(value => value < 128)).Select(token => Encoding.UTF8.GetBytes(Encoding.ASCII.GetString(token).Replace(' ', '\u2581'))).DistinctBy(Convert.ToHexString)];
+            .. tokens.Where(token => token.All(value => value < 128)).Select(token =>
+                Encoding.UTF8.GetBytes(Encoding.ASCII.GetString(token).Replace(' ', '\u2581'))).DistinctBy(Convert.ToHexString)];
         var scored = new GgufVocabulary
         {
             Model = "llama",
@@ -92,13 +94,25 @@ static class TokenizerFigures
     static string Words()
     {
         var random = new Random(1);
-        string[] syllables = ["the", "an", "to", "er", "in", "re", "st", "on", "al", "ing", "com", "ver", "be", "sen", "ti", "ous", "ra", "lo", "mi", "ke"];
-        string[] words = [.. Enumerable.Range(0, 20_000).Select(i => string.Concat(Enumerable.Range(0, 1 + random.Next(1 + Math.Min(4, i / 200))).Select(_ => syllables[random.Next(syllables.Length)])))];
+        string[] syllables = ["the", "an", "to", "er", "in", "re", "st", "on", "al", "ing", "com", "ver", "be", "sen", "ti",
+            "ous", "ra", "lo", "mi", "ke"];
+        string[] words =
+            [.. Enumerable.Range(0, 20_000)
+                .Select(i =>
+                    string.Concat(Enumerable.Range(0, 1 + random.Next(1 + Math.Min(4, i / 200)))
+                        .Select(_ => syllables[random.Next(syllables.Length)])))];
         var text = new StringBuilder(TextBytes + 64);
         while (text.Length < TextBytes)
         {
             text.Append(words[(int)(Math.Pow(words.Length, random.NextDouble()) - 1)]);
-            text.Append(random.Next(14) switch { 0 => ". ", 1 => ", ", 2 => ".\n", 3 => " " + random.Next(2000) + " ", _ => " " });
+            text.Append(random.Next(14) switch
+            {
+                0 => ". ",
+                1 => ", ",
+                2 => ".\n",
+                3 => " " + random.Next(2000) + " ",
+                _ => " ",
+            });
         }
         return text.ToString(0, TextBytes);
     }

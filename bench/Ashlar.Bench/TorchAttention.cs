@@ -3,11 +3,15 @@ using Ashlar.Bench.Training;
 
 namespace Ashlar.Bench;
 
-/// <summary>PyTorch's scaled_dot_product_attention on the same shape, in a process beside ours that runs when it is told to.</summary>
+/// <summary>PyTorch's scaled_dot_product_attention on the same shape, in a process beside ours that runs when it is told
+/// to.</summary>
 sealed class TorchAttention(AttentionFigures.Case at, int threads) : IDisposable
 {
-    readonly TorchProcess process = new("bench/peers/attention.py", ["--threads", Text(threads), "--heads", Text(at.Heads), "--tokens", Text(at.Tokens),
-        "--width", Text(at.HeadWidth), .. at.Causal ? ["--causal"] : (string[])[], .. at.Backward ? ["--backward"] : (string[])[]]);
+    readonly TorchProcess process =
+        new("bench/peers/attention.py", ["--threads", Text(threads), "--heads", Text(at.Heads), "--tokens", Text(at.Tokens),
+        "--width", Text(at.HeadWidth), .. at.Causal
+            ? ["--causal"]
+            : (string[])[], .. at.Backward ? ["--backward"] : (string[])[]]);
 
     /// <summary>Runs once.</summary>
     public double Seconds() => process.Ask().GetProperty("seconds").GetDouble();

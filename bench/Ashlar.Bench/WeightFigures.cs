@@ -5,17 +5,20 @@ using Buffer = Ashlar.Runtime.Buffer;
 
 namespace Ashlar.Bench;
 
-/// <summary>Products with packed weights of 4096 x 4096: one row and few rows against memory, many against the tile unit.</summary>
+/// <summary>Products with packed weights of 4096 x 4096: one row and few rows against memory, many against the tile
+/// unit.</summary>
 /// <remarks>
-/// Weights come from memory, as a model's do: each run takes the next of so many copies that no cache holds them. Up to 16 rows the value is
-/// bytes of weights over time, so figures of 8 rows say how much of one row's speed is left; beyond, products over time.
+/// Weights come from memory, as a model's do: each run takes the next of so many copies that no cache holds them. Up to 16 rows
+/// the value is bytes of weights over time, so figures of 8 rows say how much of one row's speed is left; beyond, products over
+/// time.
 /// </remarks>
 static class WeightFigures
 {
     const int Columns = 4096, Inner = 4096, MostMemoryRows = 16;
     const long LeastBytes = 320 << 20;
 
-    static readonly (string Name, WeightEncoding Encoding)[] encodings = [("bf16", WeightEncoding.BF16), ("q8_0", WeightEncoding.Int8()), ("q4_0", WeightEncoding.Int4())];
+    static readonly (string Name, WeightEncoding Encoding)[] encodings =
+        [("bf16", WeightEncoding.BF16), ("q8_0", WeightEncoding.Int8()), ("q4_0", WeightEncoding.Int4())];
 
     public static IEnumerable<Benchmark> Benchmarks(IReadOnlyList<int> threads)
     {
@@ -26,7 +29,8 @@ static class WeightFigures
                 {
                     if (rows > MostMemoryRows && !hasTiles) continue;
                     string full = $"weights.{name}.m{rows}_n{Columns}_k{Inner}.t{count}";
-                    yield return new(full, TargetOf(encoding, rows), session => Measure(full, encoding, rows, session.On(count), session.Cancellation));
+                    yield return new(full, TargetOf(encoding, rows), session =>
+                        Measure(full, encoding, rows, session.On(count), session.Cancellation));
                 }
     }
 
@@ -44,7 +48,8 @@ static class WeightFigures
         var workers = stage.Workers ?? throw new NotSupportedException("packed weights are measured on the processor");
         var weight = new WeightAttributes(encoding, Columns, Inner);
         long bytes = weight.Bytes, copies = (LeastBytes + bytes - 1) / bytes;
-        Buffer data = stage.Backend.Allocate(bytes * copies), x = stage.Backend.Allocate((long)rows * Inner * sizeof(float)), y = stage.Backend.Allocate((long)rows * Columns * sizeof(float));
+        Buffer data = stage.Backend.Allocate(bytes * copies), x = stage.Backend.Allocate((long)rows * Inner * sizeof(float)),
+            y = stage.Backend.Allocate((long)rows * Columns * sizeof(float));
         Fill(weight, (byte*)data.Address, bytes * copies);
         var random = new Random(1);
         for (int i = 0; i < rows * Inner; i++) ((float*)x.Address)[i] = (float)random.NextDouble() - 0.5f;
@@ -53,13 +58,17 @@ static class WeightFigures
         var product = WeightProducts.Choose(call, Isa.Chosen, usesTiles: true);
         var scratch = stage.Backend.Allocate(product.ScratchBytes(call, workers.Count));
         long at = 0;
-        void Run() => product.Run(call with { Data = data.Address + (nint)(at++ % copies * bytes) }, workers, (byte*)scratch.Address);
+        void Run() => product.Run(call with
+        {
+            Data = data.Address + (nint)(at++ % copies * bytes),
+        }, workers, (byte*)scratch.Address);
 
         bool isMemory = rows <= MostMemoryRows;
         var limit = isMemory ? Limit.Read : Limit.AmxBF16;
         double work = isMemory ? bytes : 2.0 * rows * Columns * Inner;
         int repeats = Sampling.WarmUp(Run, cancellation);
-        var outcome = Sampling.Pairs(() => work / Sampling.Seconds(Run, repeats) / 1e9, () => stage.SampleLimit(limit), cancellation);
+        var outcome =
+            Sampling.Pairs(() => work / Sampling.Seconds(Run, repeats) / 1e9, () => stage.SampleLimit(limit), cancellation);
         GC.KeepAlive((data, x, y, scratch));
         return new(name, outcome.Value, Limits.UnitOf(limit), outcome.Limit, outcome.Ratio);
     }
@@ -68,7 +77,8 @@ static class WeightFigures
     static unsafe void Fill(WeightAttributes weight, byte* data, long bytes)
     {
         var random = new Random(2);
-        for (long at = 0; at < bytes; at += 1 << 30) random.NextBytes(new Span<byte>(data + at, (int)Math.Min(1 << 30, bytes - at)));
+        for (long at = 0; at < bytes; at += 1 << 30)
+            random.NextBytes(new Span<byte>(data + at, (int)Math.Min(1 << 30, bytes - at)));
         var layout = weight.Layout;
         int codes = weight.Encoding.IsQuantized ? 2 * layout.TileBytes : 0;
         for (long step = 0; step < bytes; step += layout.StepBytes)

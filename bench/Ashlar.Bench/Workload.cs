@@ -16,7 +16,8 @@ public sealed record Workload(string Name, Func<Function> Function, double Work,
     /// <summary>Results written over parameters.</summary>
     public ValueList<(int Result, int Parameter)>? Donations { get; init; }
 
-    /// <summary>For work that may be bound by a second limit: that limit and the bytes or flops it counts. The nearer bound is reported.</summary>
+    /// <summary>For work that may be bound by a second limit: that limit and the bytes or flops it counts. The nearer bound is
+    /// reported.</summary>
     public (Limit Limit, double Work)? OtherLimit { get; init; }
 
     /// <summary>Integer inputs are drawn from 0 up to this.</summary>
@@ -56,14 +57,17 @@ public static class Workloads
 
         static IEnumerable<Workload> All()
         {
-            yield return new("norm.softmax.forward", () => Forward(rows, width, x => Node.Of(Op.Softmax, [x], new AxisAttributes(1))), 2 * pass, Limit.CopyStreaming);
-            yield return new("norm.softmax.backward", () => Backward(rows, width, x => Node.Of(Op.Softmax, [x], new AxisAttributes(1)), fromResult: true), 3 * pass, Limit.CopyStreaming);
+            yield return new("norm.softmax.forward", () =>
+                Forward(rows, width, x => Node.Of(Op.Softmax, [x], new AxisAttributes(1))), 2 * pass, Limit.CopyStreaming);
+            yield return new("norm.softmax.backward", () => Backward(rows, width, x =>
+                Node.Of(Op.Softmax, [x], new AxisAttributes(1)), fromResult: true), 3 * pass, Limit.CopyStreaming);
             yield return new("norm.rms_norm.forward", () => Forward(rows, width, Rms), 2 * pass, Limit.CopyStreaming);
             yield return new("norm.rms_norm.backward", () => Backward(rows, width, Rms), 3 * pass, Limit.CopyStreaming);
             yield return new("norm.layer_norm.forward", () => Forward(rows, width, Layer), 2 * pass, Limit.CopyStreaming);
             yield return new("norm.layer_norm.backward", () => Backward(rows, width, Layer), 3 * pass, Limit.CopyStreaming);
             yield return new("norm.cross_entropy.forward", () => CrossEntropy(rows, width, backward: false), pass, Limit.Read);
-            yield return new("norm.cross_entropy.backward", () => CrossEntropy(rows, width, backward: true), 2 * pass, Limit.CopyStreaming);
+            yield return new("norm.cross_entropy.backward", () =>
+                CrossEntropy(rows, width, backward: true), 2 * pass, Limit.CopyStreaming);
         }
     }
 
@@ -74,19 +78,24 @@ public static class Workloads
         foreach (int m in (int[])[1, 8, 32]) yield return Product(m, 4096, 4096);
     }
 
-    /// <summary>Products of bfloat16 and of int8 where the tile unit computes them: squares, operands and result row-major in memory.</summary>
+    /// <summary>Products of bfloat16 and of int8 where the tile unit computes them: squares, operands and result row-major in
+    /// memory.</summary>
     public static IEnumerable<Workload> TileGemm()
     {
         foreach (var (dtype, limit, share) in new[] { (DType.BFloat16, Limit.AmxBF16, 0.50), (DType.Int8, Limit.AmxInt8, 0.45) })
         {
             if (MatrixUnit.PathOf(Isa.Chosen, dtype, dtype).Name != "amx") continue;
-            foreach (int n in (int[])[1024, 2048, 4096]) yield return TileProduct(dtype, limit, n, n, n) with { Target = Target.AtLeast(share) };
+            foreach (int n in (int[])[1024, 2048, 4096]) yield return TileProduct(dtype, limit, n, n, n) with
+            {
+                Target = Target.AtLeast(share),
+            };
         }
     }
 
     // bfloat16 gives bfloat16, int8 gives int32, as the tensors of these types do.
     static Workload TileProduct(DType dtype, Limit limit, int m, int n, int k) =>
-        new($"gemm.{(dtype == DType.Int8 ? "int8" : dtype.Name)}.m{m}_n{n}_k{k}", () => TileProductOf(dtype, m, n, k), 2.0 * m * n * k, limit);
+        new($"gemm.{(dtype == DType.Int8 ? "int8" : dtype.Name)}.m{m}_n{n}_k{k}", () =>
+            TileProductOf(dtype, m, n, k), 2.0 * m * n * k, limit);
 
     internal static Function TileProductOf(DType dtype, int m, int n, int k)
     {
@@ -113,13 +122,16 @@ public static class Workloads
     static Function Chain(int n)
     {
         const int width = 4096;
-        Node x = Nodes.Parameter(0, DType.Float32, [n / width, width]), w = Nodes.Parameter(1, DType.Float32, [width]), b = Nodes.Parameter(2, DType.Float32, [width]);
-        return new([x, w, b], [Node.Of(Op.Gelu, [x * Nodes.Stretch(w, x.Shape) + Nodes.Stretch(b, x.Shape)], new GeluAttributes(true))]);
+        Node x = Nodes.Parameter(0, DType.Float32, [n / width, width]), w = Nodes.Parameter(1, DType.Float32, [width]),
+            b = Nodes.Parameter(2, DType.Float32, [width]);
+        return new([x, w, b],
+            [Node.Of(Op.Gelu, [x * Nodes.Stretch(w, x.Shape) + Nodes.Stretch(b, x.Shape)], new GeluAttributes(true))]);
     }
 
     static Function AdamW(int n)
     {
-        Node p = Nodes.Parameter(0, DType.Float32, [n]), m = Nodes.Parameter(1, DType.Float32, [n]), v = Nodes.Parameter(2, DType.Float32, [n]), g = Nodes.Parameter(3, DType.Float32, [n]);
+        Node p = Nodes.Parameter(0, DType.Float32, [n]), m = Nodes.Parameter(1, DType.Float32, [n]),
+            v = Nodes.Parameter(2, DType.Float32, [n]), g = Nodes.Parameter(3, DType.Float32, [n]);
         return new([p, m, v, g], GptStep.AdamW(p, m, v, g, 3e-4).ToValueList());
     }
 
@@ -150,18 +162,24 @@ public static class Workloads
         return new([x, targets], backward ? [.. Gradients.Of([loss], [loss.Like(1)], [x])] : [loss]);
     }
 
-    static Node Rms(Node x) => Node.Of(Op.RmsNorm, [x, Nodes.Parameter(2, DType.Float32, [x.Shape[1]])], new NormAttributes(1e-6));
+    static Node Rms(Node x) =>
+        Node.Of(Op.RmsNorm, [x, Nodes.Parameter(2, DType.Float32, [x.Shape[1]])], new NormAttributes(1e-6));
 
-    static Node Layer(Node x) => Node.Of(Op.LayerNorm, [x, Nodes.Parameter(2, DType.Float32, [x.Shape[1]]), Nodes.Parameter(3, DType.Float32, [x.Shape[1]])], new NormAttributes(1e-5));
+    static Node Layer(Node x) =>
+        Node.Of(Op.LayerNorm,
+            [x, Nodes.Parameter(2, DType.Float32, [x.Shape[1]]), Nodes.Parameter(3, DType.Float32, [x.Shape[1]])],
+            new NormAttributes(1e-5));
 
-    static Node[] Weights(Node y) => [.. Traversal.PostOrder([y]).Where(node => node.Op == Op.Parameter && node.Get<ParameterAttributes>().Index >= 2)];
+    static Node[] Weights(Node y) =>
+        [.. Traversal.PostOrder([y]).Where(node => node.Op == Op.Parameter && node.Get<ParameterAttributes>().Index >= 2)];
 
     static Function WithWeights(Node x, params Node[] results) => WithWeights(x, results, null);
 
     static Function WithWeights(Node x, Node[] results, Node? dy)
     {
         // Renumbered so that parameter i has index i.
-        var used = Traversal.PostOrder(results).Where(node => node.Op == Op.Parameter).OrderBy(node => node.Get<ParameterAttributes>().Index).ToList();
+        var used = Traversal.PostOrder(results).Where(node => node.Op == Op.Parameter)
+            .OrderBy(node => node.Get<ParameterAttributes>().Index).ToList();
         if (!used.Contains(x)) used.Insert(0, x);
         if (dy is not null && !used.Contains(dy)) used.Insert(1, dy);
         var renamed = used.Select((node, i) => Nodes.Parameter(i, node.DType, node.Shape)).ToArray();

@@ -17,8 +17,10 @@ public sealed class CpuBackend : IBackend
     readonly Dumps? dumps;
     readonly Lazy<string> machine;
 
-    /// <summary>The backend on the instruction set that ASHLAR_ISA or this machine chooses, with the threads that ASHLAR_THREADS names.</summary>
-    /// <exception cref="DeviceException">A variable of the environment has a value that it does not take: ASH0601, ASH0602, ASH0605.</exception>
+    /// <summary>The backend on the instruction set that ASHLAR_ISA or this machine chooses, with the threads that ASHLAR_THREADS
+    /// names.</summary>
+    /// <exception cref="DeviceException">A variable of the environment has a value that it does not take: ASH0601, ASH0602,
+    /// ASH0605.</exception>
     public CpuBackend() : this(Isa.Chosen, Workers.Shared) { }
 
     /// <param name="usesTiles">False keeps products on the vectors of the path.</param>

@@ -17,7 +17,11 @@ static class EnvCommand
 
     public static Command Define()
     {
-        var measure = new Option<bool>("--measure") { Description = "Measure this machine's limits too, and keep the device profile that 'ashlar kernel tune' reads; takes about seven seconds." };
+        var measure = new Option<bool>("--measure")
+        {
+            Description =
+                "Measure this machine's limits too, and keep the device profile that 'ashlar kernel tune' reads; takes about seven seconds.",
+        };
         var json = new Option<bool>("--json") { Description = "Print one JSON object instead of tables." };
         var verb = new Verb("env", "Show what this machine offers, which path runs and why, and every variable Ashlar reads.")
         {
@@ -63,9 +67,11 @@ static class EnvCommand
             profile = DeviceProfile.Renew(session, cancellation);
         }
 
-        string WhyPath => AshlarEnvironment.Isa.Value is null ? "the widest this machine has" : $"{AshlarEnvironment.Isa.Name} asks for it";
+        string WhyPath =>
+            AshlarEnvironment.Isa.Value is null ? "the widest this machine has" : $"{AshlarEnvironment.Isa.Name} asks for it";
 
-        string WhyThreads => AshlarEnvironment.Threads.Value is null ? "one per processor" : $"{AshlarEnvironment.Threads.Name} asks for it";
+        string WhyThreads =>
+            AshlarEnvironment.Threads.Value is null ? "one per processor" : $"{AshlarEnvironment.Threads.Name} asks for it";
 
         int[] ThreadCounts => session.Threads == 1 ? [1] : [1, session.Threads];
 
@@ -116,7 +122,8 @@ static class EnvCommand
         {
             var table = new Table().Border(TableBorder.Simple).AddColumns("variable", "now", "values", "unset", "meaning");
             foreach (var variable in AshlarEnvironment.All)
-                table.AddRow(new Text(variable.Name), new Text(variable.Value ?? "-"), new Text(variable.Values), new Text(variable.Default),
+                table.AddRow(new Text(variable.Name), new Text(variable.Value ?? "-"), new Text(variable.Values),
+                    new Text(variable.Default),
                     new Text(variable.Meaning));
             return table;
         }
@@ -131,7 +138,9 @@ static class EnvCommand
             {
                 var cells = ThreadCounts.Select(threads => limits![limit, threads] is { } measured
                     ? $"{Digits(measured.Median)} ({Digits(measured.Best)})" : "-");
-                string meaning = session.WhyNot(limit, session.Threads) is { } reason ? $"not here: {reason}" : Limits.MeaningOf(limit);
+                string meaning = session.WhyNot(limit, session.Threads) is { } reason
+                    ? $"not here: {reason}"
+                    : Limits.MeaningOf(limit);
                 table.AddRow([Limits.NameOf(limit), .. cells, Limits.UnitOf(limit), meaning]);
             }
             return table;

@@ -112,8 +112,10 @@ static class KernelCommand
             {
                 output.WriteLine(results[i]);
                 double[] found = results[i].Cast(DType.Float64).ToArray<double>();
-                // The number itself goes with its difference: one of 1e-3 is little where sums are 1e4, and wrong where they are 1.
-                var (difference, value) = found.Zip(expected[i].Data, (a, b) => (a.Equals(b) ? 0 : Math.Abs(a - b), b)).DefaultIfEmpty().MaxBy(pair => pair.Item1);
+                // The number itself goes with its difference: one of 1e-3 is little where sums are 1e4, and wrong where they are
+                // 1.
+                var (difference, value) = found.Zip(expected[i].Data, (a, b) => (a.Equals(b) ? 0 : Math.Abs(a - b), b))
+                    .DefaultIfEmpty().MaxBy(pair => pair.Item1);
                 output.WriteLine(string.Create(CultureInfo.InvariantCulture,
                     $"greatest difference from the interpreter, where that gives {value:G4}: {difference:0.0e0}"));
             }

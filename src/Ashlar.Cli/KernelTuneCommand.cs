@@ -11,7 +11,8 @@ using Spectre.Console;
 
 namespace Ashlar.Cli;
 
-/// <summary><c>ashlar kernel tune</c>: times the configs of a product that a model ranks first, and keeps the best for programs that run later.</summary>
+/// <summary><c>ashlar kernel tune</c>: times the configs of a product that a model ranks first, and keeps the best for programs
+/// that run later.</summary>
 static class KernelTuneCommand
 {
     const string Product = "matmul";
@@ -22,16 +23,26 @@ static class KernelTuneCommand
     /// <param name="prepare">Registers the device.</param>
     public static Verb Define(Func<TuningCache> cache, Action prepare)
     {
-        string names = string.Join(", ", KernelLibrary.All.Where(kernel => kernel.Choice is not null).Select(kernel => kernel.Name).Prepend(Product));
-        var name = new Argument<string?>("name") { Description = $"What to tune: {names}. {Product} is the matrix engine's.", Arity = ArgumentArity.ZeroOrOne };
+        string names = string.Join(", ", KernelLibrary.All.Where(kernel => kernel.Choice is not null)
+            .Select(kernel => kernel.Name).Prepend(Product));
+        var name = new Argument<string?>("name")
+        {
+            Description = $"What to tune: {names}. {Product} is the matrix engine's.",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
         name.Validators.Add(result =>
         {
             if (result.Tokens is [var token] && token.Value != Product && KernelLibrary.Find(token.Value)?.Choice is null)
                 result.AddError($"'{token.Value}' cannot be tuned. There are: {names}.");
         });
-        Option<long> rows = Extent("--m", "Rows of the left factor and of the result."), columns = Extent("--n", "Columns of the right factor and of the result."),
+        Option<long> rows = Extent("--m", "Rows of the left factor and of the result."),
+            columns = Extent("--n", "Columns of the right factor and of the result."),
             inner = Extent("--k", "Columns of the left factor, rows of the right one.");
-        var dtype = new Option<string>("--dtype") { Description = "Element type of the factors: f32, bf16, int8.", DefaultValueFactory = _ => "f32" };
+        var dtype = new Option<string>("--dtype")
+        {
+            Description = "Element type of the factors: f32, bf16, int8.",
+            DefaultValueFactory = _ => "f32",
+        };
         dtype.AcceptOnlyFromAmong("f32", "bf16", "int8");
         var layout = new Option<string>("--layout")
         {
@@ -39,9 +50,21 @@ static class KernelTuneCommand
             DefaultValueFactory = _ => "nn",
         };
         layout.AcceptOnlyFromAmong("nn", "nt", "tn", "tt");
-        var packed = new Option<bool>("--packed") { Description = "The right factor is packed for the tile unit beforehand, as bf16 weights of models are; experts and quantised weights use no tuned config." };
-        var all = new Option<bool>("--all") { Description = $"Time every legal config, not the first {ProductTuner.MostCandidates} of the model: shows how good the model is. Takes minutes." };
-        var size = new Option<long?>("--size") { Description = "For a kernel of the library: the length of a sequence, rows of a matrix.", HelpName = "n" };
+        var packed = new Option<bool>("--packed")
+        {
+            Description =
+                "The right factor is packed for the tile unit beforehand, as bf16 weights of models are; experts and quantised weights use no tuned config.",
+        };
+        var all = new Option<bool>("--all")
+        {
+            Description =
+                $"Time every legal config, not the first {ProductTuner.MostCandidates} of the model: shows how good the model is. Takes minutes.",
+        };
+        var size = new Option<long?>("--size")
+        {
+            Description = "For a kernel of the library: the length of a sequence, rows of a matrix.",
+            HelpName = "n",
+        };
         size.Validators.Add(result =>
         {
             if (result.GetValue(size) is < 1) result.AddError("--size must be at least 1.");
@@ -50,14 +73,16 @@ static class KernelTuneCommand
         var dry = new Option<bool>("--dry") { Description = "Keep nothing." };
         var list = new Option<bool>("--list") { Description = "List what was tuned before instead." };
         var forget = new Option<bool>("--forget") { Description = "Remove everything that was tuned before instead." };
-        var verb = new Verb("tune", "Find the fastest blocks of a matrix product on this machine, and keep them for programs that run later.")
+        var verb = new Verb("tune",
+            "Find the fastest blocks of a matrix product on this machine, and keep them for programs that run later.")
         {
             Arguments = { name },
             Options = { rows, columns, inner, dtype, layout, packed, size, all, dry, json, list, forget },
             Examples =
             [
                 ("ashlar kernel tune matmul --m 1024 --n 1024 --k 1024 --dtype bf16", "a square product on the tile unit"),
-                ("ashlar kernel tune matmul --m 512 --n 4096 --k 1024 --layout nt", "a layer of 1024 inputs and 4096 outputs, 512 rows"),
+                ("ashlar kernel tune matmul --m 512 --n 4096 --k 1024 --layout nt",
+                    "a layer of 1024 inputs and 4096 outputs, 512 rows"),
                 ("ashlar kernel tune flash_attention --size 2048", "the tiles of a kernel of the library"),
                 ("ashlar kernel tune --list", "what was tuned, where, and what it gained"),
             ],
@@ -87,14 +112,21 @@ static class KernelTuneCommand
             {
                 prepare();
                 var inputs = KernelCommand.Random(library, parsed.GetValue(size) ?? library.Size);
-                var found = choice.Tune(inputs, parsed.GetValue(all) ? int.MaxValue : KernelChoices.MostCandidates, parsed.GetValue(dry) ? TuningCache.Load(null) : kept);
+                var found = choice.Tune(inputs, parsed.GetValue(all) ? int.MaxValue : KernelChoices.MostCandidates,
+                    parsed.GetValue(dry) ? TuningCache.Load(null) : kept);
                 if (parsed.GetValue(json)) output.WriteLine(Json(found).ToJsonString(plain));
                 else Draw(found, parsed.GetValue(dry) ? null : kept.Path, Screen.On(output));
                 return Task.FromResult(0);
             }
             string order = parsed.GetValue(layout)!;
-            var product = new TunableProduct(parsed.GetValue(dtype) switch { "bf16" => DType.BFloat16, "int8" => DType.Int8, _ => DType.Float32 },
-                parsed.GetValue(rows), parsed.GetValue(columns), parsed.GetValue(inner), order[0] == 't', order[1] == 't', parsed.GetValue(packed));
+            var product = new TunableProduct(parsed.GetValue(dtype) switch
+            {
+                "bf16" => DType.BFloat16,
+                "int8" => DType.Int8,
+                _ => DType.Float32,
+            },
+                parsed.GetValue(rows), parsed.GetValue(columns), parsed.GetValue(inner), order[0] == 't', order[1] == 't',
+                parsed.GetValue(packed));
             var profile = ProductTuner.Profile(parsed.InvocationConfiguration.Error.WriteLine);
             var tuning = ProductTuner.Tune(product, parsed.GetValue(all), profile, cancellation);
             if (!parsed.GetValue(dry)) kept.Add(tuning.Entry(profile.Machine));
@@ -126,8 +158,11 @@ static class KernelTuneCommand
             rank++;
             string note = candidate.IsWrong ? "wrong result: rejected" : candidate.IsDefault ? "runs without tuning" : "";
             double? rate = tuning.Product.Flops / candidate.Seconds / 1e9;
-            table.AddRow(rank.ToString(CultureInfo.InvariantCulture), candidate.ModelRank.ToString(CultureInfo.InvariantCulture), Markup.Escape(candidate.Config),
-                Micros(candidate.Seconds), Micros(candidate.ModelSeconds), rate is { } here ? here.ToString("0", CultureInfo.InvariantCulture) : "-",
+            table.AddRow(rank.ToString(CultureInfo.InvariantCulture), candidate.ModelRank.ToString(CultureInfo.InvariantCulture),
+                Markup.Escape(candidate.Config),
+                Micros(candidate.Seconds), Micros(candidate.ModelSeconds), rate is { } here
+                    ? here.ToString("0", CultureInfo.InvariantCulture)
+                    : "-",
                 rate is { } value ? (value / tuning.Peak).ToString("0.0%", CultureInfo.InvariantCulture) : "-", note);
         }
         console.Write(table);
@@ -140,7 +175,9 @@ static class KernelTuneCommand
             $"It takes {1 / best.Gain:0.0%} of the time of what runs without tuning, run beside it."));
         if (!best.IsDefault && tuning.Kept.IsDefault) console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"Less than {ProductTuner.LeastGain - 1:0%} cannot be told from noise: what runs without tuning stays."));
-        console.WriteLine(path is null ? "Nothing was kept." : $"Kept in {path}; products of this class of shapes use it from the next start of a program on.");
+        console.WriteLine(path is null
+            ? "Nothing was kept."
+            : $"Kept in {path}; products of this class of shapes use it from the next start of a program on.");
     }
 
     static void Draw(KernelTuning tuning, string? path, IAnsiConsole console)
@@ -148,15 +185,22 @@ static class KernelTuneCommand
         var table = new Table().Border(TableBorder.Simple).AddColumns("rank", "config", "measured", "");
         int rank = 0;
         foreach (var candidate in tuning.Candidates)
-            table.AddRow((++rank).ToString(CultureInfo.InvariantCulture), Markup.Escape(candidate.Config), Micros(candidate.Seconds),
-                Markup.Escape(candidate.Rejected is { } reason ? $"rejected: {reason}" : candidate.IsDefault ? "runs without tuning" : ""));
+            table.AddRow((++rank).ToString(CultureInfo.InvariantCulture), Markup.Escape(candidate.Config),
+                Micros(candidate.Seconds),
+                Markup.Escape(candidate.Rejected is { } reason
+                    ? $"rejected: {reason}"
+                    : candidate.IsDefault ? "runs without tuning" : ""));
         console.Write(table);
-        console.WriteLine(tuning.Best.IsDefault ? "The fastest is what runs without tuning." : string.Create(CultureInfo.InvariantCulture,
+        console.WriteLine(tuning.Best.IsDefault
+            ? "The fastest is what runs without tuning."
+            : string.Create(CultureInfo.InvariantCulture,
             $"The fastest takes {tuning.Best.Seconds / tuning.Default.Seconds:0.0%} of the time of what runs without tuning."));
         console.WriteLine(path is null ? "Nothing was kept." : $"Kept in {path}.");
     }
 
-    static string Micros(double? seconds) => seconds is { } value && double.IsFinite(value) ? (value * 1e6).ToString("0.0", CultureInfo.InvariantCulture) + " us" : "-";
+    static string Micros(double? seconds) => seconds is { } value && double.IsFinite(value)
+        ? (value * 1e6).ToString("0.0", CultureInfo.InvariantCulture) + " us"
+        : "-";
 
     static JsonObject Json(KernelTuning tuning) => new()
     {
@@ -229,7 +273,8 @@ static class KernelTuneCommand
         }
         var table = new Table().Border(TableBorder.None).AddColumns("kernel", "shapes", "config", "time", "without", "used");
         foreach (var entry in cache.Entries)
-            table.AddRow(new Text(entry.Kernel), new Text(entry.Shape), new Text(entry.Config), new Text(Time(entry.Seconds)), new Text(Time(entry.DefaultSeconds)),
+            table.AddRow(new Text(entry.Kernel), new Text(entry.Shape), new Text(entry.Config), new Text(Time(entry.Seconds)),
+                new Text(Time(entry.DefaultSeconds)),
                 new Text(WhyNot(entry, machine) is { } reason ? $"no: {reason}" : "yes"));
         Screen.On(output).Write(table);
 
@@ -237,5 +282,7 @@ static class KernelTuneCommand
     }
 
     static string? WhyNot(TuningEntry entry, string machine) =>
-        entry.Machine != machine ? $"of another machine ({entry.Machine})" : entry.Version != TuningEntry.CurrentVersion ? $"of version {entry.Version}" : null;
+        entry.Machine != machine
+            ? $"of another machine ({entry.Machine})"
+            : entry.Version != TuningEntry.CurrentVersion ? $"of version {entry.Version}" : null;
 }

@@ -9,7 +9,8 @@ using Spectre.Console;
 
 namespace Ashlar.Cli;
 
-/// <summary><c>ashlar bench llm</c>: how fast a model reads prompts and makes tokens, against what this machine's memory gives.</summary>
+/// <summary><c>ashlar bench llm</c>: how fast a model reads prompts and makes tokens, against what this machine's memory
+/// gives.</summary>
 static class LlmBenchCommand
 {
     const int Repeats = 3, WarmUp = 4;
@@ -19,17 +20,37 @@ static class LlmBenchCommand
     /// <param name="prepare">Registers the device.</param>
     public static Command Define(Action prepare)
     {
-        var path = new Argument<string>("model") { Description = "A safetensors folder or a GGUF file; with --make the GGUF file to write, where there is none yet." };
+        var path = new Argument<string>("model")
+        {
+            Description = "A safetensors folder or a GGUF file; with --make the GGUF file to write, where there is none yet.",
+        };
         var prompt = Number("--prompt", "Tokens of the prompt.", 512);
         var generate = Number("--generate", "Tokens to make after it.", 128);
         var batch = Number("--batch", "Also time so many texts side by side.", 1);
-        var after = new Option<int?>("--after") { Description = "Also time tokens after a prompt of so many tokens, against those after 16.", HelpName = "tokens" };
-        var make = new Option<string?>("--make") { Description = "Write a model of random weights of this size first.", HelpName = string.Join('|', RandomModel.Sizes) };
+        var after = new Option<int?>("--after")
+        {
+            Description = "Also time tokens after a prompt of so many tokens, against those after 16.",
+            HelpName = "tokens",
+        };
+        var make = new Option<string?>("--make")
+        {
+            Description = "Write a model of random weights of this size first.",
+            HelpName = string.Join('|', RandomModel.Sizes),
+        };
         make.AcceptOnlyFromAmong([.. RandomModel.Sizes]);
-        var type = new Option<string>("--type") { Description = "With --make: the type of its matrices.", HelpName = "bf16|q8_0|q4_0", DefaultValueFactory = _ => "bf16" };
+        var type = new Option<string>("--type")
+        {
+            Description = "With --make: the type of its matrices.",
+            HelpName = "bf16|q8_0|q4_0",
+            DefaultValueFactory = _ => "bf16",
+        };
         type.AcceptOnlyFromAmong("bf16", "q8_0", "q4_0");
         var json = new Option<bool>("--json") { Description = "Print one JSON object a line, each as soon as it is measured." };
-        var file = new Option<FileInfo?>("--out") { Description = "Append a line that describes the machine and the figures to this file.", HelpName = "file" };
+        var file = new Option<FileInfo?>("--out")
+        {
+            Description = "Append a line that describes the machine and the figures to this file.",
+            HelpName = "file",
+        };
         var model = new ModelOptions();
         var verb = new Verb("llm", "Measure a language model: prompts, tokens, memory.")
         {
@@ -46,7 +67,8 @@ static class LlmBenchCommand
         {
             prepare();
             string name = parsed.GetValue(path)!;
-            if (parsed.GetValue(make) is { } size && !File.Exists(name)) RandomModel.Write(name, size, WeightTypes.Parse(parsed.GetValue(type)!)!.Value);
+            if (parsed.GetValue(make) is { } size && !File.Exists(name))
+                RandomModel.Write(name, size, WeightTypes.Parse(parsed.GetValue(type)!)!.Value);
             int asked = parsed.GetValue(prompt), made = parsed.GetValue(generate), texts = parsed.GetValue(batch);
             int longest = Math.Max(asked, parsed.GetValue(after) ?? 0);
             long start = Stopwatch.GetTimestamp();
@@ -77,9 +99,11 @@ static class LlmBenchCommand
     static void Draw(IAnsiConsole console, List<Figure> figures)
     {
         var table = new Table().Border(TableBorder.Simple).AddColumn("name");
-        foreach (string heading in (string[])["value", "unit", "limit", "share"]) table.AddColumn(heading == "unit" ? new TableColumn(heading) : new TableColumn(heading).RightAligned());
+        foreach (string heading in (string[])["value", "unit", "limit", "share"])
+            table.AddColumn(heading == "unit" ? new TableColumn(heading) : new TableColumn(heading).RightAligned());
         foreach (var figure in figures)
-            table.AddRow(figure.Name, FigureText.Digits(figure.Value), figure.Unit, FigureText.Digits(figure.Limit), FigureText.Share(figure.Ratio));
+            table.AddRow(figure.Name, FigureText.Digits(figure.Value), figure.Unit, FigureText.Digits(figure.Limit),
+                FigureText.Share(figure.Ratio));
         console.Write(table);
     }
 
@@ -88,12 +112,14 @@ static class LlmBenchCommand
         var option = new Option<int>(name) { Description = description, HelpName = "number", DefaultValueFactory = _ => usual };
         option.Validators.Add(result =>
         {
-            if (!result.Errors.Any() && result.GetValue(option) is < 1 and var value) result.AddError($"{name} must be at least 1, and {value} is not.");
+            if (!result.Errors.Any() && result.GetValue(option) is < 1 and var value)
+                result.AddError($"{name} must be at least 1, and {value} is not.");
         });
         return option;
     }
 
-    sealed class Run(LanguageModel model, int prompt, int generate, int batch, int? after, double loaded, CancellationToken cancellation)
+    sealed class Run(LanguageModel model, int prompt, int generate, int batch, int? after, double loaded,
+        CancellationToken cancellation)
     {
         readonly Engine engine = model.Engine;
         readonly Random random = new(1);
@@ -104,9 +130,11 @@ static class LlmBenchCommand
         {
             long start = Stopwatch.GetTimestamp();
             int token = 0;
-            using (var text = engine.NewText()) engine.Read(text, Tokens(prompt), logits => token = Best(logits), cancellation: cancellation);
+            using (var text = engine.NewText())
+                engine.Read(text, Tokens(prompt), logits => token = Best(logits), cancellation: cancellation);
             report(Figure.Against($"{name}.load", loaded, "s", FirstTokenSeconds));
-            report(Figure.Against($"{name}.first_token", loaded + Stopwatch.GetElapsedTime(start).TotalSeconds, "s", FirstTokenSeconds));
+            report(Figure.Against($"{name}.first_token", loaded + Stopwatch.GetElapsedTime(start).TotalSeconds, "s",
+                FirstTokenSeconds));
 
             double read = Median(Repeats, () =>
             {
@@ -123,13 +151,17 @@ static class LlmBenchCommand
             report(Figure.Against($"{name}.resident.overhead", (resident - cache) / weights - 1, "of the weights", Overhead));
 
             bool hasTiles = MatrixUnit.PathOf(Isa.Chosen, DType.BFloat16, DType.BFloat16).Name == "amx";
-            double peak = 1e9 * Median(5, () => limits.Sample(hasTiles ? Limit.AmxBF16 : Limit.Fma, limits.Threads)), most = peak / (2.0 * model.Decoder.WeightCount);
+            double peak = 1e9 * Median(5, () => limits.Sample(hasTiles ? Limit.AmxBF16 : Limit.Fma, limits.Threads)),
+                most = peak / (2.0 * model.Decoder.WeightCount);
             report(new($"{name}.prompt{prompt}", read, "token/s", most, read / most));
 
             double one = Decode($"{name}.decode", prompt, 1, report);
-            if (batch > 1) report(Figure.Against($"{name}.decode.b{batch}.gain", Decode($"{name}.decode.b{batch}", prompt, batch, report) / one, "times", batch));
+            if (batch > 1)
+                report(Figure.Against($"{name}.decode.b{batch}.gain",
+                    Decode($"{name}.decode.b{batch}", prompt, batch, report) / one, "times", batch));
             if (after is not { } length) return;
-            double early = Decode($"{name}.decode_after16", 16, 1, report), late = Decode($"{name}.decode_after{length}", length, 1, report);
+            double early = Decode($"{name}.decode_after16", 16, 1, report),
+                late = Decode($"{name}.decode_after{length}", length, 1, report);
             report(new($"{name}.decode_after{length}.share", late, "token/s", early, late / early));
         }
 
@@ -188,6 +220,7 @@ static class LlmBenchCommand
             return best;
         }
 
-        static double Median(int count, Func<double> sample) => Enumerable.Range(0, count).Select(_ => sample()).Order().ElementAt(count / 2);
+        static double Median(int count, Func<double> sample) =>
+            Enumerable.Range(0, count).Select(_ => sample()).Order().ElementAt(count / 2);
     }
 }

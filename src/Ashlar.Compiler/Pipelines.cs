@@ -36,7 +36,8 @@ public static class Pipelines
     /// <param name="level">How hard to work.</param>
     /// <param name="donations">Pairs (result, parameter) that the caller passes one buffer for.</param>
     /// <param name="dump">Told each step's name and what it made, as text made only when asked for; null for none.</param>
-    public static Plan Compile(Function function, OptimizationLevel level, IReadOnlyList<(int Result, int Parameter)>? donations = null, Action<string, Func<string>>? dump = null)
+    public static Plan Compile(Function function, OptimizationLevel level,
+        IReadOnlyList<(int Result, int Parameter)>? donations = null, Action<string, Func<string>>? dump = null)
     {
         donations ??= [];
         foreach (var pass in GraphPasses)

@@ -9,7 +9,8 @@ namespace Ashlar.Kernels;
 /// <param name="RowTile">Tokens per step.</param>
 /// <param name="VocabularyTile">Words per step.</param>
 /// <param name="Stages">How many steps ahead loads begin.</param>
-public sealed record ProjectedLossConfig(int Width, DType DType = DType.Float32, int RowTile = 64, int VocabularyTile = 256, int Stages = 2)
+public sealed record ProjectedLossConfig(int Width, DType DType = DType.Float32, int RowTile = 64, int VocabularyTile = 256,
+    int Stages = 2)
 {
     /// <summary>Tiles that lie in a second cache of 2 MiB: fewer words a step where rows are wide.</summary>
     public static ProjectedLossConfig For(int width, DType dtype) =>
@@ -45,10 +46,12 @@ public static class CrossEntropy
     });
 
     /// <summary>
-    /// From hidden values to the loss, without the logits: h [M, W], weight [V, W] and targets i32 [M] give loss [M] and lse [M]. The logits exist a tile
-    /// at a time, under a running maximum and sum, so memory does not grow with the vocabulary. A target outside of it is an error (ASH0510).
+    /// From hidden values to the loss, without the logits: h [M, W], weight [V, W] and targets i32 [M] give loss [M] and lse [M].
+    /// The logits exist a tile at a time, under a running maximum and sum, so memory does not grow with the vocabulary. A target
+    /// outside of it is an error (ASH0510).
     /// </summary>
-    /// <remarks>Source: Wijmans et al. 2024, arXiv:2411.09009; the running sum as in Milakov and Gimelshein 2018, arXiv:1805.02867.</remarks>
+    /// <remarks>Source: Wijmans et al. 2024, arXiv:2411.09009; the running sum as in Milakov and Gimelshein 2018,
+    /// arXiv:1805.02867.</remarks>
     public static Kernel ProjectedForward(ProjectedLossConfig c) => Kernel.Define("projected_cross_entropy", k =>
     {
         var (h, weight) = (k.Input("h", c.DType, "M", c.Width), k.Input("weight", c.DType, "V", c.Width));
@@ -70,8 +73,10 @@ public static class CrossEntropy
         loss[m] = total - RowSum(Cast(rows, DType.Float32) * Cast(weight[targets[m], ..], DType.Float32));
     });
 
-    /// <summary>The gradient of the hidden values: h, weight, targets, lse and dloss [M] give dh [M, W]. Logits are computed again, a tile at a time.</summary>
-    public static Kernel ProjectedBackwardHidden(ProjectedLossConfig c) => Kernel.Define("projected_cross_entropy_backward_hidden", k =>
+    /// <summary>The gradient of the hidden values: h, weight, targets, lse and dloss [M] give dh [M, W]. Logits are computed
+    /// again, a tile at a time.</summary>
+    public static Kernel ProjectedBackwardHidden(ProjectedLossConfig c) =>
+        Kernel.Define("projected_cross_entropy_backward_hidden", k =>
     {
         var (h, weight, targets, lse, dLoss) = Saved(k, c);
         var dh = k.Output("dh", c.DType, "M", c.Width);
@@ -81,14 +86,17 @@ public static class CrossEntropy
         foreach (var v in k.Pipeline(("V", c.VocabularyTile), c.Stages))
         {
             var s = k.Keep(Dot(rows, weight[v, ..].T));
-            var ds = k.Keep((Exp(s - lse[m].Rows) - Select(Equal(Cast(v, DType.Int32), targets[m].Rows), 1f, 0f)) * dLoss[m].Rows);
+            var ds =
+                k.Keep((Exp(s - lse[m].Rows) - Select(Equal(Cast(v, DType.Int32), targets[m].Rows), 1f, 0f)) * dLoss[m].Rows);
             sum += Dot(Cast(ds, c.DType), weight[v, ..]);
         }
         dh[m, ..] = Cast(sum, c.DType);
     });
 
-    /// <summary>The gradient of the weights: inputs as <see cref="ProjectedBackwardHidden"/> has them give dweight f32 [V, W].</summary>
-    public static Kernel ProjectedBackwardWeights(ProjectedLossConfig c) => Kernel.Define("projected_cross_entropy_backward_weights", k =>
+    /// <summary>The gradient of the weights: inputs as <see cref="ProjectedBackwardHidden"/> has them give dweight f32 [V,
+    /// W].</summary>
+    public static Kernel ProjectedBackwardWeights(ProjectedLossConfig c) =>
+        Kernel.Define("projected_cross_entropy_backward_weights", k =>
     {
         var (h, weight, targets, lse, dLoss) = Saved(k, c);
         var dWeight = k.Output("dweight", "V", c.Width);
@@ -104,7 +112,9 @@ public static class CrossEntropy
         dWeight[v, ..] = sum;
     });
 
-    static (KernelBuffer H, KernelBuffer Weight, KernelBuffer Targets, KernelBuffer Lse, KernelBuffer DLoss) Saved(KernelBuilder k, ProjectedLossConfig c) =>
-        (k.Input("h", c.DType, "M", c.Width), k.Input("weight", c.DType, "V", c.Width), k.Input("targets", DType.Int32, "M"), k.Input("lse", "M"),
+    static (KernelBuffer H, KernelBuffer Weight, KernelBuffer Targets, KernelBuffer Lse,
+        KernelBuffer DLoss) Saved(KernelBuilder k, ProjectedLossConfig c) =>
+        (k.Input("h", c.DType, "M", c.Width), k.Input("weight", c.DType, "V", c.Width), k.Input("targets", DType.Int32, "M"),
+            k.Input("lse", "M"),
             k.Input("dloss", "M"));
 }

@@ -18,7 +18,8 @@ public sealed record DepthwiseConfig(int Height, int Width, int Rows, int Column
     /// <summary>Elements between members of a window.</summary>
     public (int H, int W) Dilation { get; init; } = (1, 1);
 
-    /// <summary>Places from one element of the image to the next: more than 1 puts zeros in between, as the gradient of a stride does.</summary>
+    /// <summary>Places from one element of the image to the next: more than 1 puts zeros in between, as the gradient of a stride
+    /// does.</summary>
     public (int H, int W) Spread { get; init; } = (1, 1);
 
     /// <summary>Zeros before the first row and column; negative leaves rows or columns out.</summary>
@@ -31,12 +32,16 @@ public sealed record DepthwiseConfig(int Height, int Width, int Rows, int Column
     public long ImageBytes => 4L * Reach.H * Reach.W;
 
     // What all windows together cover.
-    internal (int H, int W) Reach => ((Rows - 1) * Stride.H + Dilation.H * (WindowHeight - 1) + 1, (Columns - 1) * Stride.W + Dilation.W * (WindowWidth - 1) + 1);
+    internal (int H, int W) Reach =>
+        ((Rows - 1) * Stride.H + Dilation.H * (WindowHeight - 1) + 1, (Columns - 1) * Stride.W
+            + Dilation.W * (WindowWidth - 1) + 1);
 }
 
-/// <summary>Depthwise convolution: each channel has a window of its own. Bound by memory, so images are read and written once.</summary>
+/// <summary>Depthwise convolution: each channel has a window of its own. Bound by memory, so images are read and written
+/// once.</summary>
 /// <remarks>
-/// An image is copied between its zeros once, into a tile that stays in a cache; windows then need no conditions, and every load is a vector.
+/// An image is copied between its zeros once, into a tile that stays in a cache; windows then need no conditions, and every load
+/// is a vector.
 /// </remarks>
 public static class Depthwise
 {
@@ -45,13 +50,15 @@ public static class Depthwise
     /// <summary>Most members of a window: each is a term of one expression.</summary>
     public const int MostMembers = 25;
 
-    /// <summary>Most bytes of an image with its zeros (<see cref="DepthwiseConfig.ImageBytes"/>), so that it stays in the second cache.</summary>
+    /// <summary>Most bytes of an image with its zeros (<see cref="DepthwiseConfig.ImageBytes"/>), so that it stays in the second
+    /// cache.</summary>
     public const long MostImageBytes = 1 << 20;
 
     /// <summary>x [N, C, H, W] and w [C, U, V] give y [N, C, rows, columns].</summary>
     public static Kernel Convolve(DepthwiseConfig c) => Kernel.Define("depthwise", k =>
     {
-        var (x, w) = (k.Input("x", c.DType, "N", "C", c.Height, c.Width), k.Input("w", c.DType, "C", c.WindowHeight, c.WindowWidth));
+        var (x, w) =
+            (k.Input("x", c.DType, "N", "C", c.Height, c.Width), k.Input("w", c.DType, "C", c.WindowHeight, c.WindowWidth));
         var y = k.Output("y", c.DType, "N", "C", c.Rows, c.Columns);
         var (n, channel) = k.Grid("N", "C");
         var member = Members(k, c, x, n, channel);
@@ -88,11 +95,14 @@ public static class Depthwise
     });
 
     // One member of all windows of a row.
-    static Func<KernelValue, KernelValue, int, KernelValue> Members(KernelBuilder k, DepthwiseConfig c, KernelBuffer x, KernelRange n, KernelRange channel)
+    static Func<KernelValue, KernelValue, int, KernelValue> Members(KernelBuilder k, DepthwiseConfig c, KernelBuffer x,
+        KernelRange n, KernelRange channel)
     {
-        var (rows, columns) = (Part(c.Height, c.Spread.H, c.Before.H, c.Reach.H), Part(c.Width, c.Spread.W, c.Before.W, c.Reach.W));
+        var (rows, columns) =
+            (Part(c.Height, c.Spread.H, c.Before.H, c.Reach.H), Part(c.Width, c.Spread.W, c.Before.W, c.Reach.W));
         if (rows.Place == 0 && columns.Place == 0 && c.Spread == (1, 1) && rows.Count == c.Reach.H && columns.Count == c.Reach.W)
-            return (p, u, v) => Cast(x[n, channel, Row(p, u) + rows.First, k.Map(c.Columns, q => Column(q, v) + columns.First)], DType.Float32);
+            return (p, u, v) =>
+                Cast(x[n, channel, Row(p, u) + rows.First, k.Map(c.Columns, q => Column(q, v) + columns.First)], DType.Float32);
 
         var image = k.Tile(c.Reach.H, c.Reach.W);
         image[..] = 0f;

@@ -17,26 +17,31 @@ public sealed record AttentionConfig(int HeadWidth, int Group = 1, bool Causal =
     DType DType = DType.Float32,
     int QueryTile = 64, int KeyTile = 64, int Stages = 2)
 {
-    /// <summary>How many keys a query sees at most, of those up to i + S - T; null for all (Beltagy et al. 2020, arXiv:2004.05150).</summary>
+    /// <summary>How many keys a query sees at most, of those up to i + S - T; null for all (Beltagy et al. 2020,
+    /// arXiv:2004.05150).</summary>
     public int? Window { get; init; }
 
     /// <summary>Scores become cap * tanh(score / cap), as in Gemma 2 (arXiv:2408.00118); null leaves them.</summary>
     public float? SoftCap { get; init; }
 
-    /// <summary>Whether every head has a learnt score of its own that takes part in the softmax and has no value: the input <c>sink</c>,
-    /// float32 [H] (Xiao et al. 2023, arXiv:2309.17453).</summary>
+    /// <summary>Whether every head has a learnt score of its own that takes part in the softmax and has no value: the input
+    /// <c>sink</c>, float32 [H] (Xiao et al. 2023, arXiv:2309.17453).</summary>
     public bool Sinks { get; init; }
 
-    /// <summary>Whether sequences have lengths of their own: the input <c>lengths</c>, int32 [B]. Keys from there on are not seen.</summary>
+    /// <summary>Whether sequences have lengths of their own: the input <c>lengths</c>, int32 [B]. Keys from there on are not
+    /// seen.</summary>
     public bool Lengths { get; init; }
 
-    /// <summary>The config with tiles that were measured to be quick on a processor with a tile unit (docs/performance/attention.md).</summary>
+    /// <summary>The config with tiles that were measured to be quick on a processor with a tile unit
+    /// (docs/performance/attention.md).</summary>
     /// <param name="headWidth">Elements of one head.</param>
     /// <param name="group">Query heads that share one key-value head.</param>
     /// <param name="causal">Query i of T sees the keys up to i + S - T.</param>
     /// <param name="dtype">Element type.</param>
     public static AttentionConfig Tuned(int headWidth, int group = 1, bool causal = true, DType dtype = DType.BFloat16) =>
-        dtype == DType.BFloat16 ? new(headWidth, group, causal, DType: dtype, QueryTile: 256, KeyTile: 256) : new(headWidth, group, causal, DType: dtype);
+        dtype == DType.BFloat16
+            ? new(headWidth, group, causal, DType: dtype, QueryTile: 256, KeyTile: 256)
+            : new(headWidth, group, causal, DType: dtype);
 
     /// <summary>The scale that is used.</summary>
     public float ScoreScale => Scale ?? 1 / MathF.Sqrt(HeadWidth);
@@ -63,8 +68,8 @@ public static class FlashAttention
 
     /// <summary>
     /// <c>o = softmax(q k^T * scale) v</c> and the log-sum-exp of each row of scores, which the backward kernels need.
-    /// Inputs q [B, T, H, D], k and v [B, S, G, D], then sink and lengths where the config has them; outputs o [B, T, H, D] and lse
-    /// f32 [B, H, T]. A query that sees no key gets zeros.
+    /// Inputs q [B, T, H, D], k and v [B, S, G, D], then sink and lengths where the config has them; outputs o [B, T, H, D] and
+    /// lse f32 [B, H, T]. A query that sees no key gets zeros.
     /// </summary>
     public static Kernel Forward(AttentionConfig c) => Kernel.Define("flash_attention", k =>
     {
@@ -177,7 +182,8 @@ public static class FlashAttention
     });
 
     /// <summary>All four kernels of a config, made once.</summary>
-    public static AttentionKernels For(AttentionConfig config) => made.GetOrAdd(config, c => new(Forward(c), Delta(c), BackwardQueries(c), BackwardKeys(c)));
+    public static AttentionKernels For(AttentionConfig config) =>
+        made.GetOrAdd(config, c => new(Forward(c), Delta(c), BackwardQueries(c), BackwardKeys(c)));
 
     static readonly ConcurrentDictionary<AttentionConfig, AttentionKernels> made = [];
 
@@ -189,9 +195,11 @@ public static class FlashAttention
             c.Lengths ? k.Input("lengths", DType.Int32, "B") : null);
 
     // Through cap * tanh(x / cap), of which s holds the tanh.
-    static KernelValue Sloped(AttentionConfig c, KernelValue gradient, KernelValue s) => c.SoftCap is null ? gradient : gradient * (1f - s * s);
+    static KernelValue Sloped(AttentionConfig c, KernelValue gradient, KernelValue s) =>
+        c.SoftCap is null ? gradient : gradient * (1f - s * s);
 
-    /// <summary>Which queries see which keys: query i those above i + ahead - window, up to i + ahead, below the length.</summary>
+    /// <summary>Which queries see which keys: query i those above i + ahead - window, up to i + ahead, below the
+    /// length.</summary>
     sealed class Seen(KernelBuilder k, AttentionConfig c, KernelBuffer? lengths, KernelRange b)
     {
         readonly KernelValue ahead = k.Size("S") - k.Size("T");    // keys that every query sees before its own
@@ -206,7 +214,8 @@ public static class FlashAttention
         public KernelValue? QueriesEnd(KernelRange j) => c.Window is { } window ? j.End - ahead + (window - 1) : null;
 
         /// <summary>Sets to a number what is not seen; only tiles that an edge crosses are looked at.</summary>
-        public void Only(KernelRange i, KernelRange j, KernelValue query, KernelValue key, params (KernelTile Tile, float Hidden)[] tiles)
+        public void Only(KernelRange i, KernelRange j, KernelValue query, KernelValue key,
+            params (KernelTile Tile, float Hidden)[] tiles)
         {
             if (c.Causal) Mask(j.End > i.Start + ahead + 1, key <= query + ahead);
             if (c.Window is { } window) Mask(j.Start < i.End + ahead - window, key > query + ahead - window);

@@ -15,7 +15,8 @@ public static class Gates
     /// <summary>The gradients of <see cref="SwiGlu"/>: dy, gate and up [N] give those of gate and up.</summary>
     /// <param name="dtype">Element type; computed in float32.</param>
     /// <param name="tile">Elements per step of the grid.</param>
-    public static Kernel SwiGluBackward(DType dtype = DType.Float32, int tile = 4096) => Backward("swiglu_backward", dtype, tile, Silu, gate =>
+    public static Kernel SwiGluBackward(DType dtype = DType.Float32, int tile = 4096) =>
+        Backward("swiglu_backward", dtype, tile, Silu, gate =>
     {
         var s = Sigmoid(gate);
         return s * (1f + gate * (1f - s));
@@ -29,7 +30,8 @@ public static class Gates
     /// <summary>The gradients of <see cref="GeGlu"/>: dy, gate and up [N] give those of gate and up.</summary>
     /// <param name="dtype">Element type; computed in float32.</param>
     /// <param name="tile">Elements per step of the grid.</param>
-    public static Kernel GeGluBackward(DType dtype = DType.Float32, int tile = 4096) => Backward("geglu_backward", dtype, tile, Gelu, gate =>
+    public static Kernel GeGluBackward(DType dtype = DType.Float32, int tile = 4096) =>
+        Backward("geglu_backward", dtype, tile, Gelu, gate =>
     {
         var t = Tanh(Inner(gate));
         return 0.5f * (1f + t) + 0.5f * gate * (1f - t * t) * (Root + 3 * Cubic * Root * gate * gate);
@@ -43,7 +45,8 @@ public static class Gates
 
     static KernelValue Inner(KernelValue x) => Root * (x + Cubic * x * x * x);
 
-    static Kernel Forward(string name, DType dtype, int tile, Func<KernelValue, KernelValue> activation) => Kernel.Define(name, k =>
+    static Kernel Forward(string name, DType dtype, int tile, Func<KernelValue, KernelValue> activation) =>
+        Kernel.Define(name, k =>
     {
         var (gate, up) = (k.Input("gate", dtype, "N"), k.Input("up", dtype, "N"));
         var y = k.Output("y", dtype, "N");
@@ -51,7 +54,8 @@ public static class Gates
         y[n] = Cast(activation(Cast(gate[n], DType.Float32)) * Cast(up[n], DType.Float32), dtype);
     });
 
-    static Kernel Backward(string name, DType dtype, int tile, Func<KernelValue, KernelValue> activation, Func<KernelValue, KernelValue> slope) =>
+    static Kernel Backward(string name, DType dtype, int tile, Func<KernelValue, KernelValue> activation,
+        Func<KernelValue, KernelValue> slope) =>
         Kernel.Define(name, k =>
         {
             var (dy, gate, up) = (k.Input("dy", dtype, "N"), k.Input("gate", dtype, "N"), k.Input("up", dtype, "N"));

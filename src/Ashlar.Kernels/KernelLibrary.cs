@@ -46,19 +46,36 @@ public static class KernelLibrary
         new(Sequences.Rotate(), "rotary embedding of 16 heads, 64 wide", 1024, Rotated),
         new(Sequences.Rotate(backward: true), "its gradient", 1024, Rotated),
         new(Sequences.Embed(), "rows of a table of 8192, 256 wide", 1024, n => [I32(n), F32(Words, Width)]) { Classes = Words },
-        new(Sequences.EmbedBackward(), "the gradient of such a table of 1024 rows", 1024, n => [I32(n), F32(n, Width), F32(1024, Width)]) { Classes = 1024 },
+        new(Sequences.EmbedBackward(), "the gradient of such a table of 1024 rows", 1024, n =>
+            [I32(n), F32(n, Width), F32(1024, Width)])
+        {
+            Classes = 1024,
+        },
         new(Sequences.Route(8), "the 8 of 64 experts of every token, and their weights", 4096, n => [F32(n, 64)]),
-        new(CrossEntropy.Forward(), "cross-entropy of every row, a vocabulary of 8192", 256, n => [F32(n, Words), I32(n)]) { Classes = Words },
+        new(CrossEntropy.Forward(), "cross-entropy of every row, a vocabulary of 8192", 256, n => [F32(n, Words), I32(n)])
+        {
+            Classes = Words,
+        },
         new(CrossEntropy.Backward(), "its gradient", 256, n => [F32(n, Words), I32(n), F32(n), F32(n)]) { Classes = Words },
-        new(CrossEntropy.ProjectedForward(new(Loss)), "from hidden values, 256 wide, to cross-entropy over 8192 words, without logits", 1024,
+        new(CrossEntropy.ProjectedForward(new(Loss)),
+            "from hidden values, 256 wide, to cross-entropy over 8192 words, without logits", 1024,
             n => [F32(n, Loss), F32(LossWords, Loss), I32(n)], n => 2.0 * n * Loss * LossWords)
         {
             Classes = LossWords,
             Choice = Kernel.Choose(from rows in (int[])[64, 32, 128] from words in (int[])[256, 128, 512]
-                                   select new ProjectedLossConfig(Loss, RowTile: rows, VocabularyTile: words), CrossEntropy.ProjectedForward),
+                                   select new ProjectedLossConfig(Loss, RowTile: rows, VocabularyTile: words),
+                                       CrossEntropy.ProjectedForward),
         },
-        new(CrossEntropy.ProjectedBackwardHidden(new(Loss)), "the gradient of the hidden values", 1024, SavedLoss, n => 4.0 * n * Loss * LossWords) { Classes = LossWords },
-        new(CrossEntropy.ProjectedBackwardWeights(new(Loss)), "the gradient of the weights", 1024, SavedLoss, n => 4.0 * n * Loss * LossWords) { Classes = LossWords },
+        new(CrossEntropy.ProjectedBackwardHidden(new(Loss)), "the gradient of the hidden values", 1024, SavedLoss, n =>
+            4.0 * n * Loss * LossWords)
+        {
+            Classes = LossWords,
+        },
+        new(CrossEntropy.ProjectedBackwardWeights(new(Loss)), "the gradient of the weights", 1024, SavedLoss, n =>
+            4.0 * n * Loss * LossWords)
+        {
+            Classes = LossWords,
+        },
         new(MatMul.Define(new(Bias: true), x => x * KernelMath.Sigmoid(x)), "c = silu(a b + bias), square", 1024, n =>
             [F32(n, n), F32(n, n), F32(n)], n => 2.0 * n * n * n),
         new(FlashAttention.Forward(new(HeadWidth)), "causal attention of one head, 64 wide, with log-sum-exp", 1024,
@@ -78,7 +95,13 @@ public static class KernelLibrary
     static KernelChoice Attention(Func<AttentionConfig, Kernel> define)
     {
         var usual = new AttentionConfig(HeadWidth);
-        var others = from queries in (int[])[32, 64, 96, 128] from keys in (int[])[32, 64, 128, 256] select usual with { QueryTile = queries, KeyTile = keys };
+        var others = from queries in (int[])[32, 64, 96, 128]
+                     from keys in (int[])[32, 64, 128, 256]
+                     select usual with
+                     {
+                         QueryTile = queries,
+                         KeyTile = keys,
+                     };
         return Kernel.Choose(others.Prepend(usual).Distinct(), define);
     }
 

@@ -8,7 +8,8 @@ public static class Sequences
 {
     // T tokens, V vocabulary, W width, H heads, P pairs of a head, E experts
 
-    /// <summary>Rows of a table: ids i32 [T] and table [V, W] give y [T, W]. An id outside of the vocabulary is an error (ASH0510).</summary>
+    /// <summary>Rows of a table: ids i32 [T] and table [V, W] give y [T, W]. An id outside of the vocabulary is an error
+    /// (ASH0510).</summary>
     /// <param name="dtype">Element type of the table.</param>
     /// <param name="tile">Tokens per step of the grid.</param>
     public static Kernel Embed(DType dtype = DType.Float32, int tile = 16) => Kernel.Define("embed", k =>
@@ -19,8 +20,8 @@ public static class Sequences
         y[t, ..] = table[ids[t], ..];
     });
 
-    /// <summary>The gradient of an embedding's table: ids i32 [T], dy [T, W] and any table [V, W], for its height, give dtable [V, W]; rows that several tokens
-    /// name are summed, in any order.</summary>
+    /// <summary>The gradient of an embedding's table: ids i32 [T], dy [T, W] and any table [V, W], for its height, give dtable
+    /// [V, W]; rows that several tokens name are summed, in any order.</summary>
     /// <param name="tile">Tokens per step of the grid.</param>
     public static Kernel EmbedBackward(int tile = 16) => Kernel.Define("embed_backward", k =>
     {
@@ -32,11 +33,13 @@ public static class Sequences
         table.Add([ids[t], Range.All], dy[t, ..]);
     });
 
-    /// <summary>Rotary position embedding: x [T, H, 2, P], the two halves of each head, and cos and sin [T, P] give y like x.</summary>
+    /// <summary>Rotary position embedding: x [T, H, 2, P], the two halves of each head, and cos and sin [T, P] give y like
+    /// x.</summary>
     /// <param name="backward">Turns back: the gradient of x for that of y.</param>
     /// <param name="dtype">Element type of x and y; computed in float32.</param>
     /// <remarks>Source: Su et al. 2021, arXiv:2104.09864; halves instead of neighbours, as published weights have it.</remarks>
-    public static Kernel Rotate(bool backward = false, DType dtype = DType.Float32) => Kernel.Define(backward ? "rotary_backward" : "rotary", k =>
+    public static Kernel Rotate(bool backward = false, DType dtype = DType.Float32) =>
+        Kernel.Define(backward ? "rotary_backward" : "rotary", k =>
     {
         var x = k.Input("x", dtype, "T", "H", 2, "P");
         var (cos, sin) = (k.Input("cos", "T", "P"), k.Input("sin", "T", "P"));
@@ -51,8 +54,8 @@ public static class Sequences
         }
     });
 
-    /// <summary>The experts of each token: logits [T, E] give experts i32 [T, count], the greatest first, and weights [T, count], their softmax among
-    /// themselves.</summary>
+    /// <summary>The experts of each token: logits [T, E] give experts i32 [T, count], the greatest first, and weights [T, count],
+    /// their softmax among themselves.</summary>
     /// <param name="count">Experts per token, at most E.</param>
     /// <param name="tile">Tokens per step of the grid.</param>
     /// <exception cref="KernelException">There are fewer experts than a token shall have (ASH0571).</exception>
@@ -60,19 +63,23 @@ public static class Sequences
     {
         var logits = k.Input("logits", "T", "E");
         if (k.Extent("E").Max < count)
-            throw new KernelException("ASH0571", $"'route' shall choose {count} experts for each token, but its logits have {k.Extent("E")}.", "choose at most as many experts as there are.");
+            throw new KernelException("ASH0571",
+                $"'route' shall choose {count} experts for each token, but its logits have {k.Extent("E")}.",
+                "choose at most as many experts as there are.");
         var (experts, weights) = (k.Output("experts", DType.Int32, "T", count), k.Output("weights", "T", count));
         var t = k.Grid(("T", tile));
         var left = k.Load(logits[t, ..]);
         var greatest = k.Keep(RowMax(left));
         var chosen = k.Tile(t, count);
-        foreach (var i in k.Serial(count))                       // a loop of the kernel: code does not grow with the experts of a token
+        // A loop of the kernel: code does not grow with the experts of a token.
+        foreach (var i in k.Serial(count))
         {
             var best = k.Keep(RowArgMax(left));
             experts[t, i] = best;
             chosen[.., i] = Exp(RowMax(left) - greatest);
             if (count > 1)
-                left[..] = k.Map(t, k.Extent("E"), (row, expert) => Select(Equal(Cast(expert, DType.Int32), best[row]), float.NegativeInfinity, left[row, expert]));
+                left[..] = k.Map(t, k.Extent("E"), (row, expert) =>
+                    Select(Equal(Cast(expert, DType.Int32), best[row]), float.NegativeInfinity, left[row, expert]));
         }
         weights[t, ..] = chosen / RowSum(chosen).Rows;
     });

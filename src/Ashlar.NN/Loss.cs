@@ -30,8 +30,8 @@ public static class Loss
     }
 
     /// <summary>
-    /// <see cref="CrossEntropy"/> of <c>hidden.MatMul(weight.Transpose())</c>, without keeping those logits: for large vocabularies,
-    /// whose logits take more memory than all else.
+    /// <see cref="CrossEntropy"/> of <c>hidden.MatMul(weight.Transpose())</c>, without keeping those logits: for large
+    /// vocabularies, whose logits take more memory than all else.
     /// </summary>
     /// <param name="hidden">[..., W], what a model knows before its head.</param>
     /// <param name="weight">[V, W], the head's matrix: a row per class.</param>

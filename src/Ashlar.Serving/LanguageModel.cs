@@ -9,8 +9,10 @@ namespace Ashlar.Serving;
 /// <param name="Load">How weights are kept.</param>
 /// <param name="Engine">Cache and chunks.</param>
 /// <param name="Template">A chat template in place of the model's own.</param>
-/// <param name="FirstPrompt">How many tokens the first prompt has, where that is known: its program is compiled while weights are packed.</param>
-public sealed record LanguageModelOptions(LoadOptions? Load = null, EngineOptions? Engine = null, string? Template = null, int? FirstPrompt = null);
+/// <param name="FirstPrompt">How many tokens the first prompt has, where that is known: its program is compiled while weights are
+/// packed.</param>
+public sealed record LanguageModelOptions(LoadOptions? Load = null, EngineOptions? Engine = null, string? Template = null,
+    int? FirstPrompt = null);
 
 /// <summary>A model of files, ready to talk: weights, tokenizer, chat template and an engine.</summary>
 /// <remarks>Thread-safe: texts of several callers take turns, token by token.</remarks>
@@ -55,7 +57,8 @@ public sealed class LanguageModel : IDisposable
     /// <summary>How the model's makers advise to choose its tokens; null where its files do not say.</summary>
     public GenerationDefaults? Defaults { get; private init; }
 
-    // What later tokens need is compiled while the first prompt is read. A step that comes earlier waits for it, and fails as it did.
+    // What later tokens need is compiled while the first prompt is read. A step that comes earlier waits for it, and fails as it
+    // did.
     Task Preparing { get; init; } = Task.CompletedTask;
 
     /// <summary>True where the model was made to talk.</summary>
@@ -68,14 +71,17 @@ public sealed class LanguageModel : IDisposable
     /// <param name="path">A folder or a file.</param>
     /// <param name="options">How weights, cache and template are chosen.</param>
     /// <exception cref="ModelFileException">A file is missing or damaged.</exception>
-    /// <exception cref="ModelException">The model is of a kind that Ashlar does not know, or its weights are not those of its config.</exception>
+    /// <exception cref="ModelException">The model is of a kind that Ashlar does not know, or its weights are not those of its
+    /// config.</exception>
     /// <exception cref="TokenizerException">The tokenizer or the template cannot be read.</exception>
     public static LanguageModel Load(string path, LanguageModelOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         options ??= new();
         var reading = Task.Run(() => ReadTokenizer(path));   // a large vocabulary takes a while, and so do the weights
-        var defaults = GenerationDefaults.Read(Directory.Exists(path) ? path : System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!);
+        var defaults = GenerationDefaults.Read(Directory.Exists(path)
+            ? path
+            : System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!);
         Decoder? opened = null;
         try
         {
@@ -84,7 +90,8 @@ public sealed class LanguageModel : IDisposable
             {
                 var decoder = opened = loading.Decoder;
                 var engine = new Engine(decoder, options.Engine);
-                // Compiling keeps one processor busy for a while, packing all of them. The first prompt does not wait for what only later tokens need.
+                // Compiling keeps one processor busy for a while, packing all of them. The first prompt does not wait for what
+                // only later tokens need.
                 var compiling = Task.Run(() => engine.PreparePrompt(options.FirstPrompt ?? LikelyPrompt));
                 var rest = Task.Run(() => PrepareRest(engine, compiling));
                 TokenizerFiles? files = null;
@@ -95,7 +102,8 @@ public sealed class LanguageModel : IDisposable
                     files = reading.GetAwaiter().GetResult();
                     Check(path, files, decoder.Config.Vocabulary);
                     template = options.Template is { } own ? ChatTemplate.Parse(own, "the given chat template")
-                        : files is not null && files.ChatTemplates.TryGetValue("default", out string? text) ? ChatTemplate.Parse(text, $"the chat template of {path}")
+                        : files is not null && files.ChatTemplates.TryGetValue("default", out string? text)
+                        ? ChatTemplate.Parse(text, $"the chat template of {path}")
                         : null;
                     isWhole = loading.Finish();
                 }
@@ -135,30 +143,41 @@ public sealed class LanguageModel : IDisposable
     public int[] Encode(ChatPrompt prompt)
     {
         ArgumentNullException.ThrowIfNull(prompt);
-        var complete = prompt with { BeginText = prompt.BeginText ?? NameOf(Special.Begin), EndText = prompt.EndText ?? NameOf(Special.End) };
+        var complete = prompt with
+        {
+            BeginText = prompt.BeginText ?? NameOf(Special.Begin),
+            EndText = prompt.EndText ?? NameOf(Special.End),
+        };
         return Tokenizer.Encode(Template.Render(complete), addSpecial: false, parseSpecial: true);
     }
 
     /// <summary>How a text goes on, token by token.</summary>
     /// <param name="prompt">At least one token.</param>
     /// <param name="options">How each token is chosen, and when the text ends.</param>
-    /// <param name="text">A text to go on with: of its tokens the part that the prompt begins with too is not read again. Null reads the whole prompt.</param>
+    /// <param name="text">A text to go on with: of its tokens the part that the prompt begins with too is not read again. Null
+    /// reads the whole prompt.</param>
     /// <param name="progress">Told how many tokens of the prompt are read.</param>
     /// <param name="cancellation">Ends the text with an <see cref="OperationCanceledException"/>.</param>
-    /// <exception cref="ModelException">The prompt is empty (ASH0355), does not fit (ASH0347), or holds a token that is not of the vocabulary (ASH0353).</exception>
-    public IEnumerable<GeneratedToken> Generate(ReadOnlyMemory<int> prompt, GenerationOptions? options = null, TextState? text = null, IProgress<int>? progress = null,
+    /// <exception cref="ModelException">The prompt is empty (ASH0355), does not fit (ASH0347), or holds a token that is not of
+    /// the vocabulary (ASH0353).</exception>
+    public IEnumerable<GeneratedToken> Generate(ReadOnlyMemory<int> prompt, GenerationOptions? options = null,
+        TextState? text = null, IProgress<int>? progress = null,
         CancellationToken cancellation = default)
     {
         options ??= new();
-        if (prompt.IsEmpty) throw new ModelException("ASH0355", "the prompt has no tokens, and a model goes on from something.", "give it at least one word.");
+        if (prompt.IsEmpty)
+            throw new ModelException("ASH0355", "the prompt has no tokens, and a model goes on from something.",
+                "give it at least one word.");
         ArgumentOutOfRangeException.ThrowIfLessThan(options.MostTokens, 1);
         if (prompt.Length > Engine.MostTokens)
-            throw new ModelException("ASH0347", $"the prompt has {prompt.Length} tokens, but the maximum context length is {Engine.MostTokens} tokens.",
+            throw new ModelException("ASH0347",
+                $"the prompt has {prompt.Length} tokens, but the maximum context length is {Engine.MostTokens} tokens.",
                 Engine.MostTokens < Decoder.Config.Context ? "give the engine a larger context." : "shorten the prompt.");
         return Tokens(prompt, options, text, progress, cancellation);
     }
 
-    IEnumerable<GeneratedToken> Tokens(ReadOnlyMemory<int> prompt, GenerationOptions options, TextState? given, IProgress<int>? progress, CancellationToken cancellation)
+    IEnumerable<GeneratedToken> Tokens(ReadOnlyMemory<int> prompt, GenerationOptions options, TextState? given,
+        IProgress<int>? progress, CancellationToken cancellation)
     {
         var state = given ?? Engine.NewText((int)Math.Min(Engine.MostTokens, prompt.Length + (long)options.MostTokens));
         try
@@ -174,10 +193,13 @@ public sealed class LanguageModel : IDisposable
                 int token = chooser.Token;
                 bool isEnd = !options.IgnoreEnd && Special.Stop.Contains(token), isFound = false;
                 // Embeddings may be padded with tokens that the tokenizer does not have: they have no text.
-                string piece = isEnd || decoder is null || !files!.Tokenizer.Has(token) ? "" : stops.Add(decoder.Add(token), out isFound);
+                string piece = isEnd || decoder is null || !files!.Tokenizer.Has(token)
+                    ? ""
+                    : stops.Add(decoder.Add(token), out isFound);
                 var finish = isEnd || isFound ? FinishReason.Stop
                     : made == options.MostTokens || state.Count >= Engine.MostTokens ? FinishReason.Length : (FinishReason?)null;
-                if (finish is not null && !isFound && decoder is not null) piece += stops.Add(decoder.Finish(), out isFound) + (isFound ? "" : stops.Rest());
+                if (finish is not null && !isFound && decoder is not null)
+                    piece += stops.Add(decoder.Finish(), out isFound) + (isFound ? "" : stops.Rest());
                 yield return new(token, piece, chooser.LogProbability, chooser.Likeliest, finish);
                 if (finish is not null) yield break;
                 cancellation.ThrowIfCancellationRequested();
@@ -209,7 +231,8 @@ public sealed class LanguageModel : IDisposable
 
     string? NameOf(int? token) => token is { } id ? Tokenizer.Name(id) : null;
 
-    /// <summary>How many tokens of a prompt are in a text already and need not be read; the last one is read anyway, for its logits.</summary>
+    /// <summary>How many tokens of a prompt are in a text already and need not be read; the last one is read anyway, for its
+    /// logits.</summary>
     internal static int KnownTokens(TextState text, ReadOnlySpan<int> prompt)
     {
         int count = 0;
@@ -272,7 +295,8 @@ public sealed class LanguageModel : IDisposable
             var text = CollectionsMarshal.AsSpan(all);
             Token = sampler.Sample(logits, options.Sampling, random.NextDouble(), text, text[promptLength..]);
             if (!float.IsFinite(logits[Token]))
-                throw new ModelException("ASH0352", $"the model gave a logit of {logits[Token]} for token {Token}.", "the weights are damaged, or a product overflowed; try another encoding of the weights.");
+                throw new ModelException("ASH0352", $"the model gave a logit of {logits[Token]} for token {Token}.",
+                    "the weights are damaged, or a product overflowed; try another encoding of the weights.");
             if (options.LogProbabilities is not { } count) return;
             LogProbability = Sampler.LogProbability(logits, Token);
             Likeliest = count == 0 ? [] : Sampler.Likeliest(logits, count);

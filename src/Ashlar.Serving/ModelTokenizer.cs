@@ -12,7 +12,8 @@ public static class ModelTokenizer
     /// <exception cref="ModelFileException">A GGUF file cannot be read.</exception>
     public static TokenizerFiles Load(string path)
     {
-        if (Directory.Exists(path) && !IsIn(path) && Directory.EnumerateFiles(path, "*.gguf").Order(StringComparer.Ordinal).FirstOrDefault() is { } inside)
+        if (Directory.Exists(path) && !IsIn(path) && Directory.EnumerateFiles(path, "*.gguf").Order(StringComparer.Ordinal)
+            .FirstOrDefault() is { } inside)
             path = inside;
         if (!File.Exists(path) || !Gguf.IsOne(path)) return TokenizerFiles.Load(path);
         using var file = Gguf.Open(path);
@@ -20,7 +21,8 @@ public static class ModelTokenizer
     }
 
     /// <summary>Whether a folder has the file of a tokenizer.</summary>
-    public static bool IsIn(string folder) => ((string[])["tokenizer.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model"])
+    public static bool IsIn(string folder) =>
+        ((string[])["tokenizer.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model"])
         .Any(name => File.Exists(Path.Combine(folder, name))) || Directory.EnumerateFiles(folder, "*.tiktoken").Any();
 
     /// <summary>The vocabulary that the metadata of a GGUF file hold.</summary>
@@ -32,7 +34,8 @@ public static class ModelTokenizer
         foreach (string key in metadata.Keys)
         {
             if (key == template) templates["default"] = metadata.Text(key);
-            else if (key.StartsWith(template + ".", StringComparison.Ordinal)) templates[key[(template.Length + 1)..]] = metadata.Text(key);
+            else if (key.StartsWith(template + ".", StringComparison.Ordinal))
+                templates[key[(template.Length + 1)..]] = metadata.Text(key);
         }
         return new()
         {
@@ -40,7 +43,9 @@ public static class ModelTokenizer
             Pre = metadata.TryText("tokenizer.ggml.pre", out string? pre) ? pre : null,
             Tokens = Bytes(tokens),
             Scores = metadata.TryFloats("tokenizer.ggml.scores", out float[]? scores) ? scores : null,
-            Types = metadata.TryInts("tokenizer.ggml.token_type", out long[]? types) ? Array.ConvertAll(types, type => (int)type) : null,
+            Types = metadata.TryInts("tokenizer.ggml.token_type", out long[]? types)
+                ? Array.ConvertAll(types, type => (int)type)
+                : null,
             Merges = metadata.TryTexts("tokenizer.ggml.merges", out var merges) ? Bytes(merges) : null,
             Begin = Id("bos"),
             End = Id("eos"),
@@ -55,14 +60,18 @@ public static class ModelTokenizer
             AddSeparator = Flag("add_sep_token"),
             AddSpacePrefix = Flag("add_space_prefix"),
             RemoveExtraWhitespaces = Flag("remove_extra_whitespaces"),
-            PrecompiledCharsmap = metadata.TryInts("tokenizer.ggml.precompiled_charsmap", out long[]? map) ? Array.ConvertAll(map, value => (byte)value) : null,
+            PrecompiledCharsmap = metadata.TryInts("tokenizer.ggml.precompiled_charsmap", out long[]? map)
+                ? Array.ConvertAll(map, value => (byte)value)
+                : null,
             Lowercase = Flag("normalizer.lowercase"),
             StripAccents = Flag("normalizer.strip_accents"),
             ModelName = metadata.TryText("general.name", out string? name) ? name : null,
             ChatTemplates = templates,
         };
 
-        int? Id(string name) => metadata.TryInt($"tokenizer.ggml.{name}_token_id", out long id) ? (int)Math.Clamp(id, int.MinValue, int.MaxValue) : null;
+        int? Id(string name) => metadata.TryInt($"tokenizer.ggml.{name}_token_id", out long id)
+            ? (int)Math.Clamp(id, int.MinValue, int.MaxValue)
+            : null;
         bool? Flag(string name) => metadata.TryBool($"tokenizer.ggml.{name}", out bool value) ? value : null;
     }
 

@@ -2,10 +2,11 @@ using Ashlar.Models;
 
 namespace Ashlar.Serving;
 
-/// <summary>How well a model foretells a text: e to the mean surprise of its tokens. Lower is better; a model that knows nothing has as much as it has tokens.</summary>
+/// <summary>How well a model foretells a text: e to the mean surprise of its tokens. Lower is better; a model that knows nothing
+/// has as much as it has tokens.</summary>
 /// <remarks>
-/// The text is cut into windows of as many tokens as a chunk of the engine has, each read afresh, and every token but a window's first
-/// counts. Figures compare between weights of one model with one tokenizer only.
+/// The text is cut into windows of as many tokens as a chunk of the engine has, each read afresh, and every token but a window's
+/// first counts. Figures compare between weights of one model with one tokenizer only.
 /// </remarks>
 public static class Perplexity
 {
@@ -18,7 +19,9 @@ public static class Perplexity
     {
         ArgumentNullException.ThrowIfNull(model);
         int[] tokens = model.Tokenizer.Encode(text);
-        if (tokens.Length < 2) throw new ModelException("ASH0355", $"a text of {tokens.Length} tokens has none that follows another.", "give a longer text.");
+        if (tokens.Length < 2)
+            throw new ModelException("ASH0355", $"a text of {tokens.Length} tokens has none that follows another.",
+                "give a longer text.");
         int window = Math.Min(model.Engine.Options.Chunk, model.Engine.MostTokens), vocabulary = model.Decoder.Config.Vocabulary;
         double surprise = 0;
         long counted = 0;

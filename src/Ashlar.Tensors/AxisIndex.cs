@@ -33,7 +33,8 @@ public readonly struct AxisIndex
     /// <summary>The whole axis, as <c>..</c>.</summary>
     public static AxisIndex All { get; } = Range.All;
 
-    /// <summary>Every <paramref name="step"/>-th element of a range; a negative step runs from the last of them to the first.</summary>
+    /// <summary>Every <paramref name="step"/>-th element of a range; a negative step runs from the last of them to the
+    /// first.</summary>
     /// <param name="range">Which elements.</param>
     /// <param name="step">Not 0. <c>Every(.., -1)</c> turns the axis round.</param>
     public static AxisIndex Every(Range range, long step) => (AxisIndex)range with { Step = step };

@@ -6,7 +6,8 @@ namespace Ashlar;
 /// the function, without building graphs, and without allocating but for the tensors returned. So the function must do the same
 /// each time: <c>if</c> on host values and loops are recorded as they went, and reading a tensor's value is an error.
 /// <para>
-/// Tensors that it uses besides its arguments are captured by value. What changes between calls is an argument or a <see cref="State"/>.
+/// Tensors that it uses besides its arguments are captured by value. What changes between calls is an argument or a
+/// <see cref="State"/>.
 /// </para>
 /// <para>
 /// It is recorded again for other element types and, unless shapes are declared, for other shapes. Declared shapes may have
@@ -22,34 +23,44 @@ public static class Compiled
 
     /// <summary>A compiled function of one tensor; it may assign states: their old values are overwritten in place.</summary>
     /// <param name="f">What to record. It returns a tensor, a tuple of two to four, or an array.</param>
-    /// <param name="shapes">One shape per argument, which may be symbolic; none takes the shapes of each call as they are.</param>
+    /// <param name="shapes">One shape per argument, which may be symbolic; none takes the shapes of each call as they
+    /// are.</param>
     public static Func<Tensor, TResult> Step<TResult>(Func<Tensor, TResult> f, params ReadOnlySpan<Shape> shapes) =>
         new Recording<TResult>(Name(f), true, x => f(x[0]), 1, shapes.ToArray()).Invoke1;
 
     /// <summary>A compiled function of two tensors; it may assign states: their old values are overwritten in place.</summary>
     /// <param name="f">What to record. It returns a tensor, a tuple of two to four, or an array.</param>
-    /// <param name="shapes">One shape per argument, which may be symbolic; none takes the shapes of each call as they are.</param>
-    public static Func<Tensor, Tensor, TResult> Step<TResult>(Func<Tensor, Tensor, TResult> f, params ReadOnlySpan<Shape> shapes) =>
+    /// <param name="shapes">One shape per argument, which may be symbolic; none takes the shapes of each call as they
+    /// are.</param>
+    public static Func<Tensor, Tensor, TResult> Step<TResult>(Func<Tensor, Tensor, TResult> f,
+        params ReadOnlySpan<Shape> shapes) =>
         new Recording<TResult>(Name(f), true, x => f(x[0], x[1]), 2, shapes.ToArray()).Invoke2;
 
     /// <summary>A compiled function of three tensors; it may assign states: their old values are overwritten in place.</summary>
     /// <param name="f">What to record. It returns a tensor, a tuple of two to four, or an array.</param>
-    /// <param name="shapes">One shape per argument, which may be symbolic; none takes the shapes of each call as they are.</param>
-    public static Func<Tensor, Tensor, Tensor, TResult> Step<TResult>(Func<Tensor, Tensor, Tensor, TResult> f, params ReadOnlySpan<Shape> shapes) =>
+    /// <param name="shapes">One shape per argument, which may be symbolic; none takes the shapes of each call as they
+    /// are.</param>
+    public static Func<Tensor, Tensor, Tensor, TResult> Step<TResult>(Func<Tensor, Tensor, Tensor, TResult> f,
+        params ReadOnlySpan<Shape> shapes) =>
         new Recording<TResult>(Name(f), true, x => f(x[0], x[1], x[2]), 3, shapes.ToArray()).Invoke3;
 
     /// <summary>A compiled function of four tensors; it may assign states: their old values are overwritten in place.</summary>
     /// <param name="f">What to record. It returns a tensor, a tuple of two to four, or an array.</param>
-    /// <param name="shapes">One shape per argument, which may be symbolic; none takes the shapes of each call as they are.</param>
-    public static Func<Tensor, Tensor, Tensor, Tensor, TResult> Step<TResult>(Func<Tensor, Tensor, Tensor, Tensor, TResult> f, params ReadOnlySpan<Shape> shapes) =>
+    /// <param name="shapes">One shape per argument, which may be symbolic; none takes the shapes of each call as they
+    /// are.</param>
+    public static Func<Tensor, Tensor, Tensor, Tensor, TResult> Step<TResult>(Func<Tensor, Tensor, Tensor, Tensor, TResult> f,
+        params ReadOnlySpan<Shape> shapes) =>
         new Recording<TResult>(Name(f), true, x => f(x[0], x[1], x[2], x[3]), 4, shapes.ToArray()).Invoke4;
 
-    /// <summary>A compiled step of one tensor whose result goes to memory of the caller, so that a call allocates nothing.</summary>
+    /// <summary>A compiled step of one tensor whose result goes to memory of the caller, so that a call allocates
+    /// nothing.</summary>
     /// <param name="f">What to record; it may assign states.</param>
-    /// <param name="shapes">One shape per argument, which may be symbolic; none takes the shapes of each call as they are.</param>
+    /// <param name="shapes">One shape per argument, which may be symbolic; none takes the shapes of each call as they
+    /// are.</param>
     /// <returns>
-    /// Takes the argument, then the tensor whose memory receives the result: of the result's type and shape, over memory that the caller
-    /// owns (<c>Tensor.FromMemory</c>, at a multiple of 64 bytes) and that nobody reads meanwhile. It is not an argument of the same call.
+    /// Takes the argument, then the tensor whose memory receives the result: of the result's type and shape, over memory that the
+    /// caller owns (<c>Tensor.FromMemory</c>, at a multiple of 64 bytes) and that nobody reads meanwhile. It is not an argument
+    /// of the same call.
     /// </returns>
     public static Action<Tensor, Tensor> StepInto(Func<Tensor, Tensor> f, params ReadOnlySpan<Shape> shapes) =>
         new Recording<Tensor>(Name(f), true, x => f(x[0]), 1, shapes.ToArray()).Into1;
@@ -61,12 +72,14 @@ public static class Compiled
 
     /// <summary>A compiled step of three tensors whose result goes to memory of the caller.</summary>
     /// <inheritdoc cref="StepInto(Func{Tensor, Tensor}, ReadOnlySpan{Shape})"/>
-    public static Action<Tensor, Tensor, Tensor, Tensor> StepInto(Func<Tensor, Tensor, Tensor, Tensor> f, params ReadOnlySpan<Shape> shapes) =>
+    public static Action<Tensor, Tensor, Tensor, Tensor> StepInto(Func<Tensor, Tensor, Tensor, Tensor> f,
+        params ReadOnlySpan<Shape> shapes) =>
         new Recording<Tensor>(Name(f), true, x => f(x[0], x[1], x[2]), 3, shapes.ToArray()).Into3;
 
     /// <summary>A compiled step of four tensors whose result goes to memory of the caller.</summary>
     /// <inheritdoc cref="StepInto(Func{Tensor, Tensor}, ReadOnlySpan{Shape})"/>
-    public static Action<Tensor, Tensor, Tensor, Tensor, Tensor> StepInto(Func<Tensor, Tensor, Tensor, Tensor, Tensor> f, params ReadOnlySpan<Shape> shapes) =>
+    public static Action<Tensor, Tensor, Tensor, Tensor, Tensor> StepInto(Func<Tensor, Tensor, Tensor, Tensor, Tensor> f,
+        params ReadOnlySpan<Shape> shapes) =>
         new Recording<Tensor>(Name(f), true, x => f(x[0], x[1], x[2], x[3]), 4, shapes.ToArray()).Into4;
 
     /// <summary>A compiled function without arguments; it must not assign states.</summary>
@@ -75,26 +88,33 @@ public static class Compiled
 
     /// <summary>A compiled function of one tensor; it must not assign states.</summary>
     /// <param name="f">What to record. It returns a tensor, a tuple of two to four, or an array.</param>
-    /// <param name="shapes">One shape per argument, which may be symbolic; none takes the shapes of each call as they are.</param>
+    /// <param name="shapes">One shape per argument, which may be symbolic; none takes the shapes of each call as they
+    /// are.</param>
     public static Func<Tensor, TResult> Function<TResult>(Func<Tensor, TResult> f, params ReadOnlySpan<Shape> shapes) =>
         new Recording<TResult>(Name(f), false, x => f(x[0]), 1, shapes.ToArray()).Invoke1;
 
     /// <summary>A compiled function of two tensors; it must not assign states.</summary>
     /// <param name="f">What to record. It returns a tensor, a tuple of two to four, or an array.</param>
-    /// <param name="shapes">One shape per argument, which may be symbolic; none takes the shapes of each call as they are.</param>
-    public static Func<Tensor, Tensor, TResult> Function<TResult>(Func<Tensor, Tensor, TResult> f, params ReadOnlySpan<Shape> shapes) =>
+    /// <param name="shapes">One shape per argument, which may be symbolic; none takes the shapes of each call as they
+    /// are.</param>
+    public static Func<Tensor, Tensor, TResult> Function<TResult>(Func<Tensor, Tensor, TResult> f,
+        params ReadOnlySpan<Shape> shapes) =>
         new Recording<TResult>(Name(f), false, x => f(x[0], x[1]), 2, shapes.ToArray()).Invoke2;
 
     /// <summary>A compiled function of three tensors; it must not assign states.</summary>
     /// <param name="f">What to record. It returns a tensor, a tuple of two to four, or an array.</param>
-    /// <param name="shapes">One shape per argument, which may be symbolic; none takes the shapes of each call as they are.</param>
-    public static Func<Tensor, Tensor, Tensor, TResult> Function<TResult>(Func<Tensor, Tensor, Tensor, TResult> f, params ReadOnlySpan<Shape> shapes) =>
+    /// <param name="shapes">One shape per argument, which may be symbolic; none takes the shapes of each call as they
+    /// are.</param>
+    public static Func<Tensor, Tensor, Tensor, TResult> Function<TResult>(Func<Tensor, Tensor, Tensor, TResult> f,
+        params ReadOnlySpan<Shape> shapes) =>
         new Recording<TResult>(Name(f), false, x => f(x[0], x[1], x[2]), 3, shapes.ToArray()).Invoke3;
 
     /// <summary>A compiled function of four tensors; it must not assign states.</summary>
     /// <param name="f">What to record. It returns a tensor, a tuple of two to four, or an array.</param>
-    /// <param name="shapes">One shape per argument, which may be symbolic; none takes the shapes of each call as they are.</param>
-    public static Func<Tensor, Tensor, Tensor, Tensor, TResult> Function<TResult>(Func<Tensor, Tensor, Tensor, Tensor, TResult> f, params ReadOnlySpan<Shape> shapes) =>
+    /// <param name="shapes">One shape per argument, which may be symbolic; none takes the shapes of each call as they
+    /// are.</param>
+    public static Func<Tensor, Tensor, Tensor, Tensor, TResult> Function<TResult>(Func<Tensor, Tensor, Tensor, Tensor, TResult> f,
+        params ReadOnlySpan<Shape> shapes) =>
         new Recording<TResult>(Name(f), false, x => f(x[0], x[1], x[2], x[3]), 4, shapes.ToArray()).Invoke4;
 
     /// <summary>A compiled function without arguments that only assigns states.</summary>
@@ -114,12 +134,13 @@ public static class Compiled
         new Recording<ValueTuple>(Name(f), true, x => Done(() => f(x[0], x[1], x[2])), 3, shapes.ToArray()).Run3;
 
     /// <summary>A compiled function of four tensors that only assigns states.</summary>
-    public static Action<Tensor, Tensor, Tensor, Tensor> Step(Action<Tensor, Tensor, Tensor, Tensor> f, params ReadOnlySpan<Shape> shapes) =>
+    public static Action<Tensor, Tensor, Tensor, Tensor> Step(Action<Tensor, Tensor, Tensor, Tensor> f,
+        params ReadOnlySpan<Shape> shapes) =>
         new Recording<ValueTuple>(Name(f), true, x => Done(() => f(x[0], x[1], x[2], x[3])), 4, shapes.ToArray()).Run4;
 
     /// <summary>
-    /// Called in a function that is being recorded: all its float32 products, those of gradients included, take operands rounded to a
-    /// 16-bit type and add up in float32. Everything else stays float32, the weights and their moments too: mixed precision.
+    /// Called in a function that is being recorded: all its float32 products, those of gradients included, take operands rounded
+    /// to a 16-bit type and add up in float32. Everything else stays float32, the weights and their moments too: mixed precision.
     /// </summary>
     /// <param name="dtype">bfloat16; or float16 where values are known to stay within 65504.</param>
     /// <exception cref="TraceException">ASH0406: no function is being recorded.</exception>
@@ -133,14 +154,16 @@ public static class Compiled
         trace.Products = dtype;
     }
 
-    /// <summary>Records and compiles a function for arguments like these without running it, so that the first call need not wait.</summary>
+    /// <summary>Records and compiles a function for arguments like these without running it, so that the first call need not
+    /// wait.</summary>
     /// <param name="compiled">What <c>Step</c>, <c>StepInto</c> or <c>Function</c> returned.</param>
     /// <param name="arguments">Of the element types and shapes that a call will have; what they hold does not matter.</param>
     /// <exception cref="ArgumentException">It is not a compiled function.</exception>
     public static void Prepare(Delegate compiled, params ReadOnlySpan<Tensor> arguments)
     {
         ArgumentNullException.ThrowIfNull(compiled);
-        if (compiled.Target is not IRecording recording) throw new ArgumentException("it is not a compiled function.", nameof(compiled));
+        if (compiled.Target is not IRecording recording)
+            throw new ArgumentException("it is not a compiled function.", nameof(compiled));
         recording.Prepare(arguments);
     }
 

@@ -1,11 +1,13 @@
 namespace Ashlar;
 
-/// <summary>A node whose axes have labels, and the product of two of them: what matrix products, einsum and convolutions share.</summary>
+/// <summary>A node whose axes have labels, and the product of two of them: what matrix products, einsum and convolutions
+/// share.</summary>
 /// <param name="Node">The value.</param>
 /// <param name="Names">One label per axis, each once.</param>
 readonly record struct Labeled(Node Node, int[] Names)
 {
-    /// <summary>The product of two over labels: shared ones pair up, those not kept are summed, an extent of 1 stretches.</summary>
+    /// <summary>The product of two over labels: shared ones pair up, those not kept are summed, an extent of 1
+    /// stretches.</summary>
     /// <param name="a">One factor.</param>
     /// <param name="b">The other factor, of the same element type.</param>
     /// <param name="keep">The labels of the result, in order; each occurs in a factor.</param>
@@ -21,8 +23,10 @@ readonly record struct Labeled(Node Node, int[] Names)
 
         var (left, right) = (a.Names, b.Names);
         int[] At(int[] names, int[] labels) => [.. labels.Select(label => Array.IndexOf(names, label))];
-        var product = Nodes.Contract(a.Node, b.Node, At(left, batch), At(right, batch), At(left, summed), At(right, summed), dtype);
-        int[] order = [.. batch, .. left.Where(label => !shared.Contains(label)), .. right.Where(label => !shared.Contains(label))];
+        var product =
+            Nodes.Contract(a.Node, b.Node, At(left, batch), At(right, batch), At(left, summed), At(right, summed), dtype);
+        int[] order =
+            [.. batch, .. left.Where(label => !shared.Contains(label)), .. right.Where(label => !shared.Contains(label))];
         return new Labeled(product, order).Order(keep);
     }
 
@@ -47,7 +51,8 @@ readonly record struct Labeled(Node Node, int[] Names)
     Labeled SumOut(Labeled other, int[] keep)
     {
         var names = Names;
-        int[] gone = [.. Enumerable.Range(0, names.Length).Where(axis => !keep.Contains(names[axis]) && !other.Names.Contains(names[axis]))];
+        int[] gone = [.. Enumerable.Range(0, names.Length).Where(axis => !keep.Contains(names[axis])
+            && !other.Names.Contains(names[axis]))];
         return gone.Length == 0 ? this : new(Nodes.Sum(Node, gone), [.. names.Where((_, axis) => !gone.Contains(axis))]);
     }
 

@@ -16,8 +16,8 @@ public sealed record NonFinite(string? Op, string Type, string? State, bool IsNa
     /// <param name="named">States that stand for places, such as the parameters of a model.</param>
     /// <returns>Null where all is finite.</returns>
     /// <remarks>
-    /// Keeps every intermediate value, so it takes the memory of the whole computation. An infinity that was put in as a constant,
-    /// as masks do, is not counted, only a NaN that comes of it.
+    /// Keeps every intermediate value, so it takes the memory of the whole computation. An infinity that was put in as a
+    /// constant, as masks do, is not counted, only a NaN that comes of it.
     /// </remarks>
     public static NonFinite? Find(IReadOnlyList<Tensor> results, IEnumerable<State> named)
     {

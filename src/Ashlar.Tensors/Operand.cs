@@ -72,7 +72,8 @@ public readonly struct Operand
 
     /// <inheritdoc/>
     public override string ToString() =>
-        tensor?.Type ?? (isInteger ? integer.ToString(CultureInfo.InvariantCulture) : real.ToString(CultureInfo.InvariantCulture));
+        tensor?.Type
+            ?? (isInteger ? integer.ToString(CultureInfo.InvariantCulture) : real.ToString(CultureInfo.InvariantCulture));
 
     /// <summary>The least and the greatest number of an integer type.</summary>
     internal static (long Least, long Greatest) Range(DType dtype) => dtype switch

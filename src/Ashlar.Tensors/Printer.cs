@@ -97,7 +97,8 @@ static class Printer
     static string[] Format(double[] values, List<long> places, Buffer memory, DType dtype)
     {
         if (dtype == DType.Bool) return Array.ConvertAll(values, value => value != 0 ? "true" : "false");
-        if (dtype == DType.Int64) return [.. places.Select(place => memory.Span<long>(place, 1)[0].ToString(CultureInfo.InvariantCulture))];
+        if (dtype == DType.Int64)
+            return [.. places.Select(place => memory.Span<long>(place, 1)[0].ToString(CultureInfo.InvariantCulture))];
         if (!dtype.IsFloat) return Array.ConvertAll(values, value => value.ToString("F0", CultureInfo.InvariantCulture));
 
         var finite = values.Where(double.IsFinite).Select(Math.Abs).Where(value => value != 0).ToArray();
@@ -106,7 +107,8 @@ static class Printer
         int decimals = scientific ? Digits : finite.Select(Decimals).DefaultIfEmpty(0).Max();
         string form = scientific ? "0." + new string('0', Digits) + "e+00" : decimals == 0 ? "0." : "F" + decimals;
         return Array.ConvertAll(values, value => double.IsNaN(value) ? "nan" : double.IsInfinity(value) ? value > 0 ? "inf" : "-inf"
-            : form == "0." ? value.ToString("F0", CultureInfo.InvariantCulture) + "." : value.ToString(form, CultureInfo.InvariantCulture));
+            : form == "0." ? value.ToString("F0", CultureInfo.InvariantCulture)
+            + "." : value.ToString(form, CultureInfo.InvariantCulture));
     }
 
     // How many decimals a number needs, at most Digits.

@@ -1,6 +1,7 @@
 namespace Ashlar;
 
-/// <summary>Brings operands together: one element type by promotion, one shape by broadcasting. The friendly half of strict nodes.</summary>
+/// <summary>Brings operands together: one element type by promotion, one shape by broadcasting. The friendly half of strict
+/// nodes.</summary>
 static class Promotion
 {
     /// <summary>Numbers for arithmetic: a bool counts as int32.</summary>
@@ -18,7 +19,8 @@ static class Promotion
         DType? met = null;
         foreach (var operand in operands)
             if (operand.Tensor is { } tensor)
-                met = met is not { } other ? tensor.DType : DTypes.Promote(other, tensor.DType) ?? throw new DTypeException("ASH0220",
+                met = met is not { } other ? tensor.DType : DTypes.Promote(other, tensor.DType)
+                    ?? throw new DTypeException("ASH0220",
                     $"{what} cannot mix {other.Name} and {tensor.DType.Name} ({List(operands)}): neither holds the other's values.",
                     "cast one operand to the other's type, or both to f32: x.Cast(DType.Float32).");
         foreach (var operand in operands)

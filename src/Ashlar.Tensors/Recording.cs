@@ -52,7 +52,8 @@ sealed class Recording<TResult>(string name, bool assigns, Func<Tensor[], TResul
     public void Prepare(ReadOnlySpan<Tensor> arguments)
     {
         if (arguments.Length != arity)
-            throw new ShapeException("ASH0164", $"'{name}' takes {arity} tensors, but {arguments.Length} were given.", "give one tensor per argument.");
+            throw new ShapeException("ASH0164", $"'{name}' takes {arity} tensors, but {arguments.Length} were given.",
+                "give one tensor per argument.");
         Realize(arguments);
         lock (gate) ReplayFor(arguments).Prepare(arguments);
     }
@@ -88,7 +89,8 @@ sealed class Recording<TResult>(string name, bool assigns, Func<Tensor[], TResul
         foreach (var argument in arguments) ArgumentNullException.ThrowIfNull(argument);
         ArgumentNullException.ThrowIfNull(into);
         if (Trace.Current is not null)
-            throw new TraceException("ASH0401", $"'{name}' writes into a given tensor, but it was called while another function is being recorded.",
+            throw new TraceException("ASH0401",
+                $"'{name}' writes into a given tensor, but it was called while another function is being recorded.",
                 "call it outside, or make it with Compiled.Step: what that returns can be a part of another step.");
         Realize(arguments);
         lock (gate)
@@ -96,8 +98,11 @@ sealed class Recording<TResult>(string name, bool assigns, Func<Tensor[], TResul
             var replay = ReplayFor(arguments);
             var (dtype, shape) = replay.Result;
             bool fits = into.DType == dtype && into.Rank == shape.Rank;
-            for (int axis = 0; fits && axis < shape.Rank; axis++) fits = into.Shape[axis].Value == (binding?.Evaluate(shape[axis]) ?? shape[axis].Value);
-            if (!fits) throw new ShapeException("ASH0141", $"'{name}' gives {dtype.Name}{shape}, but was to write it into {into.Type}.", "pass a tensor of the result's type and shape.");
+            for (int axis = 0; fits && axis < shape.Rank; axis++)
+                fits = into.Shape[axis].Value == (binding?.Evaluate(shape[axis]) ?? shape[axis].Value);
+            if (!fits)
+                throw new ShapeException("ASH0141", $"'{name}' gives {dtype.Name}{shape}, but was to write it into {into.Type}.",
+                    "pass a tensor of the result's type and shape.");
             replay.Run(arguments, into);
         }
     }
@@ -159,7 +164,9 @@ sealed class Recording<TResult>(string name, bool assigns, Func<Tensor[], TResul
         ShapeClass[] classes = [.. symbols.Select((symbol, i) => ShapeClasses.Of(symbol, binding!.Values[i]))];
         var function = traced.Function;
         if (classes.Length > 0)
-            function = function.Substitute(symbol => Array.IndexOf(symbols, symbol) is >= 0 and var i ? ShapeClasses.Extent(symbol, classes[i]) : symbol);
+            function = function.Substitute(symbol => Array.IndexOf(symbols, symbol) is >= 0 and var i
+                ? ShapeClasses.Extent(symbol, classes[i])
+                : symbol);
         var replay = new Replay(device, function, traced, classes);
         traced.Replays.Add(replay);
         return replay;
@@ -178,7 +185,8 @@ sealed class Recording<TResult>(string name, bool assigns, Func<Tensor[], TResul
         var assigned = trace.States.Where(touched => touched.IsAssigned && touched.Value!.Node != touched.Parameter).ToArray();
         Node[] results = [.. returned, .. assigned.Select(touched => touched.Value!.Node)];
         Realizer.Realize(Hoisted(results, start), device);
-        if (trace.Products is { } products) results = [.. Precision.NarrowProducts(new([], results.ToValueList()), products).Results];
+        if (trace.Products is { } products)
+            results = [.. Precision.NarrowProducts(new([], results.ToValueList()), products).Results];
         var capture = Capture.Of(results, [.. placeholders, .. read.Select(touched => touched.Parameter!)], Leaf.Find);
         return new(device, capture, [.. placeholders], returned.Length,
             [.. read.Select(touched => touched.State)], [.. assigned.Select(touched => touched.State)]);
@@ -189,7 +197,9 @@ sealed class Recording<TResult>(string name, bool assigns, Func<Tensor[], TResul
     {
         var dependent = new HashSet<Node>();
         foreach (var node in Traversal.PostOrder(results))
-            if (node.Op is Op.Parameter or Op.Size || !node.Shape.IsConstant || node.Inputs.Any(dependent.Contains)) dependent.Add(node);   // on arguments, or on their extents
+            // On arguments, or on their extents.
+            if (node.Op is Op.Parameter or Op.Size || !node.Shape.IsConstant || node.Inputs.Any(dependent.Contains))
+                dependent.Add(node);
         var (found, seen, stack) = (new List<Node>(), new HashSet<Node>(results), new Stack<Node>(results));
         while (stack.TryPop(out var node))
             if (!dependent.Contains(node) && node.Id < start)

@@ -29,11 +29,13 @@ static class Regions
     {
         if (!x.DType.IsFloat) return x;
         var parameter = Nodes.Parameter(0, x.DType, x.Shape);
-        var backward = new Function([parameter, Nodes.Parameter(1, x.DType, x.Shape), Nodes.Parameter(2, x.DType, x.Shape)], [parameter.Like(0)]);
+        var backward = new Function([parameter, Nodes.Parameter(1, x.DType, x.Shape), Nodes.Parameter(2, x.DType, x.Shape)],
+            [parameter.Like(0)]);
         return new(Node.Of(Op.Custom, [x.Node], new CustomAttributes(new([parameter], [parameter]), backward, "stop_gradient")));
     }
 
-    public static Tensor Custom(Func<Tensor[], Tensor> forward, Func<Tensor, Tensor, Tensor[], Tensor[]> backward, Tensor[] inputs, string name)
+    public static Tensor Custom(Func<Tensor[], Tensor> forward, Func<Tensor, Tensor, Tensor[], Tensor[]> backward,
+        Tensor[] inputs, string name)
     {
         Node[] x = [.. inputs.Select(input => Placeholder(input.DType, input.Shape))];
         Tensor[] arguments = [.. x.Select(node => new Tensor(node))];
@@ -61,6 +63,7 @@ static class Regions
         var closed = Capture.Of([result.Node], [.. x, .. outside], Outside).Function;
         Node[] pulled = [.. gradients.Select(gradient => gradient.Node), .. outside.Select(node => node.Like(0))];
         var adjoint = Capture.Of(pulled, [dy, y, .. x, .. outside], Outside).Function;
-        return new(Node.Of(Op.Custom, [.. inputs.Select(input => input.Node), .. outside], new CustomAttributes(closed, adjoint, name)));
+        return new(Node.Of(Op.Custom, [.. inputs.Select(input => input.Node), .. outside],
+            new CustomAttributes(closed, adjoint, name)));
     }
 }

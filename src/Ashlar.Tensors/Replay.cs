@@ -1,7 +1,9 @@
 namespace Ashlar;
 
-/// <summary>A program with its place in the world: which arguments, states and captured buffers it reads, which states it writes.</summary>
-/// <remarks>Runs without allocating but for the buffers and handles of returned tensors. Its owner runs it one call at a time.</remarks>
+/// <summary>A program with its place in the world: which arguments, states and captured buffers it reads, which states it
+/// writes.</summary>
+/// <remarks>Runs without allocating but for the buffers and handles of returned tensors. Its owner runs it one call at a
+/// time.</remarks>
 sealed class Replay
 {
     readonly Device device;
@@ -22,8 +24,10 @@ sealed class Replay
         arity = function.Parameters.Count - traced.Read.Length - traced.Captured.Count;
         source = [.. traced.Assigned.Select(state => Array.IndexOf(traced.Read, state))];
         // A result that is itself an argument must survive the others, so it is copied to memory of its own.
-        inPlace = [.. source.Select((read, i) => read >= 0 && function.Parameters.IndexOf(function.Results[traced.Returned + i]) < 0)];
-        var donations = inPlace.Index().Where(pair => pair.Item).Select(pair => (traced.Returned + pair.Index, arity + source[pair.Index]));
+        inPlace =
+            [.. source.Select((read, i) => read >= 0 && function.Parameters.IndexOf(function.Results[traced.Returned + i]) < 0)];
+        var donations =
+            inPlace.Index().Where(pair => pair.Item).Select(pair => (traced.Returned + pair.Index, arity + source[pair.Index]));
         executable = device.Programs.Get(function, donations.ToValueList());
 
         inputs = new Buffer[function.Parameters.Count];
@@ -58,7 +62,8 @@ sealed class Replay
             else
                 lock (State.Gate) RunOnStates();
             if (into is not null) return [];
-            for (int i = 0; i < returned.Length; i++) returned[i] = new(outputs[i]!, executable.Function.Results[i].DType, resultShapes[i]);
+            for (int i = 0; i < returned.Length; i++)
+                returned[i] = new(outputs[i]!, executable.Function.Results[i].DType, resultShapes[i]);
             return returned;
         }
         finally
@@ -68,7 +73,8 @@ sealed class Replay
         }
     }
 
-    /// <summary>Does what the first run with arguments of these shapes would do before it runs; states get their first values.</summary>
+    /// <summary>Does what the first run with arguments of these shapes would do before it runs; states get their first
+    /// values.</summary>
     public void Prepare(ReadOnlySpan<Tensor> arguments)
     {
         for (int i = 0; i < arity; i++) shapes[i] = arguments[i].Shape;
@@ -100,7 +106,8 @@ sealed class Replay
                 if (!isExclusive) memory = Copy(memory, (long)state.Shape.Elements.Value * state.DType.Bytes);
                 outputs[traced.Returned + i] = inputs[arity + source[i]] = memory;
             }
-            else if (source[i] < 0 && isExclusive) outputs[traced.Returned + i] = memory;   // not an input: nobody reads what is overwritten
+            // Not an input: nobody reads what is overwritten.
+            else if (source[i] < 0 && isExclusive) outputs[traced.Returned + i] = memory;
         }
         executable.Run(inputs, shapes, outputs, resultShapes);
         for (int i = 0; i < traced.Assigned.Length; i++) traced.Assigned[i].Store(outputs[traced.Returned + i]!);

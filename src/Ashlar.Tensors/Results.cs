@@ -24,7 +24,8 @@ static class Results
     {
         if (typeof(TResult) == typeof(Tensor)) return As<Tensor, TResult>(tensors[0]);
         if (typeof(TResult) == typeof((Tensor, Tensor))) return As<(Tensor, Tensor), TResult>((tensors[0], tensors[1]));
-        if (typeof(TResult) == typeof((Tensor, Tensor, Tensor))) return As<(Tensor, Tensor, Tensor), TResult>((tensors[0], tensors[1], tensors[2]));
+        if (typeof(TResult) == typeof((Tensor, Tensor, Tensor)))
+            return As<(Tensor, Tensor, Tensor), TResult>((tensors[0], tensors[1], tensors[2]));
         if (typeof(TResult) == typeof((Tensor, Tensor, Tensor, Tensor)))
             return As<(Tensor, Tensor, Tensor, Tensor), TResult>((tensors[0], tensors[1], tensors[2], tensors[3]));
         return typeof(TResult) == typeof(Tensor[]) ? As<Tensor[], TResult>(tensors.ToArray()) : default!;

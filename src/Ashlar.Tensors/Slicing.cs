@@ -3,7 +3,8 @@ namespace Ashlar;
 /// <summary>What indices mean: each axis becomes a start, a count and a step, then axes vanish, appear or are gathered.</summary>
 static class Slicing
 {
-    /// <summary>One axis of a slice. Count elements from Start in steps of Step (at least 1), turned round where Reversed.</summary>
+    /// <summary>One axis of a slice. Count elements from Start in steps of Step (at least 1), turned round where
+    /// Reversed.</summary>
     public readonly record struct Cut(Extent Start, Extent Count, long Step, bool Reversed);
 
     public static Tensor Index(Tensor x, ReadOnlySpan<AxisIndex> indices)

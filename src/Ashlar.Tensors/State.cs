@@ -1,6 +1,7 @@
 namespace Ashlar;
 
-/// <summary>A named cell that holds a tensor: a weight, a moment of an optimizer, the number of a step. The only thing that changes.</summary>
+/// <summary>A named cell that holds a tensor: a weight, a moment of an optimizer, the number of a step. The only thing that
+/// changes.</summary>
 /// <remarks>
 /// Within a compiled step, reads become inputs and assignments outputs that are written over the old value in place. Outside,
 /// an assignment is computed together with the next tensor that is read. A tensor taken from <see cref="Value"/> never changes:
@@ -11,7 +12,8 @@ public sealed class State
     /// <summary>Held while states change hands, so that no step overwrites what another thread has just taken.</summary>
     internal static readonly Lock Gate = new();
 
-    // Assigned outside a compiled step on this thread, and not computed yet. Only to compute them together: forgetting one does no harm.
+    // Assigned outside a compiled step on this thread, and not computed yet. Only to compute them together: forgetting one does
+    // no harm.
     [ThreadStatic]
     static List<State>? pending;
 

@@ -4,8 +4,8 @@ namespace Ashlar;
 
 /// <summary>An array of numbers of one type, or the recipe for one: a handle to a node of the graph. Immutable.</summary>
 /// <remarks>
-/// Building an expression computes nothing. Reading data (<c>ToArray</c>, <c>Item</c>, printing) compiles the whole expression, runs
-/// it, and remembers the result, so that it is computed once. Shape and type errors appear where the expression is written.
+/// Building an expression computes nothing. Reading data (<c>ToArray</c>, <c>Item</c>, printing) compiles the whole expression,
+/// runs it, and remembers the result, so that it is computed once. Shape and type errors appear where the expression is written.
 /// Nothing is to be disposed: memory returns when nobody refers to it. Thread-safe.
 /// <para>
 /// Gradients flow through everything that an expression was made of, read or not. A long loop that feeds each result into the
@@ -51,7 +51,8 @@ public sealed class Tensor
     /// A number takes one element and the axis vanishes; a range cuts; <see cref="AxisIndex.NewAxis"/> adds an axis of 1;
     /// <see cref="AxisIndex.Ellipsis"/> stands for all axes not named; an integer tensor takes where it points.
     /// </param>
-    /// <example><c>t[0]</c>, <c>t[^1]</c>, <c>t[1..3]</c>, <c>t[.., 2]</c>, <c>t[AxisIndex.Ellipsis, 0]</c>, <c>table[tokens]</c></example>
+    /// <example><c>t[0]</c>, <c>t[^1]</c>, <c>t[1..3]</c>, <c>t[.., 2]</c>, <c>t[AxisIndex.Ellipsis, 0]</c>,
+    /// <c>table[tokens]</c></example>
     /// <exception cref="ShapeException">An index is outside its axis, or there are more indices than axes.</exception>
     public Tensor this[params ReadOnlySpan<AxisIndex> indices] => Slicing.Index(this, indices);
 
@@ -77,7 +78,8 @@ public sealed class Tensor
     /// <summary>True where the only element is not 0.</summary>
     public static explicit operator bool(Tensor x) => x.Item<bool>();
 
-    /// <summary>The elements as NumPy prints them, below a line with type and shape; computes them. In a traced function, the type alone.</summary>
+    /// <summary>The elements as NumPy prints them, below a line with type and shape; computes them. In a traced function, the
+    /// type alone.</summary>
     public override string ToString() => Printer.Print(this);
 
     /// <summary>The memory that holds the value; computes it where that was not done.</summary>

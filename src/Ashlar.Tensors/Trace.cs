@@ -27,7 +27,8 @@ sealed class Trace
     public List<Touched> States { get; } = [];
 
     /// <summary>Records a function. However it ends, nothing of the recording is left behind.</summary>
-    public static (TResult Result, Trace Trace) Record<TResult>(string name, bool assigns, Func<Tensor[], TResult> f, Tensor[] arguments)
+    public static (TResult Result, Trace Trace) Record<TResult>(string name, bool assigns, Func<Tensor[], TResult> f,
+        Tensor[] arguments)
     {
         var trace = new Trace(name, assigns);
         current.Value = trace;
@@ -77,8 +78,11 @@ sealed class Trace
         foreach (var frame in new StackTrace(fNeedFileInfo: true).GetFrames())
         {
             var method = frame.GetMethod();
-            if (method?.DeclaringType is not { } type || type.Assembly == typeof(Trace).Assembly || type.Namespace?.StartsWith("System", StringComparison.Ordinal) == true) continue;
-            return frame.GetFileName() is { } file ? $" at {Path.GetFileName(file)}:{frame.GetFileLineNumber()}" : $" in {type.Name}.{method.Name}";
+            if (method?.DeclaringType is not { } type || type.Assembly == typeof(Trace).Assembly
+                || type.Namespace?.StartsWith("System", StringComparison.Ordinal) == true) continue;
+            return frame.GetFileName() is { } file
+                ? $" at {Path.GetFileName(file)}:{frame.GetFileLineNumber()}"
+                : $" in {type.Name}.{method.Name}";
         }
         return "";
     }

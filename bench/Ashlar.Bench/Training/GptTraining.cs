@@ -3,8 +3,10 @@ using Ashlar.NN;
 
 namespace Ashlar.Bench.Training;
 
-/// <summary>The 6-layer, 384-wide, 6-head, 256-context, batch-16 character GPT in training, written as a user writes it.</summary>
-/// <remarks>The same model and optimizer as bench/peers/gpt.py: learned positions, LayerNorm, exact GELU, a head of its own, AdamW without clipping.</remarks>
+/// <summary>The 6-layer, 384-wide, 6-head, 256-context, batch-16 character GPT in training, written as a user writes
+/// it.</summary>
+/// <remarks>The same model and optimizer as bench/peers/gpt.py: learned positions, LayerNorm, exact GELU, a head of its own,
+/// AdamW without clipping.</remarks>
 sealed class GptTraining
 {
     public const int Batch = 16, Vocabulary = 65;

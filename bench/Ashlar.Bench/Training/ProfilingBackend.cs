@@ -17,7 +17,8 @@ sealed class ProfilingBackend(IBackend inner) : IBackend
 
     public Buffer Allocate(long bytes) => inner.Allocate(bytes);
 
-    public IProgram Compile(Function function, CompileOptions options) => new Profiled(this, (CpuProgram)inner.Compile(function, options));
+    public IProgram Compile(Function function, CompileOptions options) =>
+        new Profiled(this, (CpuProgram)inner.Compile(function, options));
 
     sealed class Profiled(ProfilingBackend owner, CpuProgram program) : IProgram
     {

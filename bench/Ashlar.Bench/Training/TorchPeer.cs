@@ -15,7 +15,8 @@ sealed class TorchPeer : IDisposable
     /// <param name="batches">A file of raw int32 [steps, 2, batch, context]; null for random ones.</param>
     public static TorchPeer Start(int threads, string? weights = null, string? batches = null)
     {
-        List<string> arguments = ["--serve", "--threads", threads.ToString(CultureInfo.InvariantCulture), "--lr", GptTraining.LearningRate.ToString(CultureInfo.InvariantCulture)];
+        List<string> arguments = ["--serve", "--threads", threads.ToString(CultureInfo.InvariantCulture), "--lr",
+            GptTraining.LearningRate.ToString(CultureInfo.InvariantCulture)];
         if (weights is not null) arguments.AddRange(["--weights", weights]);
         if (batches is not null) arguments.AddRange(["--batches", batches]);
         return new(new("bench/peers/gpt.py", arguments));

@@ -3,12 +3,14 @@ using System.Text.Json;
 
 namespace Ashlar.Bench.Training;
 
-/// <summary>A script of bench/peers in PyTorch, in a process beside ours that works when it is told to: a line in, a line of JSON out.</summary>
+/// <summary>A script of bench/peers in PyTorch, in a process beside ours that works when it is told to: a line in, a line of JSON
+/// out.</summary>
 sealed class TorchProcess : IDisposable
 {
     readonly Process process;
 
-    /// <summary>The script that sets the peer up and runs it; null where it was not set up, or where this is not a checkout.</summary>
+    /// <summary>The script that sets the peer up and runs it; null where it was not set up, or where this is not a
+    /// checkout.</summary>
     public static string? Script
     {
         get
@@ -27,7 +29,8 @@ sealed class TorchProcess : IDisposable
     /// <exception cref="InvalidOperationException">PyTorch is not set up, or the script ended at once.</exception>
     public TorchProcess(string script, params IEnumerable<string> arguments)
     {
-        var start = new ProcessStartInfo(Script ?? throw new InvalidOperationException("PyTorch is not set up; run bench/peers/torch.sh"), [script, .. arguments])
+        var start = new ProcessStartInfo(Script
+            ?? throw new InvalidOperationException("PyTorch is not set up; run bench/peers/torch.sh"), [script, .. arguments])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -47,7 +50,8 @@ sealed class TorchProcess : IDisposable
 
     JsonElement Answer()
     {
-        string line = process.StandardOutput.ReadLine() ?? throw new InvalidOperationException("PyTorch ended; its error is above");
+        string line =
+            process.StandardOutput.ReadLine() ?? throw new InvalidOperationException("PyTorch ended; its error is above");
         return JsonDocument.Parse(line).RootElement;
     }
 

@@ -86,20 +86,23 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
         for (long page = firstPage + begin; page < firstPage + end; page += AttentionScratch.PagesAtOnce)
         {
             int count = (int)Math.Min(AttentionScratch.PagesAtOnce, firstPage + end - page);
-            // Pages lie anywhere, so no prefetcher follows them: values come while scores are computed, the next keys while values are added up.
+            // Pages lie anywhere, so no prefetcher follows them: values come while scores are computed, the next keys while
+            // values are added up.
             for (int i = 0; i < count; i++)
             {
                 byte* at = launch.Page(item.Run.Text, (int)page + i, item.Head);
                 Fetch(at + layout.KeyBytes, layout.Bytes - layout.KeyBytes);
                 Score(item, at, i, rows);
             }
-            for (int r = 0; r < rows; r++) Update(r, (int)page * PageLayout.Tokens, count * PageLayout.Tokens, firstPlace + r / group);
+            for (int r = 0; r < rows; r++)
+                Update(r, (int)page * PageLayout.Tokens, count * PageLayout.Tokens, firstPlace + r / group);
             if (Attention.Layout.HasFactors)
                 for (int i = 0; i < count; i++) Weigh(launch.Page(item.Run.Text, (int)page + i, item.Head), i, rows);
             if (UsesTiles) Pack(rows, count);
             for (int i = 0; i < count; i++)
             {
-                if (page + count + i < firstPage + end) Fetch(launch.Page(item.Run.Text, (int)page + count + i, item.Head), layout.KeyBytes);
+                if (page + count + i < firstPage + end)
+                    Fetch(launch.Page(item.Run.Text, (int)page + count + i, item.Head), layout.KeyBytes);
                 Accumulate(launch.Page(item.Run.Text, (int)page + i, item.Head), i, count, rows);
             }
         }
@@ -155,12 +158,14 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     void LoadQueries(in AttentionItem item, int group)
     {
-        int width = Attention.Layout.KeyWidth, rows = item.Count * group, side = Tiles.Side * plan.RowTiles, steps = plan.KeyWidth / PageLayout.Panel;
+        int width = Attention.Layout.KeyWidth, rows = item.Count * group, side = Tiles.Side * plan.RowTiles,
+            steps = plan.KeyWidth / PageLayout.Panel;
         float scale = Attention.Options.Softcap is null ? (float)Attention.Options.Scale : 1;
         if (UsesTiles) new Span<byte>(queries, plan.Rows * plan.KeyWidth * 2).Clear();
         for (int r = 0; r < rows; r++)
         {
-            float* from = launch.Queries(item.Run.First + item.Offset + r / group) + (long)(item.Head * group + r % group) * width;
+            float* from = launch.Queries(item.Run.First + item.Offset + r / group)
+                + (long)(item.Head * group + r % group) * width;
             if (!UsesTiles)
             {
                 float* row = queries + (long)r * plan.KeyWidth;
@@ -172,7 +177,8 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
             byte* to = (byte*)queries + ((long)(r / side) * steps * side + r % side) * Tiles.RowBytes;
             for (int d = 0; d < width; d += PageLayout.Panel, to += side * Tiles.RowBytes)
                 if (d + PageLayout.Panel <= width)
-                    Vector512.Narrow(PagePanels.Round(Vector512.Load(from + d) * scale), PagePanels.Round(Vector512.Load(from + d + 16) * scale)).Store((ushort*)to);
+                    Vector512.Narrow(PagePanels.Round(Vector512.Load(from + d) * scale),
+                        PagePanels.Round(Vector512.Load(from + d + 16) * scale)).Store((ushort*)to);
                 else
                     for (int i = d; i < width; i++) ((BFloat16*)to)[i - d] = (BFloat16)(from[i] * scale);
         }
@@ -185,8 +191,11 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
         var layout = Attention.Layout;
         byte* keys = layout.HasFactors ? Widen(page, layout.KeyBytes) : page;
         float* to = scores + column * PageLayout.Tokens;
-        if (UsesTiles) Multiply((byte*)queries, plan.KeyWidth / PageLayout.Panel, 0, plan.KeyWidth / PageLayout.Panel, keys, to, plan.ScoreStride, rows, adds: false);
-        else PagePanels.Multiply(PanelType, queries, plan.KeyWidth, keys, layout.PaddedKeyWidth, to, plan.ScoreStride, rows, adds: false);
+        if (UsesTiles)
+            Multiply((byte*)queries, plan.KeyWidth / PageLayout.Panel, 0, plan.KeyWidth / PageLayout.Panel, keys, to,
+                plan.ScoreStride, rows, adds: false);
+        else PagePanels.Multiply(PanelType, queries, plan.KeyWidth, keys, layout.PaddedKeyWidth, to, plan.ScoreStride,
+            rows, adds: false);
         if (!layout.HasFactors) return;
         var factors = (float*)(page + layout.FactorOffset);
         var (low, high) = (Vector512.Load(factors), Vector512.Load(factors + 16));
@@ -221,7 +230,8 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
         long panelBytes = (long)PageLayout.Panel * PageLayout.Tokens * PanelType.Bytes;
         for (int d = 0; d < plan.ValueWidth; d += PageLayout.Panel, values += panelBytes)
             if (UsesTiles) Multiply(weights, columns, column, 1, values, sums + d, plan.SumStride, rows, adds: true);
-            else PagePanels.Multiply(PanelType, scores + column * PageLayout.Tokens, plan.ScoreStride, values, PageLayout.Tokens, sums + d, plan.SumStride, rows, adds: true);
+            else PagePanels.Multiply(PanelType, scores + column * PageLayout.Tokens, plan.ScoreStride, values, PageLayout.Tokens,
+                sums + d, plan.SumStride, rows, adds: true);
     }
 
     DType PanelType => Attention.Layout.DType == DType.Float32 ? DType.Float32 : DType.BFloat16;
@@ -262,7 +272,8 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
             float* from = scores + (long)r * plan.ScoreStride;
             byte* to = weights + ((long)(r / side) * pages * side + r % side) * Tiles.RowBytes;
             for (int page = 0; page < pages; page++, from += PageLayout.Tokens, to += side * Tiles.RowBytes)
-                Vector512.Narrow(PagePanels.Round(Vector512.Load(from)), PagePanels.Round(Vector512.Load(from + 16))).Store((ushort*)to);
+                Vector512.Narrow(PagePanels.Round(Vector512.Load(from)), PagePanels.Round(Vector512.Load(from + 16)))
+                    .Store((ushort*)to);
         }
     }
 

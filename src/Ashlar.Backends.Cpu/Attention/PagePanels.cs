@@ -6,8 +6,8 @@ namespace Ashlar.Backends.Cpu.Attention;
 
 /// <summary>Products with panels of cache pages on the vectors, and what brings numbers into the form of panels.</summary>
 /// <remarks>
-/// Lanes are the 32 columns of a panel, so no sum runs across lanes. Four rows at a time share what is loaded of a panel. A vector of
-/// 512 bits is two or four registers on narrower paths.
+/// Lanes are the 32 columns of a panel, so no sum runs across lanes. Four rows at a time share what is loaded of a panel. A
+/// vector of 512 bits is two or four registers on narrower paths.
 /// </remarks>
 static unsafe class PagePanels
 {
@@ -22,17 +22,20 @@ static unsafe class PagePanels
     /// <param name="left">Rows of <paramref name="inner"/> numbers.</param>
     /// <param name="leftStride">Numbers from one row to the next.</param>
     /// <param name="inner">Inner indices; for bfloat16 a multiple of 32.</param>
-    public static void Multiply(DType dtype, float* left, long leftStride, byte* panel, int inner, float* sums, long sumStride, int rows, bool adds)
+    public static void Multiply(DType dtype, float* left, long leftStride, byte* panel, int inner, float* sums, long sumStride,
+        int rows, bool adds)
     {
         int row = 0;
         if (dtype == DType.Float32)
         {
-            for (; row + 4 <= rows; row += 4) Four32(left + row * leftStride, leftStride, (float*)panel, inner, sums + row * sumStride, sumStride, adds);
+            for (; row + 4 <= rows; row += 4)
+                Four32(left + row * leftStride, leftStride, (float*)panel, inner, sums + row * sumStride, sumStride, adds);
             for (; row < rows; row++) One32(left + row * leftStride, (float*)panel, inner, sums + row * sumStride, adds);
         }
         else
         {
-            for (; row + 4 <= rows; row += 4) Four16(left + row * leftStride, leftStride, panel, inner, sums + row * sumStride, sumStride, adds);
+            for (; row + 4 <= rows; row += 4)
+                Four16(left + row * leftStride, leftStride, panel, inner, sums + row * sumStride, sumStride, adds);
             for (; row < rows; row++) One16(left + row * leftStride, panel, inner, sums + row * sumStride, adds);
         }
     }
@@ -80,7 +83,8 @@ static unsafe class PagePanels
         Finish(sums, a0, a1, adds);
     }
 
-    // The upper half of each 32-bit lane is the odd inner index, the lower half the even one; a bfloat16 is the upper half of a float32.
+    // The upper half of each 32-bit lane is the odd inner index, the lower half the even one; a bfloat16 is the upper half of a
+    // float32.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Four16(float* a, long stride, byte* panel, int inner, float* sums, long sumStride, bool adds)
     {

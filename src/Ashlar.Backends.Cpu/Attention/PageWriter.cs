@@ -6,7 +6,8 @@ namespace Ashlar.Backends.Cpu.Attention;
 /// <summary>Puts keys and values of new tokens into cache pages.</summary>
 static unsafe class PageWriter
 {
-    /// <summary>Writes one token of one head. The first token of a page clears it: what a text before left there may be no number.</summary>
+    /// <summary>Writes one token of one head. The first token of a page clears it: what a text before left there may be no
+    /// number.</summary>
     /// <param name="layout">How the page lies.</param>
     /// <param name="page">The page of the head.</param>
     /// <param name="slot">Which token of the page.</param>
@@ -34,7 +35,8 @@ static unsafe class PageWriter
                 break;
             default:
                 for (int d = 0; d < layout.KeyWidth; d++) *(sbyte*)(page + layout.KeyOffset(d, slot)) = Code(key[d], keyFactor);
-                for (int d = 0; d < layout.ValueWidth; d++) *(sbyte*)(page + layout.ValueOffset(d, slot)) = Code(value[d], valueFactor);
+                for (int d = 0; d < layout.ValueWidth; d++)
+                    *(sbyte*)(page + layout.ValueOffset(d, slot)) = Code(value[d], valueFactor);
                 break;
         }
     }
@@ -45,7 +47,8 @@ static unsafe class PageWriter
     {
         byte* column = page + layout.KeyOffset(0, slot);
         for (int d = 0; d < layout.KeyWidth; d += PageLayout.Panel, column += PagePanels.StepBytes)
-            for (int i = 0; i < PageLayout.Panel && d + i < layout.KeyWidth; i++) *(ushort*)(column + i / 2 * 64 + i % 2 * 2) = Rounded(key[d + i]);
+            for (int i = 0; i < PageLayout.Panel && d + i < layout.KeyWidth; i++)
+                *(ushort*)(column + i / 2 * 64 + i % 2 * 2) = Rounded(key[d + i]);
         byte* row = page + layout.ValueOffset(0, slot);
         for (int d = 0; d < layout.ValueWidth; d += 16, row += PagePanels.StepBytes / 2)
             for (int i = 0; i < 16 && d + i < layout.ValueWidth; i++) *(ushort*)(row + i * 4) = Rounded(value[d + i]);
@@ -66,5 +69,6 @@ static unsafe class PageWriter
         return most / 127;
     }
 
-    static sbyte Code(float number, float factor) => factor == 0 || float.IsNaN(factor) ? (sbyte)0 : (sbyte)MathF.Round(Math.Clamp(number / factor, -127, 127));
+    static sbyte Code(float number, float factor) =>
+        factor == 0 || float.IsNaN(factor) ? (sbyte)0 : (sbyte)MathF.Round(Math.Clamp(number / factor, -127, 127));
 }

@@ -4,7 +4,8 @@ using Ashlar.Graph;
 
 namespace Ashlar.Backends.Cpu.Attention;
 
-/// <summary>Attention over a paged cache: takes up new keys and values, then goes through the pages once with an online softmax.</summary>
+/// <summary>Attention over a paged cache: takes up new keys and values, then goes through the pages once with an online
+/// softmax.</summary>
 /// <remarks>
 /// An item is a block of new tokens of one text for one key/value head, with all query heads that share it: what is read of a
 /// page serves them all. Few items over long texts are split along the pages and joined afterwards. Workers take items as they
@@ -16,13 +17,15 @@ sealed class PagedAttentionKernel(PagedAttention attention, Isa isa, bool usesTi
     public PagedAttention Attention => attention;
 
     /// <summary>True where the tile unit multiplies.</summary>
-    public bool UsesTiles { get; } = usesTiles && attention.Layout.DType != DType.Float32 && MatrixUnit.Takes(isa, TileProduct.BF16);
+    public bool UsesTiles { get; } = usesTiles && attention.Layout.DType != DType.Float32
+        && MatrixUnit.Takes(isa, TileProduct.BF16);
 
     public override unsafe CpuLaunch Bind(Func<Symbol, long> symbols, nint* buffers, Workers workers)
     {
         int tokens = (int)attention.Inputs[0].Shape[0].Evaluate(symbols);
         var tables = attention.Inputs[6].Shape;
-        return new PagedAttentionLaunch(this, tokens, (int)tables[0].Evaluate(symbols), (int)tables[1].Evaluate(symbols), buffers, workers);
+        return new PagedAttentionLaunch(this, tokens, (int)tables[0].Evaluate(symbols), (int)tables[1].Evaluate(symbols),
+            buffers, workers);
     }
 }
 
@@ -108,7 +111,8 @@ sealed unsafe class PagedAttentionLaunch : CpuLaunch
             if ((uint)text >= (uint)texts) throw Wrong($"token {t} is of text {text}, but there are {texts}");
             while (t < tokens && textOf[t] == text && placeOf[t] == place + (t - first)) t++;
             if (place < 0 || place + (t - first) > (long)mostPages * PageLayout.Tokens)
-                throw Wrong($"places {place} to {place + (t - first) - 1} of text {text} are not within its {mostPages} pages of {PageLayout.Tokens}");
+                throw Wrong(
+                    $"places {place} to {place + (t - first) - 1} of text {text} are not within its {mostPages} pages of {PageLayout.Tokens}");
             int used = (place + (t - first) + PageLayout.Tokens - 1) / PageLayout.Tokens;
             for (int i = FirstPage(place); i < used; i++)
                 if ((uint)tables[(long)text * mostPages + i] >= pages)
@@ -119,7 +123,8 @@ sealed unsafe class PagedAttentionLaunch : CpuLaunch
 
         int blocks = 0;
         for (int r = 0; r < count; r++) blocks += (runs[r].Count + tokensAtOnce - 1) / tokensAtOnce;
-        parts = Math.Clamp(2 * workers.Count / (blocks * Attention.KvHeads), 1, Math.Min(MostParts, Math.Max(1, longest / WorthSplitting)));
+        parts = Math.Clamp(2 * workers.Count / (blocks * Attention.KvHeads), 1,
+            Math.Min(MostParts, Math.Max(1, longest / WorthSplitting)));
         itemsWrite = parts == 1 && count == tokens;   // each key/value head of each text has just one item
         itemCount = 0;
         for (int r = count - 1; r >= 0; r--)
@@ -128,7 +133,8 @@ sealed unsafe class PagedAttentionLaunch : CpuLaunch
                     for (int part = 0; part < parts; part++)
                     {
                         int offset = block * tokensAtOnce;
-                        items[itemCount] = new(runs[r], offset, Math.Min(tokensAtOnce, runs[r].Count - offset), head, part, itemCount);
+                        items[itemCount] =
+                            new(runs[r], offset, Math.Min(tokensAtOnce, runs[r].Count - offset), head, part, itemCount);
                         itemCount++;
                     }
     }
@@ -169,11 +175,13 @@ sealed unsafe class PagedAttentionLaunch : CpuLaunch
             item.Join(items[i * parts], parts, scratch + items[i * parts].Partial * plan.PartialBytes);
     }
 
-    // The first token from there on that another one's page does not hold: the first of a page clears it, so a page has one writer.
+    // The first token from there on that another one's page does not hold: the first of a page clears it, so a page has one
+    // writer.
     long FirstOfPage(long token)
     {
         int* textOf = (int*)buffers[4], placeOf = (int*)buffers[5];
-        while (token > 0 && token < tokens && textOf[token] == textOf[token - 1] && placeOf[token] % PageLayout.Tokens != 0) token++;
+        while (token > 0 && token < tokens && textOf[token] == textOf[token - 1] && placeOf[token] % PageLayout.Tokens != 0)
+            token++;
         return token;
     }
 
@@ -182,18 +190,21 @@ sealed unsafe class PagedAttentionLaunch : CpuLaunch
         var layout = Attention.Layout;
         int place = ((int*)buffers[5])[token];
         PageWriter.Write(layout, Page(((int*)buffers[4])[token], place / PageLayout.Tokens, head), place % PageLayout.Tokens,
-            (float*)buffers[1] + ((long)token * Attention.KvHeads + head) * layout.KeyWidth, (float*)buffers[2] + ((long)token * Attention.KvHeads + head) * layout.ValueWidth);
+            (float*)buffers[1] + ((long)token * Attention.KvHeads + head) * layout.KeyWidth, (float*)buffers[2]
+                + ((long)token * Attention.KvHeads + head) * layout.ValueWidth);
     }
 
     /// <summary>A page of a text for a key/value head.</summary>
     public byte* Page(int text, int index, int head) =>
-        (byte*)buffers[3] + ((long)((int*)buffers[6])[(long)text * mostPages + index] * Attention.KvHeads + head) * Attention.Layout.Bytes;
+        (byte*)buffers[3] + ((long)((int*)buffers[6])[(long)text * mostPages + index] * Attention.KvHeads + head)
+            * Attention.Layout.Bytes;
 
     /// <summary>The queries of a token, [heads, width].</summary>
     public float* Queries(int token) => (float*)buffers[0] + (long)token * Attention.Heads * Attention.Layout.KeyWidth;
 
     /// <summary>Where the results of a token go, [heads, width].</summary>
-    public float* Results(int token) => (float*)buffers[Attention.Inputs.Count] + (long)token * Attention.Heads * Attention.Layout.ValueWidth;
+    public float* Results(int token) =>
+        (float*)buffers[Attention.Inputs.Count] + (long)token * Attention.Heads * Attention.Layout.ValueWidth;
 
     /// <summary>The score of a head's sink.</summary>
     public float Sink(int head) => Attention.Options.HasSinks ? ((float*)buffers[7])[head] : float.NegativeInfinity;

@@ -41,9 +41,11 @@ readonly record struct BlockingCase(Isa Isa, int ElementBytes, int Threads, Oper
 /// <param name="Workers">How many workers take part.</param>
 /// <param name="ReadsLeftInPlace">The left operand is read where it lies; otherwise each item packs its part.</param>
 /// <param name="Streams">The right operand is read once from afar: short inner blocks, prefetched one panel ahead.</param>
-readonly record struct Blocking(long RowBlocks, long ColumnBlocks, long Inner, long InnerBlocks, RegisterTile Tile, int Workers, bool ReadsLeftInPlace, bool Streams)
+readonly record struct Blocking(long RowBlocks, long ColumnBlocks, long Inner, long InnerBlocks, RegisterTile Tile, int Workers,
+    bool ReadsLeftInPlace, bool Streams)
 {
-    /// <summary>Inner indices per block: a panel of the right operand of twice the first cache still streams well, and the result moves less.</summary>
+    /// <summary>Inner indices per block: a panel of the right operand of twice the first cache still streams well, and the result
+    /// moves less.</summary>
     public const long MostInner = 640, UsualInner = 512;
 
     /// <summary>Bytes of sums that an item keeps in scratch memory.</summary>
@@ -61,7 +63,8 @@ readonly record struct Blocking(long RowBlocks, long ColumnBlocks, long Inner, l
     public static long MostRows(long inner, int elementBytes, RegisterTile tile) =>
         Math.Clamp(LeftBytes / (Math.Max(inner, 1) * elementBytes) / tile.Rows * tile.Rows, tile.Rows * 4, MostItemRows);
 
-    /// <summary>Bytes of packed left operand that an item keeps: a little more than half of the second cache, so that 512 x 512 fits.</summary>
+    /// <summary>Bytes of packed left operand that an item keeps: a little more than half of the second cache, so that 512 x 512
+    /// fits.</summary>
     public static long LeftBytes { get; } = Processor.Current.L2Bytes * 9 / 16;
 
     /// <summary>Chooses the blocking of a batch of products.</summary>
@@ -80,30 +83,46 @@ readonly record struct Blocking(long RowBlocks, long ColumnBlocks, long Inner, l
 
         long rowBlocks = Over(rows, MostRows(innerBlock, facts.ElementBytes, tile)), columnBlocks = 1;
         if (innerBlocks > 1 && (facts.ResultIsScratch || streams))
-            columnBlocks = Over(columns, Math.Max(width, SumBytes / (Over(rows, rowBlocks) * facts.ElementBytes) / width * width));
+            columnBlocks =
+                Over(columns, Math.Max(width, SumBytes / (Over(rows, rowBlocks) * facts.ElementBytes) / width * width));
 
         // A thread is worth its start from some microseconds of work on.
         double work = (double)batch * rows * columns * Math.Max(1, inner) / lanes;
         int workers = (int)Math.Clamp(work / WorthAnotherThread, 1, facts.Threads);
         if (workers > 1)
-            (rowBlocks, columnBlocks) = Spread(batch, rows, columns, rowBlocks, columnBlocks, workers, tile.Rows, width, facts.RightIsInPlace);
+            (rowBlocks, columnBlocks) =
+                Spread(batch, rows, columns, rowBlocks, columnBlocks, workers, tile.Rows, width, facts.RightIsInPlace);
 
         bool inPlace = facts.Left == OperandAccess.InPlace && !streams && columns / columnBlocks <= 1024 && innerBlocks == 1
             && (facts.LeftStrideBytes % 4096 != 0 || rows / rowBlocks <= tile.Rows);
-        return new(rowBlocks, columnBlocks, innerBlock, innerBlocks, tile, (int)Math.Min(workers, batch * rowBlocks * columnBlocks), inPlace, streams);
+        return new(rowBlocks, columnBlocks, innerBlock, innerBlocks, tile,
+            (int)Math.Min(workers, batch * rowBlocks * columnBlocks), inPlace, streams);
     }
 
     /// <summary>Cycles per inner index of one product, roughly; to compare a product with its transpose.</summary>
     public static double Cost(in BlockingCase facts, in ContractionCall call)
     {
         double rows = call.Rows, columns = call.Columns, padded = Over(call.Columns, facts.Lanes) * facts.Lanes;
-        double left = facts.Left switch { OperandAccess.InPlace => 0.3, OperandAccess.Turned => 0.35, OperandAccess.Scattered => 2, _ => 1.5 };
-        double right = facts.Right switch { OperandAccess.InPlace => 0.1, OperandAccess.Turned => 0.4, OperandAccess.Scattered => 2, _ => 1.5 };
+        double left = facts.Left switch
+        {
+            OperandAccess.InPlace => 0.3,
+            OperandAccess.Turned => 0.35,
+            OperandAccess.Scattered => 2,
+            _ => 1.5,
+        };
+        double right = facts.Right switch
+        {
+            OperandAccess.InPlace => 0.1,
+            OperandAccess.Turned => 0.4,
+            OperandAccess.Scattered => 2,
+            _ => 1.5,
+        };
         double stores = call.Result.ColumnStride == 1 ? 0 : 2 * rows * columns / Math.Max(1, call.Inner);
         return rows * padded / (2 * facts.Lanes) + rows * left + columns * right * Over(call.Rows, MostItemRows / 2) + stores;
     }
 
-    /// <summary>Inner indices of a streamed panel: as many rows as the hardware follows at once, each in a page of its own.</summary>
+    /// <summary>Inner indices of a streamed panel: as many rows as the hardware follows at once, each in a page of its
+    /// own.</summary>
     /// <remarks>
     /// Measured on Sapphire Rapids: 48 rows stream at memory speed, 96 at half of it, whatever their distance. Fewer where rows a
     /// large power of two apart fall into so few sets of the second cache (taken to have 16 ways) that two panels do not fit.

@@ -39,7 +39,8 @@ unsafe struct ContractionCall
     public MatrixView Left;
     /// <summary>[Inner, Columns]. Ignored where the contraction was made with a function for it.</summary>
     public MatrixView Right;
-    /// <summary>Where the elements of the left operand lie, when no two strides say it: <see cref="Left"/> has its first one then. Null otherwise.</summary>
+    /// <summary>Where the elements of the left operand lie, when no two strides say it: <see cref="Left"/> has its first one
+    /// then. Null otherwise.</summary>
     public OffsetView? LeftOffsets;
     /// <summary>The same for the right operand.</summary>
     public OffsetView? RightOffsets;
@@ -59,9 +60,11 @@ unsafe struct ContractionCall
 
     /// <summary>Where the matrices of one product of the batch begin.</summary>
     /// <param name="product">Which product.</param>
-    /// <param name="rightElementBytes">What the right operand's batch axes step in: its element's bytes, or 1 where it lies packed.</param>
+    /// <param name="rightElementBytes">What the right operand's batch axes step in: its element's bytes, or 1 where it lies
+    /// packed.</param>
     /// <param name="batch">Gets the index along each axis.</param>
-    public readonly void Locate(long product, int rightElementBytes, long* batch, out byte* left, out byte* right, out byte* result)
+    public readonly void Locate(long product, int rightElementBytes, long* batch, out byte* left, out byte* right,
+        out byte* result)
     {
         left = (byte*)Left.Data;
         right = (byte*)Right.Data;
@@ -81,7 +84,8 @@ unsafe struct ContractionCall
 /// <summary>A block that a <see cref="BlockFunction"/> fills or reads.</summary>
 unsafe struct BlockPlace
 {
-    /// <summary>First row: of the result for an epilogue; of the operand's free axis (rows of the left, columns of the right) for an operand.</summary>
+    /// <summary>First row: of the result for an epilogue; of the operand's free axis (rows of the left, columns of the right) for
+    /// an operand.</summary>
     public long Row;
     /// <summary>How many rows.</summary>
     public long Rows;

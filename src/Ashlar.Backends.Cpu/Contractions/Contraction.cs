@@ -4,7 +4,8 @@ using Ashlar.Backends.Cpu.Vec;
 
 namespace Ashlar.Backends.Cpu.Contractions;
 
-/// <summary>The matrix product of the CPU: batched, of any strides, with elementwise work on its operands and its result.</summary>
+/// <summary>The matrix product of the CPU: batched, of any strides, with elementwise work on its operands and its
+/// result.</summary>
 /// <remarks>
 /// How this works. The result is cut into items, blocks of rows and columns of one product of the batch, which workers take
 /// until none is left; no worker waits for another before the end. An item goes through blocks of the inner axis. For each it
@@ -21,22 +22,27 @@ sealed unsafe class Contraction
     readonly Action<int, int> work;
 
     ContractionCall call;
-    bool isSwapped;                                    // the call is the transposed product: operands and their functions changed places
+    // The call is the transposed product: operands and their functions changed places.
+    bool isSwapped;
     Blocking blocking;
     ChunkedRange items;
     byte* scratch;
 
     /// <param name="isa">The path.</param>
-    /// <param name="compute">What is multiplied and added: f32, f64, i32 or i64. 16-bit floats compute in f32, small integers in i32.</param>
+    /// <param name="compute">What is multiplied and added: f32, f64, i32 or i64. 16-bit floats compute in f32, small integers in
+    /// i32.</param>
     /// <param name="left">Fills blocks of the left operand, [rows, inner]; null reads <see cref="ContractionCall.Left"/>.</param>
-    /// <param name="right">Fills blocks of the right operand, [columns, inner]; null reads <see cref="ContractionCall.Right"/>.</param>
+    /// <param name="right">Fills blocks of the right operand, [columns, inner]; null reads
+    /// <see cref="ContractionCall.Right"/>.</param>
     /// <param name="epilogue">Takes finished sums; null stores them to <see cref="ContractionCall.Result"/>.</param>
     /// <param name="blockScratchBytes">What each of these functions needs of <see cref="BlockPlace.Scratch"/>.</param>
     /// <exception cref="DTypeException">No micro-kernel multiplies the compute type.</exception>
-    public Contraction(Isa isa, DType compute, BlockFunction? left = null, BlockFunction? right = null, BlockFunction? epilogue = null, long blockScratchBytes = 0)
+    public Contraction(Isa isa, DType compute, BlockFunction? left = null, BlockFunction? right = null,
+        BlockFunction? epilogue = null, long blockScratchBytes = 0)
     {
         if (compute is not (DType.Float32 or DType.Float64 or DType.Int32 or DType.Int64))
-            throw new DTypeException("ASH0622", $"a contraction cannot compute in {compute.Name}; it computes in f32, f64, i32 or i64.",
+            throw new DTypeException("ASH0622",
+                $"a contraction cannot compute in {compute.Name}; it computes in f32, f64, i32 or i64.",
                 "cast the operands to one of these; 16-bit floats and small integers are widened by themselves.");
         (Isa, Compute, Left, Right, Epilogue) = (isa, compute, left, right, epilogue);
         Memory = new(isa, compute.Bytes, blockScratchBytes);
@@ -63,7 +69,8 @@ sealed unsafe class Contraction
 
     internal ScratchPlan Memory { get; }
 
-    /// <summary>Blocks that tuning found, which go before those that <see cref="Blocking.Choose"/> gives; null for none.</summary>
+    /// <summary>Blocks that tuning found, which go before those that <see cref="Blocking.Choose"/> gives; null for
+    /// none.</summary>
     public TunedProducts? Tuned { get; init; }
 
     /// <summary>The blocks of every call: what tuning times. Null leaves the choice.</summary>
@@ -106,12 +113,14 @@ sealed unsafe class Contraction
         call = product;
         isSwapped = false;
         var facts = CaseOf(call, isSwapped, threads);
-        if ((ForcedBlocks ?? Tuned?.OnVectors(KeyOf(product, threads))) is { } tuned && Takes(tuned, facts, threads, batch)) return;
+        if ((ForcedBlocks ?? Tuned?.OnVectors(KeyOf(product, threads))) is { } tuned && Takes(tuned, facts, threads, batch))
+            return;
         if (Epilogue is null)
         {
             var transposed = Transposed(product);
             var otherFacts = CaseOf(transposed, isSwapped: true, threads);
-            if (Blocking.Cost(otherFacts, transposed) < 0.95 * Blocking.Cost(facts, product)) (call, facts, isSwapped) = (transposed, otherFacts, true);
+            if (Blocking.Cost(otherFacts, transposed) < 0.95 * Blocking.Cost(facts, product))
+                (call, facts, isSwapped) = (transposed, otherFacts, true);
         }
         blocking = Blocking.Choose(facts, batch, call.Rows, call.Columns, call.Inner);
     }
@@ -127,7 +136,8 @@ sealed unsafe class Contraction
         }
         if (Epilogue is not null) return false;
         var other = Transposed(call);
-        if (tuned.For(CaseOf(other, isSwapped: true, threads), batch, other.Rows, other.Columns, other.Inner) is not { } chosen) return false;
+        if (tuned.For(CaseOf(other, isSwapped: true, threads), batch, other.Rows, other.Columns, other.Inner) is not { } chosen)
+            return false;
         (call, blocking, isSwapped) = (other, chosen, true);
         return true;
     }
@@ -138,12 +148,16 @@ sealed unsafe class Contraction
         long products = 1;
         for (int axis = 0; axis < product.BatchRank; axis++) products *= product.Batch[axis].Count;
         var facts = CaseOf(product, isSwapped: false, threads);
-        return new(Compute, facts.Left, facts.Right, RightIsPacked: false, products, product.Rows, product.Columns, product.Inner, threads);
+        return new(Compute, facts.Left, facts.Right, RightIsPacked: false, products, product.Rows, product.Columns,
+            product.Inner, threads);
     }
 
-    /// <summary>How the operands of a call lie, and those of the transposed product; null for these where an epilogue forbids it.</summary>
+    /// <summary>How the operands of a call lie, and those of the transposed product; null for these where an epilogue forbids
+    /// it.</summary>
     internal (BlockingCase Straight, BlockingCase? Swapped) CasesOf(in ContractionCall product, int threads) =>
-        (CaseOf(product, isSwapped: false, threads), Epilogue is null ? CaseOf(Transposed(product), isSwapped: true, threads) : null);
+        (CaseOf(product, isSwapped: false, threads), Epilogue is null
+            ? CaseOf(Transposed(product), isSwapped: true, threads)
+            : null);
 
     /// <summary>The blocks that the last call was computed with.</summary>
     internal VectorBlocks LastBlocks => VectorBlocks.Of(blocking, isSwapped, call.Rows, call.Columns);
@@ -157,11 +171,17 @@ sealed unsafe class Contraction
         var (left, right) = isSwapped ? (Right, Left) : (Left, Right);
         // Packing by offsets takes about as long as turning.
         return new(Isa, Compute.Bytes, threads,
-            Right: product.RightOffsets is not null ? OperandAccess.Turned : right is not null || product.Right.DType != Compute ? OperandAccess.Converted
-                : product.Right.ColumnStride == 1 ? OperandAccess.InPlace : product.Right.RowStride == 1 ? OperandAccess.Turned : OperandAccess.Scattered,
+            Right: product.RightOffsets is not null ? OperandAccess.Turned : right is not null
+                || product.Right.DType != Compute ? OperandAccess.Converted
+                : product.Right.ColumnStride == 1
+                ? OperandAccess.InPlace
+                : product.Right.RowStride == 1 ? OperandAccess.Turned : OperandAccess.Scattered,
             RightStrideBytes: product.Right.RowStride * Compute.Bytes,
-            Left: product.LeftOffsets is not null ? OperandAccess.Turned : left is not null || product.Left.DType != Compute ? OperandAccess.Converted
-                : product.Left.ColumnStride == 1 ? OperandAccess.InPlace : product.Left.RowStride == 1 ? OperandAccess.Turned : OperandAccess.Scattered,
+            Left: product.LeftOffsets is not null ? OperandAccess.Turned : left is not null
+                || product.Left.DType != Compute ? OperandAccess.Converted
+                : product.Left.ColumnStride == 1
+                ? OperandAccess.InPlace
+                : product.Left.RowStride == 1 ? OperandAccess.Turned : OperandAccess.Scattered,
             LeftStrideBytes: product.Left.RowStride * Compute.Bytes,
             ResultIsScratch: Epilogue is not null || product.Result.ColumnStride != 1);
     }
@@ -178,14 +198,19 @@ sealed unsafe class Contraction
             other.Batch[axis] = product.Batch[axis] with { Left = product.Batch[axis].Right, Right = product.Batch[axis].Left };
         return other;
 
-        static MatrixView Turned(in MatrixView view) => view with { RowStride = view.ColumnStride, ColumnStride = view.RowStride };
+        static MatrixView Turned(in MatrixView view) => view with
+        {
+            RowStride = view.ColumnStride,
+            ColumnStride = view.RowStride,
+        };
     }
 
     void Work(int worker, int workers)
     {
         long* batch = stackalloc long[BatchAxes.Most];
         byte* offsets = stackalloc byte[call.LeftOffsets is null && call.RightOffsets is null ? 0 : ItemOffsets.Bytes];
-        var item = new ContractionItem(this, in call, in blocking, isSwapped, scratch + worker * ScratchBytes, batch, worker, new(offsets));
+        var item = new ContractionItem(this, in call, in blocking, isSwapped, scratch + worker * ScratchBytes, batch, worker,
+            new(offsets));
         while (items.Take(out long index, out long end))
             for (; index < end; index++) item.Run(index);
     }
@@ -197,7 +222,8 @@ readonly record struct ScratchPlan
     public ScratchPlan(Isa isa, int elementBytes, long blockScratchBytes)
     {
         long panel = Aligned((Blocking.MostInner + 8) * RegisterTile.MostVectors(isa) * isa.VectorBytes + Packing.SlackBytes);
-        long left = Math.Max(Blocking.LeftBytes, 4L * RegisterTile.MostRows(isa) * (Blocking.MostInner + 8) * elementBytes) + Packing.SlackBytes;
+        long left = Math.Max(Blocking.LeftBytes, 4L * RegisterTile.MostRows(isa) * (Blocking.MostInner + 8) * elementBytes)
+            + Packing.SlackBytes;
         long sums = Math.Max(Blocking.SumBytes, Blocking.MostItemRows * RegisterTile.MostVectors(isa) * isa.VectorBytes);
         Right = Aligned(left);
         Wide = Right + panel;

@@ -3,7 +3,8 @@ namespace Ashlar.Backends.Cpu.Contractions;
 /// <summary>One worker's way through one item of a contraction: a block of rows and columns of one product.</summary>
 unsafe ref struct ContractionItem
 {
-    const long FinishedPanels = 8;                     // row panels between two calls of the epilogue: their sums fit the first cache
+    // Row panels between two calls of the epilogue: their sums fit the first cache.
+    const long FinishedPanels = 8;
 
     readonly Contraction owner;
     readonly ref readonly ContractionCall call;
@@ -25,12 +26,14 @@ unsafe ref struct ContractionItem
     byte* right;
     byte* result;
     long row0, row1, column0, column1;                 // the item
-    long panels, height, higher;                       // its row panels: the first `higher` have height + 1 rows, the others height
+    // Its row panels: the first `higher` have height + 1 rows, the others height.
+    long panels, height, higher;
     long columnPanels, vectors, wider;                 // its column panels, likewise, in vectors
     long inner0, inner;                                // the block of the inner axis
     bool isFirst, isLast;                              // of these blocks
 
-    public ContractionItem(Contraction owner, in ContractionCall call, in Blocking blocking, bool isSwapped, byte* scratch, long* batch, int worker, ItemOffsets offsets)
+    public ContractionItem(Contraction owner, in ContractionCall call, in Blocking blocking, bool isSwapped, byte* scratch,
+        long* batch, int worker, ItemOffsets offsets)
     {
         this.owner = owner;
         this.offsets = offsets;
@@ -47,7 +50,8 @@ unsafe ref struct ContractionItem
         sums = scratch + memory.Sums;
         (leftFunction, rightFunction) = isSwapped ? (owner.Right, owner.Left) : (owner.Left, owner.Right);
         var facts = owner.CaseOf(call, isSwapped, 1);
-        (rightIsInPlace, resultIsScratch) = (facts.RightIsInPlace, facts.ResultIsScratch || blocking.Streams && blocking.InnerBlocks > 1);
+        (rightIsInPlace, resultIsScratch) = (facts.RightIsInPlace, facts.ResultIsScratch || blocking.Streams
+            && blocking.InnerBlocks > 1);
         hasResult = call.Result.Data != 0 && call.Result.ColumnStride == 1;
         place = new() { Batch = batch, Worker = worker, Scratch = scratch + memory.Block };
     }
@@ -74,8 +78,12 @@ unsafe ref struct ContractionItem
                 var (vectors, wider) = Math.DivRem(columnVectors, (columnVectors + tile.Vectors - 1) / tile.Vectors);
                 foreach (long high in higher > 0 ? (long[])[height + 1, height] : [height])
                     foreach (long wide in wider > 0 ? (long[])[vectors + 1, vectors] : [vectors])
-                        foreach (var access in rightIsInPlace ? (RightAccess[])[panels == 1 ? RightAccess.Streamed : RightAccess.Copied, RightAccess.Packed] : [RightAccess.Packed])
-                            keys.Add(new(owner.Isa, owner.Elem, (int)high, (int)wide, blocking.ReadsLeftInPlace ? LeftAccess.Rows : LeftAccess.Columns,
+                        foreach (var access in rightIsInPlace
+                            ? (RightAccess[])[panels == 1 ? RightAccess.Streamed : RightAccess.Copied, RightAccess.Packed]
+                            : [RightAccess.Packed])
+                            keys.Add(new(owner.Isa, owner.Elem, (int)high, (int)wide, blocking.ReadsLeftInPlace
+                                ? LeftAccess.Rows
+                                : LeftAccess.Columns,
                                 access, blocking.Streams && panels < MicroKernels.Unroll ? 2 : 1, !blocking.Streams));
             }
         return keys;
@@ -158,14 +166,19 @@ unsafe ref struct ContractionItem
                 arguments.AStep = high * inner * elementBytes;
             }
             arguments.B = access == RightAccess.Packed ? packedRight : rightRow;
-            arguments.C = isDirect ? result + (row * call.Result.RowStride + column) * elementBytes : tileSums + (row - row0) * width * VectorBytes;
+            arguments.C = isDirect ? result + (row * call.Result.RowStride + column) * elementBytes : tileSums
+                + (row - row0) * width * VectorBytes;
             arguments.Panels = count;
             bool fetches = isLast && hasResult || isDirect;
-            arguments.AheadResult = fetches ? result + (row * call.Result.RowStride + column) * call.Result.DType.Bytes : arguments.C;
+            arguments.AheadResult = fetches
+                ? result + (row * call.Result.RowStride + column) * call.Result.DType.Bytes
+                : arguments.C;
             arguments.AheadResultStride = fetches ? call.Result.RowStride * call.Result.DType.Bytes : arguments.CStride;
             arguments.Ahead = aheadLeft > 0 ? ahead : packedRight;
             arguments.AheadStride = aheadLeft > 0 ? call.Right.RowStride * elementBytes : 0;
-            MicroKernels.Get(new(owner.Isa, owner.Elem, high, width, blocking.ReadsLeftInPlace ? LeftAccess.Rows : LeftAccess.Columns,
+            MicroKernels.Get(new(owner.Isa, owner.Elem, high, width, blocking.ReadsLeftInPlace
+                ? LeftAccess.Rows
+                : LeftAccess.Columns,
                 access, aheadRows, !blocking.Streams))(&arguments);
 
             if (finishes) Finish(row, count * high, column, columns, arguments.C, width * lanes);
@@ -177,7 +190,8 @@ unsafe ref struct ContractionItem
         return columns;
     }
 
-    /// <summary>Cuts the inner block so that prefetches are spread evenly: a row of the result and of the next panel per chunk.</summary>
+    /// <summary>Cuts the inner block so that prefetches are spread evenly: a row of the result and of the next panel per
+    /// chunk.</summary>
     readonly void SetChunks(ref MicroArguments arguments)
     {
         long unrolled = inner & -MicroKernels.Unroll;
@@ -186,7 +200,8 @@ unsafe ref struct ContractionItem
         arguments.Chunks = (unrolled + arguments.Chunk - 1) / arguments.Chunk;
     }
 
-    /// <summary>The first row of the panel that comes after this one; null where the right operand is not read in place or nothing comes.</summary>
+    /// <summary>The first row of the panel that comes after this one; null where the right operand is not read in place or
+    /// nothing comes.</summary>
     readonly byte* NextRight(long panel, long column, long columns)
     {
         if (!rightIsInPlace) return null;
@@ -197,7 +212,8 @@ unsafe ref struct ContractionItem
     void PackLeft()
     {
         byte* to = packedLeft;
-        if (leftFunction is null && call.LeftOffsets is null && call.Left.RowStride == 1 && call.Left.ColumnStride != 1 && call.Left.DType == owner.Compute)
+        if (leftFunction is null && call.LeftOffsets is null && call.Left.RowStride == 1 && call.Left.ColumnStride != 1
+            && call.Left.DType == owner.Compute)
         {
             PackLeftColumns();
             return;
@@ -253,9 +269,12 @@ unsafe ref struct ContractionItem
             Widen(from, view.DType, view.RowStride, view.ColumnStride, rows);
             Packing.Transpose(owner.Isa, elementBytes, wide, inner * elementBytes, rows, inner, to, stride);
         }
-        else if (view.ColumnStride == 1) Packing.Transpose(owner.Isa, elementBytes, from, view.RowStride * elementBytes, rows, inner, to, stride);
-        else if (view.RowStride == 1) Packing.CopyRows(owner.Isa, from, view.ColumnStride * elementBytes, inner, stride, to, stride);
-        else Packing.Gather(elementBytes, from, view.RowStride * elementBytes, view.ColumnStride * elementBytes, rows, inner, to, stride);
+        else if (view.ColumnStride == 1)
+            Packing.Transpose(owner.Isa, elementBytes, from, view.RowStride * elementBytes, rows, inner, to, stride);
+        else if (view.RowStride == 1)
+            Packing.CopyRows(owner.Isa, from, view.ColumnStride * elementBytes, inner, stride, to, stride);
+        else Packing.Gather(elementBytes, from, view.RowStride * elementBytes, view.ColumnStride * elementBytes, rows,
+            inner, to, stride);
     }
 
     /// <summary>Packs a panel of the right operand, with zeros in the columns that it lacks.</summary>
@@ -265,7 +284,8 @@ unsafe ref struct ContractionItem
         var view = call.Right;
         int storageBytes = view.DType.Bytes;
         byte* from = right + (inner0 * view.RowStride + column * view.ColumnStride) * storageBytes;
-        if (call.RightOffsets is { } offsetView) PackOffsets(offsetView, offsets.Right, rightRuns, right, (byte*)call.RightEnd, column, columns, packedRight, stride);
+        if (call.RightOffsets is { } offsetView)
+            PackOffsets(offsetView, offsets.Right, rightRuns, right, (byte*)call.RightEnd, column, columns, packedRight, stride);
         else if (rightFunction is { } fill)
         {
             Fill(fill, column, columns);
@@ -274,7 +294,8 @@ unsafe ref struct ContractionItem
         else if (view.DType != owner.Compute && view.ColumnStride == 1)
         {
             var widen = Widening.Of(owner.Isa, view.DType);
-            for (long k = 0; k < inner; k++) widen(from + k * view.RowStride * storageBytes, storageBytes, packedRight + k * stride, columns);
+            for (long k = 0; k < inner; k++)
+                widen(from + k * view.RowStride * storageBytes, storageBytes, packedRight + k * stride, columns);
         }
         else if (view.DType != owner.Compute)
         {
@@ -287,27 +308,32 @@ unsafe ref struct ContractionItem
         }
         else if (view.RowStride == 1)
         {
-            Packing.Transpose(owner.Isa, elementBytes, from, view.ColumnStride * elementBytes, columns, inner, packedRight, stride);
+            Packing.Transpose(owner.Isa, elementBytes, from, view.ColumnStride * elementBytes, columns, inner,
+                packedRight, stride);
         }
         else
         {
-            Packing.Gather(elementBytes, from, view.ColumnStride * elementBytes, view.RowStride * elementBytes, columns, inner, packedRight, stride);
+            Packing.Gather(elementBytes, from, view.ColumnStride * elementBytes, view.RowStride * elementBytes, columns, inner,
+                packedRight, stride);
         }
         Packing.Clear(packedRight, stride, inner, columns * elementBytes, stride);
     }
 
     // Vectors of free indices where those follow each other in memory, else rows of inner indices, which are turned.
-    readonly void PackOffsets(OffsetView view, OperandOffsets inside, int runs, byte* from, byte* end, long first, long count, byte* to, long stride)
+    readonly void PackOffsets(OffsetView view, OperandOffsets inside, int runs, byte* from, byte* end, long first, long count,
+        byte* to, long stride)
     {
         OffsetView.Write(view.Free, first, count, offsets.Free);
         if (!view.RunsInside)
         {
             int freeRuns = OffsetRun.Write(offsets.Free, count, offsets.FreeRuns);
-            OffsetPacking.AcrossRuns(owner.Isa, elementBytes, from, end, inside.Inner, inner, offsets.FreeRuns, freeRuns, to, stride);
+            OffsetPacking.AcrossRuns(owner.Isa, elementBytes, from, end, inside.Inner, inner, offsets.FreeRuns,
+                freeRuns, to, stride);
             return;
         }
         for (long i = 0; i < count; i++)
-            OffsetPacking.AlongRuns(owner.Isa, elementBytes, from + offsets.Free[i] * elementBytes, end, inside.Runs, runs, wide + i * inner * elementBytes);
+            OffsetPacking.AlongRuns(owner.Isa, elementBytes, from + offsets.Free[i] * elementBytes, end, inside.Runs, runs, wide
+                + i * inner * elementBytes);
         Packing.Transpose(owner.Isa, elementBytes, wide, inner * elementBytes, count, inner, to, stride);
     }
 

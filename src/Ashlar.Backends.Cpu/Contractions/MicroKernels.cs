@@ -43,7 +43,8 @@ enum RightAccess : byte
 {
     /// <summary>A packed panel: for each inner index the panel's columns, one after the other.</summary>
     Packed,
-    /// <summary>Rows of the matrix in place; what is read is stored packed on the way, hidden behind the multiplications.</summary>
+    /// <summary>Rows of the matrix in place; what is read is stored packed on the way, hidden behind the
+    /// multiplications.</summary>
     Copied,
     /// <summary>Rows of the matrix in place, once: every inner index prefetches one row ahead.</summary>
     Streamed,
@@ -58,12 +59,14 @@ enum RightAccess : byte
 /// <param name="Right">How it reads the right operand.</param>
 /// <param name="AheadRows">Rows prefetched per chunk: 1 or 2.</param>
 /// <param name="PrefetchesResult">True fetches a row of the result per chunk, for results that lie far away.</param>
-readonly record struct MicroKey(Isa Isa, Elem Elem, int Rows, int Vectors, LeftAccess Left, RightAccess Right, int AheadRows = 1, bool PrefetchesResult = true)
+readonly record struct MicroKey(Isa Isa, Elem Elem, int Rows, int Vectors, LeftAccess Left, RightAccess Right, int AheadRows = 1,
+    bool PrefetchesResult = true)
 {
     public const int MostRows = 14, MostVectors = 5;
 
     /// <summary>A number below <see cref="Keys"/> that no other key has.</summary>
-    public int Index => (((((((int)Isa * 4 + (int)Elem) * MostRows + Rows - 1) * MostVectors + Vectors - 1) * 2 + (int)Left) * 3 + (int)Right) * 2
+    public int Index =>
+        (((((((int)Isa * 4 + (int)Elem) * MostRows + Rows - 1) * MostVectors + Vectors - 1) * 2 + (int)Left) * 3 + (int)Right) * 2
         + AheadRows - 1) * 2 + (PrefetchesResult ? 1 : 0);
 
     public const int Keys = 3 * 4 * MostRows * MostVectors * 2 * 3 * 2 * 2;
@@ -140,7 +143,13 @@ static class MicroKernels
             (rows, vectors) = (key.Rows, key.Vectors);
             f = new($"dot_{rows}x{vectors}_{key.Elem}_{key.Left}_{key.Right}".ToLowerInvariant(), key.Isa, "arguments");
             type = new(key.Elem, f.LanesOf(key.Elem));
-            storage = key.Elem switch { Elem.F32 => DType.Float32, Elem.F64 => DType.Float64, Elem.I32 => DType.Int32, _ => DType.Int64 };
+            storage = key.Elem switch
+            {
+                Elem.F32 => DType.Float32,
+                Elem.F64 => DType.Float64,
+                Elem.I32 => DType.Int32,
+                _ => DType.Int64,
+            };
             elementBytes = type.ElemBytes;
             vectorBytes = type.Lanes * elementBytes;
             sums = [.. Enumerable.Range(0, rows * vectors).Select(_ => f.Var(type, "sum"))];
@@ -156,10 +165,13 @@ static class MicroKernels
             cStride = Field(nameof(MicroArguments.CStride));
             aheadStride = Field(nameof(MicroArguments.AheadStride));
             aheadResultStride = Field(nameof(MicroArguments.AheadResultStride));
-            rowPointers = [.. Enumerable.Range(0, key.Left == LeftAccess.Rows ? rows : 0).Select(_ => f.Var(VecType.Scalar, "row"))];
+            rowPointers =
+                [.. Enumerable.Range(0, key.Left == LeftAccess.Rows ? rows : 0).Select(_ => f.Var(VecType.Scalar, "row"))];
         }
 
-        Reg Field(string name) => f.Var(f.Load(VecType.Scalar, DType.Int64, VecBuilder.At(f.Argument(0), (long)Marshal.OffsetOf<MicroArguments>(name))));
+        Reg Field(string name) =>
+            f.Var(f.Load(VecType.Scalar, DType.Int64,
+                VecBuilder.At(f.Argument(0), (long)Marshal.OffsetOf<MicroArguments>(name))));
 
         public VecFunction Write()
         {
@@ -185,7 +197,8 @@ static class MicroKernels
                     f.Assign(done, end);
                 });
                 Products(panel, unrolled, inner, 1);
-                f.If(accumulate, () => Tiles((i, j, at) => f.Assign(sums[i * vectors + j], f.Load(type, storage, at) + sums[i * vectors + j])));
+                f.If(accumulate, () =>
+                    Tiles((i, j, at) => f.Assign(sums[i * vectors + j], f.Load(type, storage, at) + sums[i * vectors + j])));
                 Tiles((i, j, at) => f.Store(at, storage, sums[i * vectors + j]));   // after all loads: rows 4 KiB apart alias
                 f.Assign(a, a + aStep);
                 f.Assign(c, c + cStride * rows);
@@ -196,7 +209,8 @@ static class MicroKernels
 
         void PrefetchChunk()
         {
-            for (int row = 0; row < key.AheadRows && key.Right != RightAccess.Streamed; row++) PrefetchRow(ahead, aheadStride, near: false);
+            for (int row = 0; row < key.AheadRows && key.Right != RightAccess.Streamed; row++)
+                PrefetchRow(ahead, aheadStride, near: false);
             if (key.PrefetchesResult) PrefetchRow(aheadRow, aheadResultStride, near: true);
         }
 
@@ -234,7 +248,8 @@ static class MicroKernels
         {
             bool inPlace = key.Right != RightAccess.Packed;
             var right = new Reg[vectors];
-            for (int j = 0; j < vectors; j++) right[j] = f.Load(type, storage, VecBuilder.At(b, ((inPlace ? 0 : step * vectors) + j) * vectorBytes));
+            for (int j = 0; j < vectors; j++)
+                right[j] = f.Load(type, storage, VecBuilder.At(b, ((inPlace ? 0 : step * vectors) + j) * vectorBytes));
             if (key.Right == RightAccess.Streamed) PrefetchRow(ahead, aheadStride, near: true);
             for (int i = 0; i < rows; i++)
             {
@@ -245,7 +260,8 @@ static class MicroKernels
                     f.Assign(sum, type.IsFloat ? f.Fma(one, right[j], sum) : one * right[j] + sum);
                 }
                 if (key.Right == RightAccess.Copied && i == rows / 2)
-                    for (int j = 0; j < vectors; j++) f.Store(VecBuilder.At(packed, (step * vectors + j) * vectorBytes), storage, right[j]);
+                    for (int j = 0; j < vectors; j++)
+                        f.Store(VecBuilder.At(packed, (step * vectors + j) * vectorBytes), storage, right[j]);
             }
             if (inPlace) f.Assign(b, b + bStride);
         }

@@ -11,18 +11,21 @@ readonly record struct AxisStep(long Count, long Stride);
 
 /// <summary>An operand whose elements lie at the sum of two offsets: one of its free index, one of its inner index.</summary>
 /// <remarks>
-/// Windows of an image are one, though no two strides say where they lie: the free index counts positions, the inner one channels and
-/// members of a window. So a convolution is a product whose panels are packed from the image itself.
+/// Windows of an image are one, though no two strides say where they lie: the free index counts positions, the inner one channels
+/// and members of a window. So a convolution is a product whose panels are packed from the image itself.
 /// </remarks>
 /// <param name="Free">Axes of the free index (rows of the left operand, columns of the right), outermost first.</param>
 /// <param name="Inner">Axes of the inner index.</param>
-/// <param name="Elements">Elements of the whole buffer from <see cref="ContractionCall"/>'s first one on, none of which lies beyond it.</param>
+/// <param name="Elements">Elements of the whole buffer from <see cref="ContractionCall"/>'s first one on, none of which lies
+/// beyond it.</param>
 sealed unsafe record OffsetView(AxisStep[] Free, AxisStep[] Inner, long Elements)
 {
-    /// <summary>Whether elements that follow each other in memory follow each other along the inner index; else along the free one.</summary>
+    /// <summary>Whether elements that follow each other in memory follow each other along the inner index; else along the free
+    /// one.</summary>
     public bool RunsInside { get; } = LengthOf(Inner) > 2 * LengthOf(Free);
 
-    // Elements that follow each other: the innermost axes that have one step between them, as long as that is 1; half as good where it is 2.
+    // Elements that follow each other: the innermost axes that have one step between them, as long as that is 1; half as good
+    // where it is 2.
     static long LengthOf(AxisStep[] axes)
     {
         long length = 1, stride = 0;
@@ -90,7 +93,8 @@ readonly unsafe record struct OffsetRun(long Start, long Count, long Offset, lon
 /// <summary>Packs operands that are <see cref="OffsetView"/>s. Elements are 2, 4 or 8 bytes wide.</summary>
 static unsafe class OffsetPacking
 {
-    /// <summary><c>to[k][j] = from[inner[k] + free[j]]</c>, in the order of k and then j. Up to <see cref="Packing.SlackBytes"/> behind each row are overwritten before the next one.</summary>
+    /// <summary><c>to[k][j] = from[inner[k] + free[j]]</c>, in the order of k and then j. Up to <see cref="Packing.SlackBytes"/>
+    /// behind each row are overwritten before the next one.</summary>
     /// <param name="isa">The path.</param>
     /// <param name="elementBytes">4 or 8.</param>
     /// <param name="from">Where offset 0 lies.</param>
@@ -102,7 +106,8 @@ static unsafe class OffsetPacking
     /// <param name="to">The panel.</param>
     /// <param name="toStride">Bytes from one inner index to the next.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void AcrossRuns(Isa isa, int elementBytes, byte* from, byte* end, long* inner, long count, OffsetRun* runs, int runCount, byte* to, long toStride)
+    public static void AcrossRuns(Isa isa, int elementBytes, byte* from, byte* end, long* inner, long count, OffsetRun* runs,
+        int runCount, byte* to, long toStride)
     {
         bool isWide = isa == Isa.Avx512;
         if (isWide && runCount == 1 && runs->Step == 1 && runs->Count * elementBytes == 128)
@@ -132,7 +137,8 @@ static unsafe class OffsetPacking
         }
     }
 
-    /// <summary><c>to[k] = from[k]</c> for inner indices in runs: one row of an operand whose inner index is contiguous. Up to 63 bytes behind it are overwritten.</summary>
+    /// <summary><c>to[k] = from[k]</c> for inner indices in runs: one row of an operand whose inner index is contiguous. Up to 63
+    /// bytes behind it are overwritten.</summary>
     public static void AlongRuns(Isa isa, int elementBytes, byte* from, byte* end, OffsetRun* runs, int runCount, byte* to)
     {
         bool isWide = isa == Isa.Avx512;

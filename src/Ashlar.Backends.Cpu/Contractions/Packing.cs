@@ -4,7 +4,8 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Ashlar.Backends.Cpu.Contractions;
 
-/// <summary>Copies parts of operands into the panels that micro-kernels read: for each inner index, elements side by side.</summary>
+/// <summary>Copies parts of operands into the panels that micro-kernels read: for each inner index, elements side by
+/// side.</summary>
 /// <remarks>Elements are 4 or 8 bytes wide; only their width matters. Strides are in bytes.</remarks>
 static unsafe class Packing
 {
@@ -20,7 +21,8 @@ static unsafe class Packing
     /// <param name="inner">How many elements of each.</param>
     /// <param name="to">The panel.</param>
     /// <param name="toStride">From one inner index to the next, at least rows * elementBytes.</param>
-    public static void Transpose(Isa isa, int elementBytes, byte* from, long fromStride, long rows, long inner, byte* to, long toStride)
+    public static void Transpose(Isa isa, int elementBytes, byte* from, long fromStride, long rows, long inner, byte* to,
+        long toStride)
     {
         if (elementBytes == 8)
         {
@@ -48,11 +50,14 @@ static unsafe class Packing
     /// <param name="bytes">Bytes of columns for each.</param>
     /// <param name="to">The panel.</param>
     /// <param name="toStride">From one inner index to the next.</param>
-    /// <param name="isEnd">The last row ends the matrix, or what lies behind the panel is written already: nothing behind it is read or written.</param>
-    public static void CopyRows(Isa isa, byte* from, long fromStride, long inner, long bytes, byte* to, long toStride, bool isEnd = true)
+    /// <param name="isEnd">The last row ends the matrix, or what lies behind the panel is written already: nothing behind it is
+    /// read or written.</param>
+    public static void CopyRows(Isa isa, byte* from, long fromStride, long inner, long bytes, byte* to, long toStride,
+        bool isEnd = true)
     {
         if (isa == Isa.Avx512 && bytes % 64 == 0) CopyVectors<Vector512<byte>>(from, fromStride, inner, bytes, to, toStride);
-        else if (isa != Isa.Portable && bytes % 32 == 0) CopyVectors<Vector256<byte>>(from, fromStride, inner, bytes, to, toStride);
+        else if (isa != Isa.Portable && bytes % 32 == 0)
+            CopyVectors<Vector256<byte>>(from, fromStride, inner, bytes, to, toStride);
         else if (bytes % 16 == 0) CopyVectors<Vector128<byte>>(from, fromStride, inner, bytes, to, toStride);
         else if (bytes <= 64 && toStride == bytes && fromStride >= 64)
         {
@@ -76,7 +81,8 @@ static unsafe class Packing
     }
 
     /// <summary>Any strides: <c>to[k][i] = from[i][k]</c>, one element at a time.</summary>
-    public static void Gather(int elementBytes, byte* from, long rowStride, long innerStride, long rows, long inner, byte* to, long toStride)
+    public static void Gather(int elementBytes, byte* from, long rowStride, long innerStride, long rows, long inner, byte* to,
+        long toStride)
     {
         if (elementBytes == 8) Scalar<long>(from, rowStride, innerStride, rows, inner, to, toStride);
         else Scalar<int>(from, rowStride, innerStride, rows, inner, to, toStride);
@@ -90,7 +96,8 @@ static unsafe class Packing
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Scalar<T>(byte* from, long rowStride, long innerStride, long rows, long inner, byte* to, long toStride) where T : unmanaged
+    static void Scalar<T>(byte* from, long rowStride, long innerStride, long rows, long inner, byte* to, long toStride)
+        where T : unmanaged
     {
         for (long k = 0; k < inner; k++)
             for (long i = 0; i < rows; i++)
@@ -107,11 +114,13 @@ static unsafe class Packing
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Transpose4(byte* from, long fromStride, int rows, long inner, byte* to, long toStride)
     {
-        byte* row1 = rows > 1 ? from + fromStride : from, row2 = rows > 2 ? row1 + fromStride : from, row3 = rows > 3 ? row2 + fromStride : from;
+        byte* row1 = rows > 1 ? from + fromStride : from, row2 = rows > 2 ? row1 + fromStride : from, row3 = rows > 3 ? row2
+            + fromStride : from;
         long k = 0;
         for (; k + 4 <= inner; k += 4, to += 4 * toStride)
         {
-            Vector128<int> a = Vector128.Load((int*)from + k), b = Vector128.Load((int*)row1 + k), c = Vector128.Load((int*)row2 + k), d = Vector128.Load((int*)row3 + k);
+            Vector128<int> a = Vector128.Load((int*)from + k), b = Vector128.Load((int*)row1 + k),
+                c = Vector128.Load((int*)row2 + k), d = Vector128.Load((int*)row3 + k);
             Vector128<int> ab0 = FirstPairs(a, b), ab1 = LastPairs(a, b), cd0 = FirstPairs(c, d), cd1 = LastPairs(c, d);
             Lower(ab0, cd0).Store((int*)to);
             Upper(ab0, cd0).Store((int*)(to + toStride));
@@ -124,7 +133,8 @@ static unsafe class Packing
             Vector128.Shuffle(a, Vector128.Create(0, 0, 1, 1)), Vector128.Shuffle(b, Vector128.Create(0, 0, 1, 1)));
         static Vector128<int> LastPairs(Vector128<int> a, Vector128<int> b) => Even(
             Vector128.Shuffle(a, Vector128.Create(2, 2, 3, 3)), Vector128.Shuffle(b, Vector128.Create(2, 2, 3, 3)));
-        static Vector128<int> Even(Vector128<int> a, Vector128<int> b) => Vector128.ConditionalSelect(Vector128.Create(-1, 0, -1, 0), a, b);
+        static Vector128<int> Even(Vector128<int> a, Vector128<int> b) =>
+            Vector128.ConditionalSelect(Vector128.Create(-1, 0, -1, 0), a, b);
         static Vector128<int> Lower(Vector128<int> a, Vector128<int> b) => Vector128.Create(a.GetLower(), b.GetLower());
         static Vector128<int> Upper(Vector128<int> a, Vector128<int> b) => Vector128.Create(a.GetUpper(), b.GetUpper());
     }
@@ -136,7 +146,8 @@ static unsafe class Packing
         Scalar<int>(from + 4 * k, fromStride, 4, rows, inner - k, to, toStride);
     }
 
-    /// <summary>16 x 16 groups of four bytes: row i becomes column i. AVX-512. May work in place, for it reads all before it writes.</summary>
+    /// <summary>16 x 16 groups of four bytes: row i becomes column i. AVX-512. May work in place, for it reads all before it
+    /// writes.</summary>
     /// <param name="from">The first row.</param>
     /// <param name="fromStride">Bytes from one row to the next.</param>
     /// <param name="rows">How many there are, 1 to 16; the others count as zeros.</param>
@@ -179,12 +190,17 @@ static unsafe class Packing
         (r4, r12) = Lanes(r4, r12); (r6, r14) = Lanes(r6, r14); (r5, r13) = Lanes(r5, r13); (r7, r15) = Lanes(r7, r15);
 
         byte* t = to;
-        r0.Store((float*)t); r2.Store((float*)(t += toStride)); r1.Store((float*)(t += toStride)); r3.Store((float*)(t += toStride));
-        r4.Store((float*)(t += toStride)); r6.Store((float*)(t += toStride)); r5.Store((float*)(t += toStride)); r7.Store((float*)(t += toStride));
-        r8.Store((float*)(t += toStride)); r10.Store((float*)(t += toStride)); r9.Store((float*)(t += toStride)); r11.Store((float*)(t += toStride));
-        r12.Store((float*)(t += toStride)); r14.Store((float*)(t += toStride)); r13.Store((float*)(t += toStride)); r15.Store((float*)(t += toStride));
+        r0.Store((float*)t); r2.Store((float*)(t += toStride)); r1.Store((float*)(t += toStride));
+        r3.Store((float*)(t += toStride));
+        r4.Store((float*)(t += toStride)); r6.Store((float*)(t += toStride)); r5.Store((float*)(t += toStride));
+        r7.Store((float*)(t += toStride));
+        r8.Store((float*)(t += toStride)); r10.Store((float*)(t += toStride)); r9.Store((float*)(t += toStride));
+        r11.Store((float*)(t += toStride));
+        r12.Store((float*)(t += toStride)); r14.Store((float*)(t += toStride)); r13.Store((float*)(t += toStride));
+        r15.Store((float*)(t += toStride));
 
-        static (Vector512<float>, Vector512<float>) Pairs(Vector512<float> a, Vector512<float> b) => (Avx512F.UnpackLow(a, b), Avx512F.UnpackHigh(a, b));
+        static (Vector512<float>, Vector512<float>) Pairs(Vector512<float> a, Vector512<float> b) =>
+            (Avx512F.UnpackLow(a, b), Avx512F.UnpackHigh(a, b));
         static (Vector512<float>, Vector512<float>) Quads(Vector512<float> a, Vector512<float> b) =>
             (Avx512F.UnpackLow(a.AsDouble(), b.AsDouble()).AsSingle(), Avx512F.UnpackHigh(a.AsDouble(), b.AsDouble()).AsSingle());
         static (Vector512<float>, Vector512<float>) Lanes(Vector512<float> a, Vector512<float> b) =>

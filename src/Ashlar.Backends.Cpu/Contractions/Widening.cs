@@ -34,7 +34,13 @@ static unsafe class Widening
         Reg from = f.Argument(0), stride = f.Argument(1), to = f.Argument(2), count = f.Argument(3);
         var elem = VecType.ElemOf(storage);
         var type = new VecType(elem, f.LanesOf(elem));
-        var wide = type.Elem switch { Elem.F32 => DType.Float32, Elem.F64 => DType.Float64, Elem.I32 => DType.Int32, _ => DType.Int64 };
+        var wide = type.Elem switch
+        {
+            Elem.F32 => DType.Float32,
+            Elem.F64 => DType.Float64,
+            Elem.I32 => DType.Int32,
+            _ => DType.Int64,
+        };
         var whole = f.Var(f.Const(0));
         f.If(f.Compare(VecOp.Eq, stride, f.Const(storage.Bytes)), () =>
         {
@@ -43,7 +49,8 @@ static unsafe class Widening
                 f.Store(VecBuilder.At(to, i * wide.Bytes), wide, f.Load(type, storage, VecBuilder.At(from, i * storage.Bytes))));
         });
         var one = type.WithLanes(1);
-        f.Loop(whole, count, 1, i => f.Store(VecBuilder.At(to, i * wide.Bytes), wide, f.Load(one, storage, VecBuilder.At(from, i * stride))));
+        f.Loop(whole, count, 1, i =>
+            f.Store(VecBuilder.At(to, i * wide.Bytes), wide, f.Load(one, storage, VecBuilder.At(from, i * stride))));
         return f.Build();
     }
 }

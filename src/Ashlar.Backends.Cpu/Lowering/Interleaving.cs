@@ -21,7 +21,8 @@ static class Interleaving
     {
         int begin = begins[0], copies = begins.Count;
         if (copies < 2 || written.Skip(begin).Any(instruction => instruction is not (Set or Store or Prefetch or Note))) return;
-        var slices = begins.Select((at, copy) => written.GetRange(at, (copy + 1 < copies ? begins[copy + 1] : written.Count) - at)).ToArray();
+        var slices = begins.Select((at, copy) =>
+            written.GetRange(at, (copy + 1 < copies ? begins[copy + 1] : written.Count) - at)).ToArray();
 
         // Where each register that the copies set is set, and how often that is still to come.
         var owner = new Dictionary<int, int>();
@@ -34,7 +35,9 @@ static class Interleaving
             }
 
         for (int copy = 0; copy < copies; copy++)
-            if (slices[copy].SelectMany(OperandsOf.All).Any(reg => owner.TryGetValue(reg.Id, out int other) && other > copy)) return;   // it reads what was there before
+            // It reads what was there before.
+            if (slices[copy].SelectMany(OperandsOf.All).Any(reg => owner.TryGetValue(reg.Id, out int other) && other > copy))
+                return;
 
         var merged = new List<Instruction>(written.Count - begin);
         var next = new int[copies];
@@ -47,7 +50,8 @@ static class Interleaving
 
         // What another copy computes for this one comes first.
         bool IsReady(Instruction instruction, int copy) =>
-            OperandsOf.All(instruction).All(reg => !owner.TryGetValue(reg.Id, out int other) || other == copy || missing[reg.Id] == 0);
+            OperandsOf.All(instruction).All(reg => !owner.TryGetValue(reg.Id, out int other) || other == copy
+                || missing[reg.Id] == 0);
 
         void Take(int copy)
         {

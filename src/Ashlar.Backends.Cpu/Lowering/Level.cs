@@ -10,7 +10,8 @@ namespace Ashlar.Backends.Cpu.Lowering;
 /// <param name="Rest">A scalar: how many lanes are within the loop; null when all are.</param>
 internal sealed record VectorAxis(LoopVariable Variable, int Lanes, Reg? Rest);
 
-/// <summary>A place where values are computed: the function, a loop's body, a branch, or the part of a body for one vector.</summary>
+/// <summary>A place where values are computed: the function, a loop's body, a branch, or the part of a body for one
+/// vector.</summary>
 /// <remarks>
 /// A value belongs to the outermost level where all it depends on is known; computed there once, it is kept for every level
 /// inside. Levels around the present one are open: what is written to them comes before the loop that is being written.

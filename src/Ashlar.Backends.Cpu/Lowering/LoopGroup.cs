@@ -20,7 +20,8 @@ internal static class LoopGroup
         var axes = Axes(body[begin]);
         int end = begin + 1;
         if (axes.Length == 0 || body[begin] is Store { IsAtomic: true }) return end;
-        while (end < body.Count && body[end] is Store { IsAtomic: false } or Reduce && Axes(body[end]).AsSpan().SequenceEqual(axes)
+        while (end < body.Count && body[end] is Store { IsAtomic: false } or Reduce
+            && Axes(body[end]).AsSpan().SequenceEqual(axes)
             && Enumerable.Range(begin, end - begin).All(i => MayShareLoop(body[i], body[end]))) end++;
         return end;
     }
@@ -33,9 +34,11 @@ internal static class LoopGroup
         foreach (var load in Loads(second))
         {
             if (!ReferenceEquals(load.Source(), written)) continue;
-            // It reads what the first has just stored at this point: a value that no store changes, or a 16-bit float, rounded before.
+            // It reads what the first has just stored at this point: a value that no store changes, or a 16-bit float, rounded
+            // before.
             if (first is not Store { Mode: StoreMode.Set, Guard: null } store
-                || written.DType.Compute != written.DType && written.DType is not (DType.Float16 or DType.BFloat16) || load.Guard() is not null
+                || written.DType.Compute != written.DType && written.DType is not (DType.Float16 or DType.BFloat16)
+                || load.Guard() is not null
                 || !load.Indices().AsSpan().SequenceEqual([.. store.Indices])) return false;
         }
         foreach (var load in Loads(first))
@@ -56,5 +59,6 @@ internal static class LoopGroup
         _ => [],
     };
 
-    static IEnumerable<Node> Loads(Statement statement) => Traversal.PostOrder(Values(statement)).Where(node => node.Op == Op.Load);
+    static IEnumerable<Node> Loads(Statement statement) =>
+        Traversal.PostOrder(Values(statement)).Where(node => node.Op == Op.Load);
 }

@@ -5,11 +5,12 @@ namespace Ashlar.Backends.Cpu.Lowering;
 
 /// <summary>A tile program as Vec functions, with what running them needs.</summary>
 /// <remarks>
-/// To run: evaluate <see cref="Sizes"/> into an array; for each phase in order, cut 0 .. <see cref="LoweredPhase.Grid"/> into parts,
-/// call the function once per part on any worker (parts of one phase at once), and wait for all before the next phase. Every worker
-/// brings <see cref="ScratchBytes"/> bytes of its own, aligned to 64. Where <see cref="Sites"/> is not empty, the first 8 bytes of
-/// every worker's scratch must be 0 before the first phase; where <see cref="SharedBytes"/> is not 0, its <see cref="ScratchHeader.Shared"/>
-/// must be the address of so many; see <see cref="ScratchHeader"/> for what is there afterwards.
+/// To run: evaluate <see cref="Sizes"/> into an array; for each phase in order, cut 0 .. <see cref="LoweredPhase.Grid"/> into
+/// parts, call the function once per part on any worker (parts of one phase at once), and wait for all before the next phase.
+/// Every worker brings <see cref="ScratchBytes"/> bytes of its own, aligned to 64. Where <see cref="Sites"/> is not empty, the
+/// first 8 bytes of every worker's scratch must be 0 before the first phase; where <see cref="SharedBytes"/> is not 0, its
+/// <see cref="ScratchHeader.Shared"/> must be the address of so many; see <see cref="ScratchHeader"/> for what is there
+/// afterwards.
 /// </remarks>
 /// <param name="Name">The program's name.</param>
 /// <param name="Phases">In order, with a barrier between two.</param>
@@ -17,7 +18,8 @@ namespace Ashlar.Backends.Cpu.Lowering;
 /// <param name="ScratchBytes">Memory each worker needs, header included.</param>
 /// <param name="SharedBytes">Memory that all workers of a launch share, 0 for none; aligned to 64.</param>
 /// <param name="Sites">The checked indices of the program.</param>
-internal sealed record LoweredKernel(string Name, IReadOnlyList<LoweredPhase> Phases, IReadOnlyList<Extent> Sizes, Extent ScratchBytes, Extent SharedBytes, IReadOnlyList<string> Sites)
+internal sealed record LoweredKernel(string Name, IReadOnlyList<LoweredPhase> Phases, IReadOnlyList<Extent> Sizes,
+    Extent ScratchBytes, Extent SharedBytes, IReadOnlyList<string> Sites)
 {
     /// <summary>The error that a worker's scratch tells of; null where every index was in range.</summary>
     public KernelException? ErrorOf(in ScratchHeader header) => header.Site == 0 ? null : new("ASH0510",
@@ -79,7 +81,9 @@ internal static class HostIntegers
             Op.NotEqual => Input(0) != Input(1) ? 1 : 0,
             Op.And => Input(0) & Input(1),
             Op.Or => Input(0) | Input(1),
-            _ => throw new KernelException("ASH0560", $"the number of iterations of a parallel loop uses {node.Meaning.Name}, which cannot be evaluated before the kernel runs.",
+            _ =>
+                throw new KernelException("ASH0560",
+                    $"the number of iterations of a parallel loop uses {node.Meaning.Name}, which cannot be evaluated before the kernel runs.",
                 "make counts of grid loops from sizes and integer arithmetic."),
         };
     }

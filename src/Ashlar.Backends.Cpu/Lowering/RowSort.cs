@@ -5,7 +5,8 @@ internal static unsafe class RowSort
 {
     const int Short = 16;   // runs that are sorted by insertion
 
-    /// <summary>Writes to <paramref name="order"/> the places 0 .. count - 1 in the order of their keys: stable, NaN greatest.</summary>
+    /// <summary>Writes to <paramref name="order"/> the places 0 .. count - 1 in the order of their keys: stable, NaN
+    /// greatest.</summary>
     /// <param name="keys">Values of the compute type <paramref name="dtype"/>.</param>
     /// <param name="order">Room for twice <paramref name="count"/> int32.</param>
     /// <param name="count">How many.</param>
@@ -49,7 +50,8 @@ internal static unsafe class RowSort
         }
     }
 
-    static void Merge<T>(T* keys, int* from, int* to, int start, int middle, int end, bool descending) where T : unmanaged, IComparable<T>
+    static void Merge<T>(T* keys, int* from, int* to, int start, int middle, int end, bool descending)
+        where T : unmanaged, IComparable<T>
     {
         int left = start, right = middle;
         for (int i = start; i < end; i++)
@@ -68,5 +70,6 @@ internal static unsafe class RowSort
     }
 
     static bool IsNaN<T>(T value) where T : unmanaged =>
-        typeof(T) == typeof(float) ? float.IsNaN((float)(object)value) : typeof(T) == typeof(double) && double.IsNaN((double)(object)value);
+        typeof(T) == typeof(float) ? float.IsNaN((float)(object)value) : typeof(T) == typeof(double)
+            && double.IsNaN((double)(object)value);
 }

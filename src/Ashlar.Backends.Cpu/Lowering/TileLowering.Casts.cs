@@ -11,7 +11,8 @@ internal sealed partial class TileLowering
     Reg Cast(Node from, DType to)
     {
         if (to == DType.BFloat16 && BrainBits(Nodes.Cast(from, to)) is { } bits) return f.HalfBits(VecOp.FromBrainBits, bits);
-        if (from.DType == DType.Int64 && to is DType.Int32 or DType.Int16 or DType.Int8 or DType.UInt8 && level.Axis is not null && IsModular(from))
+        if (from.DType == DType.Int64 && to is DType.Int32 or DType.Int16 or DType.Int8 or DType.UInt8 && level.Axis is not null
+            && IsModular(from))
             return Wrap(LowBits(from), to);
         var value = Value(from);
         if (to == from.DType) return value;
@@ -33,7 +34,8 @@ internal sealed partial class TileLowering
         ? f.Compare(VecOp.Ne, value, f.Const(0))
         : f.Compare(VecOp.Ne, value, f.ConstBits(value.Type, 0));
 
-    /// <summary>A number as a float type; without <paramref name="round"/> a 16-bit float may still be a float32, which a store rounds.</summary>
+    /// <summary>A number as a float type; without <paramref name="round"/> a 16-bit float may still be a float32, which a store
+    /// rounds.</summary>
     Reg ToFloat(Reg value, DType from, DType to, bool round)
     {
         if (value.Type.IsScalar) value = f.Splat(new(Elem.I64, 1), value);
@@ -45,8 +47,8 @@ internal sealed partial class TileLowering
             : f.HalfBits(VecOp.FromBrainBits, f.HalfBits(VecOp.ToBrainBits, value));
     }
 
-    // To float32 on the way to 16 bits: where that is inexact, the neighbour with an odd last bit, so that the second rounding is right
-    // (Boldo and Melquiond 2008, "Emulation of a FMA and correctly rounded sums: proved algorithms using rounding to odd").
+    // To float32 on the way to 16 bits: where that is inexact, the neighbour with an odd last bit, so that the second rounding is
+    // right (Boldo and Melquiond 2008, "Emulation of a FMA and correctly rounded sums: proved algorithms using rounding to odd").
     Reg ToOdd(Reg value)
     {
         var near = f.Convert(value, Elem.F32);
@@ -73,7 +75,8 @@ internal sealed partial class TileLowering
         var integer = f.Convert(value, Elem.I32);   // truncates, saturates, NaN gives 0
         if (to == DType.Int32) return integer;
         var (least, greatest) = Conversion.Range(to);
-        return f.Binary(VecOp.Min, f.Binary(VecOp.Max, integer, f.ConstBits(integer.Type, (long)least)), f.ConstBits(integer.Type, (long)greatest));
+        return f.Binary(VecOp.Min, f.Binary(VecOp.Max, integer, f.ConstBits(integer.Type, (long)least)),
+            f.ConstBits(integer.Type, (long)greatest));
     }
 
     // Between integer types: the low bits.

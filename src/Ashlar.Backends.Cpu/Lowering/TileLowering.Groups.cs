@@ -46,7 +46,9 @@ internal sealed partial class TileLowering
         {
             // Points of stores are independent: the vector axis may be any, and goes innermost.
             if (plan.Axis >= 0) axes = [.. axes.Where((_, i) => i != plan.Axis), axes[plan.Axis]];
-            Nest(group, axes, 0, plan, writes, group.ConvertAll(statement => statement is Reduce reduce ? new Accumulator(reduce) : null));
+            Nest(group, axes, 0, plan, writes, group.ConvertAll(statement => statement is Reduce reduce
+                ? new Accumulator(reduce)
+                : null));
         }
         Forget(writes);
     }
@@ -67,9 +69,12 @@ internal sealed partial class TileLowering
             var (begin, end) = RangeOf(variable, extent);
             if (depth == axes.Length - 1 && plan.Axis >= 0)
             {
-                void Vectors() => VectorLoop(variable, begin, end, plan, writes, (copy, scalar) => Points(group, accumulators, scalar ? -1 : copy));
+                void Vectors() =>
+                    VectorLoop(variable, begin, end, plan, writes, (copy, scalar) =>
+                        Points(group, accumulators, scalar ? -1 : copy));
                 if (group is [Store only] && FactorOfRow(only, variable) is { } factor)
-                    f.If(Truth(f.Compare(VecOp.Ne, One(factor), f.Const(VecType.Of(DType.Float32, 1), 1))), () => Within(new(level, f.Block) { IsConditional = true }, [], Vectors));
+                    f.If(Truth(f.Compare(VecOp.Ne, One(factor), f.Const(VecType.Of(DType.Float32, 1), 1))), () =>
+                        Within(new(level, f.Block) { IsConditional = true }, [], Vectors));
                 else Vectors();
             }
             else
@@ -83,17 +88,24 @@ internal sealed partial class TileLowering
             if (accumulator?.Reduce.Domain.Count == depth) StoreOne(accumulator.Reduce, Finish(accumulator));
     }
 
-    // What a whole row of a tile is multiplied with in its place: where that is 1, as the factors of an online softmax mostly are, the row stays as it is.
+    // What a whole row of a tile is multiplied with in its place: where that is 1, as the factors of an online softmax mostly
+    // are, the row stays as it is.
     Node? FactorOfRow(Store store, LoopVariable variable)
     {
-        if (store is not { Target: Tile { DType: DType.Float32 } tile, Mode: StoreMode.Set, Guard: null, Value: (Op.Mul, [var left, var right]) }) return null;
+        if (store is not
+            {
+                Target: Tile { DType: DType.Float32 } tile, Mode: StoreMode.Set, Guard: null,
+                Value: (Op.Mul, [var left, var right])
+            }) return null;
         var place = tile.Load([.. store.Indices]);
         var factor = ReferenceEquals(left, place) ? right : ReferenceEquals(right, place) ? left : null;
-        return factor is { Op: Op.Load } && factor.Guard() is null && (Dependences(factor).Variables & Bit(variable)) == 0 ? factor : null;
+        return factor is { Op: Op.Load } && factor.Guard() is null && (Dependences(factor).Variables & Bit(variable)) == 0
+            ? factor
+            : null;
     }
 
-    // The statements of a group at one point, or one vector of points. Everything is computed before anything is stored: a buffer may be
-    // written over another that is read at the same place.
+    // The statements of a group at one point, or one vector of points. Everything is computed before anything is stored: a buffer
+    // may be written over another that is read at the same place.
     void Points(List<Statement> group, List<Accumulator?> accumulators, int copy)
     {
         var stores = new List<Action>();
@@ -121,8 +133,8 @@ internal sealed partial class TileLowering
         if (level.Axis is { Rest: null } axis) Prefetch(axis, copy);
     }
 
-    // What was stored is known: a later statement of the loop need not load it. Returns what is to be stored: of a 16-bit float that is
-    // used again the bits, so that it is rounded once.
+    // What was stored is known: a later statement of the loop need not load it. Returns what is to be stored: of a 16-bit float
+    // that is used again the bits, so that it is rounded once.
     Reg Forward(Store store, Reg stored, IEnumerable<Statement> later)
     {
         ForgetHere(Bit(store.Target));
@@ -133,7 +145,9 @@ internal sealed partial class TileLowering
         Reg value;
         if (isHalf)
         {
-            var (to, from) = store.Target.DType == DType.Float16 ? (VecOp.ToHalfBits, VecOp.FromHalfBits) : (VecOp.ToBrainBits, VecOp.FromBrainBits);
+            var (to, from) = store.Target.DType == DType.Float16
+                ? (VecOp.ToHalfBits, VecOp.FromHalfBits)
+                : (VecOp.ToBrainBits, VecOp.FromBrainBits);
             if (stored.Type.Elem != Elem.I32) stored = f.HalfBits(to, stored);
             value = f.HalfBits(from, stored);
         }
@@ -148,33 +162,40 @@ internal sealed partial class TileLowering
 
     void ForgetHere(ulong memories)
     {
-        foreach (var node in level.Values.Keys.Where(node => (Dependences(node).Memories & memories) != 0).ToList()) level.Values.Remove(node);
+        foreach (var node in level.Values.Keys.Where(node => (Dependences(node).Memories & memories) != 0).ToList())
+            level.Values.Remove(node);
     }
 
     /// <summary>A loop in vectors, then what is left: one partial vector at a time, or one element at a time.</summary>
-    /// <param name="body">Writes the code of one vector or point, told which of the unrolled copies it is and whether it is scalar.</param>
+    /// <param name="body">Writes the code of one vector or point, told which of the unrolled copies it is and whether it is
+    /// scalar.</param>
     void VectorLoop(LoopVariable variable, Reg begin, Reg end, LoopPlan plan, ulong writes, Action<int, bool> body)
     {
         long step = (long)plan.Lanes * plan.Unroll;
         var count = LengthOf(variable, begin, end);
         var whole = WholeEnd(begin, end, count, step);
         if (count is not { } few || few >= step)
-            f.Loop(begin, whole, step, counter => Copies(variable, counter, plan.Lanes, plan.Unroll, writes, null, copy => body(copy, false)), variable.Name);
+            f.Loop(begin, whole, step, counter =>
+                Copies(variable, counter, plan.Lanes, plan.Unroll, writes, null, copy => body(copy, false)), variable.Name);
         if (count is { } known && known % step == 0) return;
 
         if (plan.CanMask)
         {
             bool fits = count is { } all && all % step % plan.Lanes == 0;
-            f.Loop(whole, end, plan.Lanes, counter => Copies(variable, counter, plan.Lanes, 1, writes, fits ? null : end - counter, copy => body(copy, false)), variable.Name);
+            f.Loop(whole, end, plan.Lanes, counter => Copies(variable, counter, plan.Lanes, 1, writes, fits
+                ? null
+                : end - counter, copy => body(copy, false)), variable.Name);
             return;
         }
         if (plan.Unroll > 1)
         {
             var vectors = WholeEnd(begin, end, count, plan.Lanes);
-            f.Loop(whole, vectors, plan.Lanes, counter => Copies(variable, counter, plan.Lanes, 1, writes, null, copy => body(copy, false)), variable.Name);
+            f.Loop(whole, vectors, plan.Lanes, counter =>
+                Copies(variable, counter, plan.Lanes, 1, writes, null, copy => body(copy, false)), variable.Name);
             whole = vectors;
         }
-        f.Loop(whole, end, 1, counter => Within(new(level, f.Block) { Writes = writes }, [(variable, counter)], () => body(0, true)), variable.Name);
+        f.Loop(whole, end, 1, counter =>
+            Within(new(level, f.Block) { Writes = writes }, [(variable, counter)], () => body(0, true)), variable.Name);
     }
 
     // Where the last whole step of a loop ends.
@@ -187,7 +208,8 @@ internal sealed partial class TileLowering
 
     // How many, where that is a number.
     long? LengthOf(LoopVariable variable, Reg begin, Reg end) =>
-        end.Known is { } last && begin.Known is { } first ? last - first : strip is { IsWhole: true } at && at.Rows == variable ? StripRows : null;
+        end.Known is { } last && begin.Known is { } first ? last - first : strip is { IsWhole: true } at
+            && at.Rows == variable ? StripRows : null;
 
     void Copies(LoopVariable variable, Reg counter, int lanes, int copies, ulong writes, Reg? rest, Action<int> body)
     {
@@ -205,7 +227,8 @@ internal sealed partial class TileLowering
         Interleaving.Merge(f.Block.Instructions, begins);
     }
 
-    // Reductions over outer axes of an array: sums for a block of neighbouring elements in registers, the reduced axes as inner loops.
+    // Reductions over outer axes of an array: sums for a block of neighbouring elements in registers, the reduced axes as inner
+    // loops.
     void Columns(List<Statement> group, DomainAxis[] axes, LoopPlan plan, ulong writes)
     {
         var reduces = group.ConvertAll(statement => (Reduce)statement);
@@ -220,13 +243,15 @@ internal sealed partial class TileLowering
             var (begin, count) = RangeOf(next, bound);
             if (depth < outer.Length)
             {
-                f.Loop(begin, count, 1, counter => Within(new(level, f.Block) { Writes = writes }, [(next, counter)], () => Outer(depth + 1)), next.Name);
+                f.Loop(begin, count, 1, counter =>
+                    Within(new(level, f.Block) { Writes = writes }, [(next, counter)], () => Outer(depth + 1)), next.Name);
                 return;
             }
             long step = (long)plan.Lanes * plan.Unroll;
             long? length = LengthOf(next, begin, count);
             var whole = WholeEnd(begin, count, length, step);
-            if (length is not { } few || few >= step) f.Loop(begin, whole, step, counter => Block(counter, plan.Unroll, null), variable.Name);
+            if (length is not { } few || few >= step)
+                f.Loop(begin, whole, step, counter => Block(counter, plan.Unroll, null), variable.Name);
             if (length is { } known && known % step == 0) return;
             if (plan.CanMask)
             {
@@ -235,7 +260,8 @@ internal sealed partial class TileLowering
             }
             var vectors = WholeEnd(begin, count, length, plan.Lanes);
             if (plan.Unroll > 1) f.Loop(whole, vectors, plan.Lanes, counter => Block(counter, 1, null), variable.Name);
-            f.Loop(plan.Unroll > 1 ? vectors : whole, count, 1, counter => Within(new(level, f.Block) { Writes = writes }, [(variable, counter)], () =>
+            f.Loop(plan.Unroll > 1 ? vectors : whole, count, 1, counter =>
+                Within(new(level, f.Block) { Writes = writes }, [(variable, counter)], () =>
             {
                 var accumulators = reduces.ConvertAll(reduce => new Accumulator(reduce));
                 foreach (var accumulator in accumulators) Start(accumulator, plan with { Axis = -1 });
@@ -250,7 +276,8 @@ internal sealed partial class TileLowering
         // One block: the copies of the vector level are opened anew inside the reduced loops, so their levels nest as code does.
         void Block(Reg counter, int copies, Reg? rest)
         {
-            var accumulators = reduces.ConvertAll(reduce => Enumerable.Range(0, copies).Select(_ => StartVector(reduce, plan.Lanes)).ToArray());
+            var accumulators =
+                reduces.ConvertAll(reduce => Enumerable.Range(0, copies).Select(_ => StartVector(reduce, plan.Lanes)).ToArray());
             Inner(kept, () => Copies(variable, counter, plan.Lanes, copies, writes, rest, copy =>
             {
                 for (int i = 0; i < reduces.Count; i++) AccumulateVector(reduces[i], accumulators[i][copy]);
@@ -269,7 +296,8 @@ internal sealed partial class TileLowering
                 return;
             }
             var (next, bound) = axes[depth];
-            f.Loop(f.Const(0), One(bound), 1, counter => Within(new(level, f.Block) { Writes = writes }, [(next, counter)], () => Inner(depth + 1, body)), next.Name);
+            f.Loop(f.Const(0), One(bound), 1, counter =>
+                Within(new(level, f.Block) { Writes = writes }, [(next, counter)], () => Inner(depth + 1, body)), next.Name);
         }
     }
 }

@@ -28,7 +28,8 @@ internal sealed partial class TileLowering
 
     /// <summary>How a position moves along the vector axis.</summary>
     /// <param name="Stride">Elements from one lane to the next, where that is the same for all.</param>
-    /// <param name="Atoms">Terms other than the axis itself that differ between lanes; with them, each lane has its own index.</param>
+    /// <param name="Atoms">Terms other than the axis itself that differ between lanes; with them, each lane has its own
+    /// index.</param>
     readonly record struct Walk(Extent Stride, List<(Node Atom, Extent Factor)> Atoms)
     {
         public bool IsContiguous => Atoms.Count == 0 && Stride == 1;
@@ -40,14 +41,20 @@ internal sealed partial class TileLowering
     {
         var index = variable.Index();
         ulong bit = Bit(variable);
-        return new(flat.FactorOf(index), [.. flat.Terms.Where(term => term.Atom != index && (Home(term.Atom).Axis is not null || (Dependences(term.Atom).Variables & bit) != 0))]);
+        return new(flat.FactorOf(index),
+            [.. flat.Terms.Where(term =>
+                term.Atom != index && (Home(term.Atom).Axis is not null || (Dependences(term.Atom).Variables & bit) != 0))]);
     }
 
     Reg Pointer(Memory memory)
     {
         if (pointers.TryGetValue(memory, out var pointer)) return pointer;
         return pointers[memory] = At(Root(), () =>
-            memory is Tile tile ? (sharedTiles.Contains(tile) ? f.Load(VecType.Scalar, DType.Int64, VecBuilder.At(f.Scratch, ScratchHeader.SharedAt)) : f.Scratch) + SizeOf(places[tile]) : f.Buffer(program.Buffers.IndexOf((TileBuffer)memory)));
+            memory is Tile tile
+                ? (sharedTiles.Contains(tile)
+                    ? f.Load(VecType.Scalar, DType.Int64, VecBuilder.At(f.Scratch, ScratchHeader.SharedAt))
+                    : f.Scratch) + SizeOf(places[tile])
+                : f.Buffer(program.Buffers.IndexOf((TileBuffer)memory)));
     }
 
     /// <summary>The address of a position; in a vector that of lane 0, without the terms that each lane has its own of.</summary>
@@ -72,7 +79,9 @@ internal sealed partial class TileLowering
             else if (home.Axis is null) terms.Add((home, One(atom), factor));
         }
 
-        if (strip is { } rows && rows.Narrowed.Contains(memory)) terms.Add((rows.Level, rows.Begin, memory.Shape.Strides[0] * -1));   // it holds one strip
+        // It holds one strip.
+        if (strip is { } rows && rows.Narrowed.Contains(memory))
+            terms.Add((rows.Level, rows.Begin, memory.Shape.Strides[0] * -1));
 
         // Outermost terms first: each sum stays at the level where it is known.
         terms.Sort((a, b) => a.Home.Depth.CompareTo(b.Home.Depth));
@@ -115,7 +124,8 @@ internal sealed partial class TileLowering
     Reg LoadOf(Node node)
     {
         var memory = node.Source();
-        if (memory is Tile tile && scalars.TryGetValue(tile, out var scalar)) return level.Axis is null ? scalar : Spread(node, scalar, Lanes);
+        if (memory is Tile tile && scalars.TryGetValue(tile, out var scalar))
+            return level.Axis is null ? scalar : Spread(node, scalar, Lanes);
         var indices = node.Indices();
         var guard = node.Guard();
         if (guard is not null) indices = Array.ConvertAll(indices, index => GuardBounds(index, guard));
@@ -124,7 +134,8 @@ internal sealed partial class TileLowering
     }
 
     // Where the guard is false a checked index may be anything: it is checked as 0 below 1.
-    static Node GuardBounds(Node index, Node guard) => Traversal.Rewrite([index], node => node is not (Op.Bound, [var at, var extent]) ? null
+    static Node GuardBounds(Node index, Node guard) =>
+        Traversal.Rewrite([index], node => node is not (Op.Bound, [var at, var extent]) ? null
         : node.With([Nodes.Select(guard, at, at.Like(0)), Nodes.Max(extent, extent.Like(1))]))[0];
 
     Reg OneLoad(Memory memory, Affine flat, Node? guard)
@@ -133,7 +144,8 @@ internal sealed partial class TileLowering
         var type = memory.DType is DType.Int64 or DType.Bool ? VecType.Scalar : VecType.Of(memory.DType, 1);
         var result = f.Var(type);
         f.Assign(result, type.IsScalar ? f.Const(0) : f.ConstBits(type, 0));
-        f.If(Truth(Value(guard)), () => Within(new(level, f.Block) { IsConditional = true }, [], () => f.Assign(result, ReadOne(memory, AddressOf(memory, flat)))));
+        f.If(Truth(Value(guard)), () => Within(new(level, f.Block) { IsConditional = true }, [], () =>
+            f.Assign(result, ReadOne(memory, AddressOf(memory, flat)))));
         return result;
     }
 
@@ -152,7 +164,8 @@ internal sealed partial class TileLowering
             // One condition for all lanes: a branch.
             var result = f.Var(type);
             f.Assign(result, f.ConstBits(type, 0));
-            f.If(Truth(One(guard)), () => Within(new(level, f.Block) { IsConditional = true, Axis = axis }, [], () => f.Assign(result, Read(memory, flat, walk, type, null))));
+            f.If(Truth(One(guard)), () => Within(new(level, f.Block) { IsConditional = true, Axis = axis }, [], () =>
+                f.Assign(result, Read(memory, flat, walk, type, null))));
             return AsValue(memory, result);
         }
         var mask = guard is null ? null : MaskOf(Value(guard), type);
@@ -160,7 +173,8 @@ internal sealed partial class TileLowering
         {
             var result = f.Var(type);
             f.Assign(result, f.ConstBits(type, 0));
-            f.If(f.Any(mask), () => f.Assign(result, f.Select(mask, f.LoadSplat(type, memory.DType, AddressOf(memory, flat)), f.ConstBits(type, 0))));
+            f.If(f.Any(mask), () =>
+                f.Assign(result, f.Select(mask, f.LoadSplat(type, memory.DType, AddressOf(memory, flat)), f.ConstBits(type, 0))));
             return AsValue(memory, result);
         }
         return AsValue(memory, Read(memory, flat, walk, type, mask));
@@ -180,7 +194,8 @@ internal sealed partial class TileLowering
         return f.Gather(type, memory.DType, at, indices, Both(guard, LanesWithin(type)));   // other lanes may be anywhere
     }
 
-    // The address of lane 0 without its lane-dependent terms, and where each lane is from there. Lanes outside of the loop are at lane 0.
+    // The address of lane 0 without its lane-dependent terms, and where each lane is from there. Lanes outside of the loop are at
+    // lane 0.
     (Address At, Reg Indices) Spots(Memory memory, Affine flat, Walk walk)
     {
         var axis = level.Axis!;
@@ -188,11 +203,16 @@ internal sealed partial class TileLowering
         var indexType = new VecType(wide ? Elem.I64 : Elem.I32, axis.Lanes);
         Reg? indices = null;
         if (walk.Stride != 0)
-            indices = At(Root(), () => f.Iota(indexType) * (walk.Stride.TryGetValue(out long stride) ? f.ConstBits(indexType, stride) : f.Splat(indexType, SizeOf(walk.Stride))));
+            indices = At(Root(), () => f.Iota(indexType) * (walk.Stride.TryGetValue(out long stride)
+                ? f.ConstBits(indexType, stride)
+                : f.Splat(indexType, SizeOf(walk.Stride))));
         foreach (var (atom, factor) in walk.Atoms)
         {
             var term = Integers(atom, wide);
-            if (factor != 1) term *= factor.TryGetValue(out long number) ? f.ConstBits(indexType, number) : f.Splat(indexType, At(Root(), () => SizeOf(factor)));
+            if (factor != 1)
+                term *= factor.TryGetValue(out long number)
+                    ? f.ConstBits(indexType, number)
+                    : f.Splat(indexType, At(Root(), () => SizeOf(factor)));
             indices = indices is null ? term : indices + term;
         }
         if (LanesWithin(indexType) is { } within) indices = f.Select(within, indices!, f.ConstBits(indexType, 0));
@@ -228,7 +248,8 @@ internal sealed partial class TileLowering
 
     // Stores.
 
-    /// <summary>A value as it goes to memory of its type: what the store itself rounds is left to it. A 16-bit float may be its bits.</summary>
+    /// <summary>A value as it goes to memory of its type: what the store itself rounds is left to it. A 16-bit float may be its
+    /// bits.</summary>
     Reg ForStore(Node value)
     {
         if (BrainBits(value) is { } bits) return bits;
@@ -246,7 +267,8 @@ internal sealed partial class TileLowering
             var bits = f.Bitcast(f.Convert(value, Elem.M32), Elem.I32) & 1;
             return level.Axis is null ? f.ToScalar(bits) : bits;
         }
-        if (dtype == DType.Int64 && !value.Type.IsScalar) return level.Axis is null ? f.ToScalar(value) : f.Convert(value, Elem.I64);
+        if (dtype == DType.Int64 && !value.Type.IsScalar)
+            return level.Axis is null ? f.ToScalar(value) : f.Convert(value, Elem.I64);
         return value;
     }
 
@@ -256,7 +278,8 @@ internal sealed partial class TileLowering
         if (store.Guard is { } guard && (level.Axis is null || Home(guard).Axis is null))
         {
             f.If(Truth(One(guard)), () =>
-                Within(new(level, f.Block) { IsConditional = true, Axis = level.Axis }, [], () => StoreWhere(store, null, stream)));
+                Within(new(level, f.Block) { IsConditional = true, Axis = level.Axis }, [], () =>
+                    StoreWhere(store, null, stream)));
             return;
         }
         StoreWhere(store, store.Guard is null ? null : Value(store.Guard), stream);
@@ -268,7 +291,8 @@ internal sealed partial class TileLowering
         if (Failing(store.Indices) is { } inRange)
         {
             // An index out of range is reported and the store left out.
-            f.If(inRange, () => Within(new(level, f.Block) { IsConditional = true, Axis = level.Axis }, [], () => Put(store, flat, guard, stream)));
+            f.If(inRange, () => Within(new(level, f.Block) { IsConditional = true, Axis = level.Axis }, [], () =>
+                Put(store, flat, guard, stream)));
             return;
         }
         Put(store, flat, guard, stream);
@@ -295,11 +319,15 @@ internal sealed partial class TileLowering
         else if (level.Axis is { } axis)
         {
             var type = VecType.Of(memory.DType, axis.Lanes);
-            old = AsValue(memory, Read(memory, flat, WalkOf(flat, axis.Variable), type, guard is null ? null : MaskOf(guard, type)));
+            old = AsValue(memory, Read(memory, flat, WalkOf(flat, axis.Variable), type, guard is null
+                ? null
+                : MaskOf(guard, type)));
         }
         else old = ReadOne(memory, AddressOf(memory, flat));
         if (memory.DType == DType.Bool) (old, value) = Alike(old, value);
-        var combined = store.Mode == StoreMode.Add ? old + value : memory.DType == DType.Bool ? old | value : f.Binary(VecOp.Max, old, value);
+        var combined = store.Mode == StoreMode.Add
+            ? old + value
+            : memory.DType == DType.Bool ? old | value : f.Binary(VecOp.Max, old, value);
         PutValue(memory, flat, InMemory(combined, memory.DType), guard, stream);
     }
 
@@ -307,12 +335,16 @@ internal sealed partial class TileLowering
     void Combine(Store store, Affine flat)
     {
         var dtype = store.Target.DType;
-        var value = Value(dtype is DType.Float16 or DType.BFloat16 && store.Value is (Op.Cast, [var wide]) && wide.DType == DType.Float32 ? wide : store.Value);
+        var value = Value(dtype is DType.Float16 or DType.BFloat16 && store.Value is (Op.Cast, [var wide])
+            && wide.DType == DType.Float32 ? wide : store.Value);
         if (dtype.IsFloat) value = f.Bitcast(value, value.Type.ElemBytes == 8 ? Elem.I64 : Elem.I32);
         var (pointer, offset, displacement) = AddressOf(store.Target, flat);
         var address = offset is null ? pointer : pointer + offset;
-        f.Call(typeof(AtomicStores).GetMethod(nameof(AtomicStores.Combine))!, displacement == 0 ? address : address + displacement,
-            dtype == DType.Bool ? Truth(value) : ScalarOf(value), f.Const((long)dtype), f.Const(store.Mode == StoreMode.Max ? 1 : 0));
+        f.Call(typeof(AtomicStores).GetMethod(nameof(AtomicStores.Combine))!, displacement == 0
+            ? address
+            : address + displacement,
+            dtype == DType.Bool ? Truth(value) : ScalarOf(value), f.Const((long)dtype),
+            f.Const(store.Mode == StoreMode.Max ? 1 : 0));
     }
 
     void PutValue(Memory memory, Affine flat, Reg value, Reg? guard, bool stream)
@@ -322,7 +354,8 @@ internal sealed partial class TileLowering
             f.Assign(scalar, value);
             return;
         }
-        var storage = memory.DType.IsFloat && value.Type.Elem == Elem.I32 ? DType.Int16 : memory.DType;   // bits of a 16-bit float
+        // Bits of a 16-bit float.
+        var storage = memory.DType.IsFloat && value.Type.Elem == Elem.I32 ? DType.Int16 : memory.DType;
         if (level.Axis is not { } axis)
         {
             f.Store(AddressOf(memory, flat), storage, value);
@@ -346,8 +379,10 @@ internal sealed partial class TileLowering
     bool IsAligned(Memory memory, Affine flat, VectorAxis axis)
     {
         int bytes = memory.DType.Bytes, whole = bytes * axis.Lanes;
-        if (memory is not TileBuffer || whole is not (16 or 32 or 64) || flat.Constant.MultipleOf * bytes % whole != 0) return false;
-        return flat.Terms.All(term => term.Atom.Op == Op.Index && term.Atom.Variable() == axis.Variable || term.Factor.MultipleOf * bytes % whole == 0);
+        if (memory is not TileBuffer || whole is not (16 or 32 or 64) || flat.Constant.MultipleOf * bytes % whole != 0)
+            return false;
+        return flat.Terms.All(term => term.Atom.Op == Op.Index && term.Atom.Variable() == axis.Variable
+            || term.Factor.MultipleOf * bytes % whole == 0);
     }
 
     // Checked indices.
@@ -406,7 +441,8 @@ internal sealed partial class TileLowering
         foreach (var node in Traversal.PostOrder(indices))
         {
             if (node.Op != Op.Bound) continue;
-            if (Home(node).Axis is not null) throw new InvalidOperationException("stores to checked indices that differ between lanes are scalar code");
+            if (Home(node).Axis is not null)
+                throw new InvalidOperationException("stores to checked indices that differ between lanes are scalar code");
             Reg at = ScalarOf(One(node.Inputs[0])), limit = ScalarOf(One(node.Inputs[1]));
             One(node);   // reports
             var fits = InRange(at, limit);

@@ -26,12 +26,14 @@ internal sealed partial class TileLowering
             var count = One(extent);
             if (depth < axes.Length - 1 || plan.Axis < 0)
             {
-                f.Loop(f.Const(0), count, 1, counter => Within(new(level, f.Block) { Writes = writes }, [(variable, counter)], () => Nest(depth + 1)), variable.Name);
+                f.Loop(f.Const(0), count, 1, counter =>
+                    Within(new(level, f.Block) { Writes = writes }, [(variable, counter)], () => Nest(depth + 1)), variable.Name);
                 return;
             }
             var whole = count - f.Binary(VecOp.FloorMod, f.Binary(VecOp.Max, count, f.Const(0)), f.Const(plan.Lanes));
             f.Loop(f.Const(0), whole, plan.Lanes, counter => Along((variable, counter)), variable.Name);
-            f.Loop(whole, count, 1, counter => Within(new(level, f.Block) { Writes = writes }, [(variable, counter)], () => Along(null)), variable.Name);
+            f.Loop(whole, count, 1, counter =>
+                Within(new(level, f.Block) { Writes = writes }, [(variable, counter)], () => Along(null)), variable.Name);
         }
 
         void Along((LoopVariable Variable, Reg Counter)? vector)
@@ -66,7 +68,11 @@ internal sealed partial class TileLowering
         // The scan's step is a store of its value over the domain.
         var step = new Tiles.Store(scan.Target, scan.Indices, scan.Value, scan.Domain);
         var survey = new Survey(this, last.Variable);
-        return survey.Look([step], [last], 0) is { } plan && survey.Score > 0 ? plan with { CanMask = false, Unroll = 1 } : scalarPlan;
+        return survey.Look([step], [last], 0) is { } plan && survey.Score > 0 ? plan with
+        {
+            CanMask = false,
+            Unroll = 1,
+        } : scalarPlan;
     }
 
     // The keys of a row go to scratch memory, a C# method sorts their places, and those go where they belong.
@@ -85,7 +91,9 @@ internal sealed partial class TileLowering
             if (depth < sort.Domain.Count)
             {
                 var (outer, extent) = sort.Domain[depth];
-                f.Loop(f.Const(0), One(extent), 1, counter => Within(new(level, f.Block) { Writes = writes | Bit(keys) | Bit(order) }, [(outer, counter)], () => Nest(depth + 1)), outer.Name);
+                f.Loop(f.Const(0), One(extent), 1,
+                    counter => Within(new(level, f.Block) { Writes = writes | Bit(keys) | Bit(order) }, [(outer, counter)], () =>
+                        Nest(depth + 1)), outer.Name);
                 return;
             }
             var at = variable.Index();

@@ -7,10 +7,10 @@ namespace Ashlar.Backends.Cpu.Lowering;
 
 // Right operands of dots that the tile unit takes, packed once per launch.
 //
-// How this works. A dot packs its right operand, which costs as much as some ten rows of the product. Where that operand is a part of
-// an input and the loops around the dot come back to it (all tiles of queries see the same keys), the whole input is packed in a phase
-// of its own before the kernel's, into memory that the workers share, and the dot is given panels. The memory is as large as the
-// input. One input may be packed twice: for a product along its rows and for one along its columns.
+// How this works. A dot packs its right operand, which costs as much as some ten rows of the product. Where that operand is a
+// part of an input and the loops around the dot come back to it (all tiles of queries see the same keys), the whole input is
+// packed in a phase of its own before the kernel's, into memory that the workers share, and the dot is given panels. The memory
+// is as large as the input. One input may be packed twice: for a product along its rows and for one along its columns.
 internal sealed partial class TileLowering
 {
     // Fewer uses do not pay for writing the panels to memory and reading them back.
@@ -32,8 +32,10 @@ internal sealed partial class TileLowering
     /// <param name="Block">Inner indices of a block.</param>
     /// <param name="Product">What multiplies it.</param>
     /// <param name="PanelBytes">From one panel to the next.</param>
-    /// <param name="Strides">Bytes from one index to the next: of each other axis, and on the inner axis from one block to the next.</param>
-    sealed record Packing(Tile Panels, TileBuffer Buffer, int Column, int Inner, long Block, TileProduct Product, long PanelBytes, Extent[] Strides)
+    /// <param name="Strides">Bytes from one index to the next: of each other axis, and on the inner axis from one block to the
+    /// next.</param>
+    sealed record Packing(Tile Panels, TileBuffer Buffer, int Column, int Inner, long Block, TileProduct Product, long PanelBytes,
+        Extent[] Strides)
     {
         public long Steps => PanelBytes / Matrix.Tiles.StepBytes;
     }
@@ -42,7 +44,8 @@ internal sealed partial class TileLowering
     {
         foreach (var statement in body)
         {
-            if (statement is For loop) PlanPackings(loop.Body, loop.Variable.Count.Max >= FewestUses ? uses | Bit(loop.Variable) : uses);
+            if (statement is For loop)
+                PlanPackings(loop.Body, loop.Variable.Count.Max >= FewestUses ? uses | Bit(loop.Variable) : uses);
             else if (statement is Tiles.If branch) PlanPackings(branch.Body, uses);
             else if (statement is Dot dot) Plan(dot, uses);
         }
@@ -57,7 +60,8 @@ internal sealed partial class TileLowering
         if (!k.Count.TryGetValue(out long block)) return;
 
         Affine[] indices = [.. load.Indices().Select(AffineOf)];
-        int column = Array.FindIndex(indices, index => index.FactorOf(j.Index()) != 0), inner = Array.FindIndex(indices, index => index.FactorOf(k.Index()) != 0);
+        int column = Array.FindIndex(indices, index => index.FactorOf(j.Index()) != 0),
+            inner = Array.FindIndex(indices, index => index.FactorOf(k.Index()) != 0);
         if (column == inner || !Holds(column, j) || !Holds(inner, k)) return;
         var places = (Affine?[])[.. indices];
         places[column] = Quotient(indices[column] - Affine.Of(j), Matrix.Tiles.PanelSide);
@@ -94,7 +98,9 @@ internal sealed partial class TileLowering
         if (packings.TryGetValue(key, out var known)) return known;
         long panelBytes = Matrix.Tiles.Steps(block, product.ElementBytes) * Matrix.Tiles.StepBytes;
         var blockBytes = RoundedUp(buffer.Shape[column], Matrix.Tiles.PanelSide) * (panelBytes / Matrix.Tiles.PanelSide);
-        var bytes = buffer.Shape[inner] == block ? blockBytes : RoundedUp(buffer.Shape[inner], block) * (blockBytes.TryDivide(block, out var each) ? each : blockBytes);
+        var bytes = buffer.Shape[inner] == block
+            ? blockBytes
+            : RoundedUp(buffer.Shape[inner], block) * (blockBytes.TryDivide(block, out var each) ? each : blockBytes);
         var strides = new Extent[buffer.Shape.Rank];
         for (int axis = strides.Length - 1; axis >= 0; axis--)
         {
@@ -114,7 +120,8 @@ internal sealed partial class TileLowering
     }
 
     // At least as many, a multiple where the number is known.
-    static Extent RoundedUp(Extent extent, long multiple) => extent.TryGetValue(out long number) ? (number + multiple - 1) / multiple * multiple
+    static Extent RoundedUp(Extent extent, long multiple) =>
+        extent.TryGetValue(out long number) ? (number + multiple - 1) / multiple * multiple
         : extent.TryDivide(multiple, out _) ? extent : extent + multiple;
 
     LoweredPhase PackingPhase(Packing packing, int number)
@@ -135,15 +142,20 @@ internal sealed partial class TileLowering
         Grid([.. variables.Zip(counts, (variable, count) => new For(variable, count, LoopKind.Parallel, []))], 0, () =>
         {
             Node column = Nodes.Binary(Op.Mul, variables[packing.Column].Index(), TileNodes.Number(ColumnsPerStep));
-            Node inner = isWhole ? TileNodes.Number(0) : Nodes.Binary(Op.Mul, variables[packing.Inner].Index(), TileNodes.Number(packing.Block));
-            Node[] from = [.. variables.Select((variable, axis) => axis == packing.Column ? column : axis == packing.Inner ? inner : variable.Index())];
+            Node inner = isWhole
+                ? TileNodes.Number(0)
+                : Nodes.Binary(Op.Mul, variables[packing.Inner].Index(), TileNodes.Number(packing.Block));
+            Node[] from = [.. variables.Select((variable, axis) =>
+                axis == packing.Column ? column : axis == packing.Inner ? inner : variable.Index())];
             var to = Affine.Of(0);
             for (int axis = 0; axis < shape.Rank; axis++)
-                to += Affine.Of(variables[axis]) * (packing.Strides[axis] * (axis == packing.Column ? ColumnsPerStep / Matrix.Tiles.PanelSide : 1));
+                to += Affine.Of(variables[axis])
+                    * (packing.Strides[axis] * (axis == packing.Column ? ColumnsPerStep / Matrix.Tiles.PanelSide : 1));
             var strides = shape.Strides;
             var block = isWhole ? Nodes.Size(shape[packing.Inner]) : TileNodes.Number(packing.Block);
             f.Call(typeof(TileDots).GetMethod(nameof(TileDots.Pack))!,
-                Pointer(AddressOf(packing.Buffer, Flat(packing.Buffer, from))), SizeOf(strides[packing.Column]), SizeOf(strides[packing.Inner]),
+                Pointer(AddressOf(packing.Buffer, Flat(packing.Buffer, from))), SizeOf(strides[packing.Column]),
+                SizeOf(strides[packing.Inner]),
                 One(Nodes.Min(TileNodes.Number(ColumnsPerStep), Nodes.Binary(Op.Sub, Nodes.Size(shape[packing.Column]), column))),
                 One(Nodes.Min(block, Nodes.Binary(Op.Sub, Nodes.Size(shape[packing.Inner]), inner))),
                 f.Const(packing.Steps), Pointer(AddressOf(packing.Panels, to)),
@@ -151,6 +163,7 @@ internal sealed partial class TileLowering
         });
         return new(f.Build(), counts);
 
-        static Node Ceiling(Node a, Node b) => Nodes.Binary(Op.Div, Nodes.Binary(Op.Add, a, Nodes.Binary(Op.Sub, b, TileNodes.Number(1))), b);
+        static Node Ceiling(Node a, Node b) =>
+            Nodes.Binary(Op.Div, Nodes.Binary(Op.Add, a, Nodes.Binary(Op.Sub, b, TileNodes.Number(1))), b);
     }
 }

@@ -66,16 +66,21 @@ internal sealed partial class TileLowering
             }
             int lanes = lowering.isa.VectorBytes / Math.Max(widest, 4);
             if (!possible || lanes < 2) return null;
-            bool canMask = masked.TrueForAll(access => VecVerifier.CanMask(lowering.isa, access.Type.WithLanes(lanes), access.Storage));
+            bool canMask =
+                masked.TrueForAll(access => VecVerifier.CanMask(lowering.isa, access.Type.WithLanes(lanes), access.Storage));
             if (mustMask && !canMask) return null;
             if (!canMask && lanes < 4 && mustMask) return null;
 
             long extent = variable.Count.Max;
             double used = (double)extent / ((extent + lanes - 1) / lanes * lanes);
             Score = points * Math.Max(used, 0.05);
-            int unroll = columns ? Math.Max(1, 8 / reductions) : reductions > 0 ? (cost <= 10 ? 4 : cost <= 80 ? 2 : 1) : cost is <= 10 or > 45 and <= 80 ? 2 : cost <= 45 ? 4 : 1;
+            int unroll = columns
+                ? Math.Max(1, 8 / reductions)
+                : reductions > 0 ? (cost <= 10 ? 4 : cost <= 80 ? 2 : 1) : cost is <= 10 or > 45
+                    and <= 80 ? 2 : cost <= 45 ? 4 : 1;
             while (unroll > 1 && (columns && cost * unroll > 160 || unroll * lanes > extent)) unroll /= 2;
-            return new(axis, lanes, Math.Min(unroll, columns ? lowering.options.Unroll * 2 : lowering.options.Unroll), canMask && lanes >= 4, cost);
+            return new(axis, lanes, Math.Min(unroll, columns ? lowering.options.Unroll * 2 : lowering.options.Unroll), canMask
+                && lanes >= 4, cost);
         }
 
         bool mustMask;
@@ -96,7 +101,9 @@ internal sealed partial class TileLowering
             if (store is { IsAtomic: true }) possible = false;
             // Lanes that may meet at one element, and checked indices per lane, are scalar code.
             if (stride == 0 || flat.Terms.Any(term => term.Atom.Op != Op.Index && Varies(term.Atom))) possible = false;
-            if (reordered is not null && !reordered.All(axis => axis.Variable.Count == 1 || flat.FactorOf(axis.Variable.Index()) != 0)) possible = false;
+            if (reordered is not null
+                && !reordered.All(axis => axis.Variable.Count == 1 || flat.FactorOf(axis.Variable.Index()) != 0)) possible =
+                    false;
             bool contiguous = stride == 1;
             Register(memory.DType, wide: true);
             points += contiguous ? 4 : -6;
@@ -124,11 +131,13 @@ internal sealed partial class TileLowering
                 case Op.Load:
                     Load(node);
                     return;
-                case Op.Cast when node.Inputs[0].DType == DType.Int64 && node.DType is DType.Int32 or DType.Int16 or DType.Int8 or DType.UInt8 && IsModular(node.Inputs[0]):
+                case Op.Cast when node.Inputs[0].DType == DType.Int64
+                    && node.DType is DType.Int32 or DType.Int16 or DType.Int8 or DType.UInt8 && IsModular(node.Inputs[0]):
                     Register(node.DType, wide: false);
                     Modular(node.Inputs[0]);
                     return;
-                case Op.Cast when node.DType is DType.Float16 or DType.BFloat16 or DType.Float32 && node.Inputs[0].DType == DType.Int64 && !lowering.IsNarrow(node.Inputs[0]):
+                case Op.Cast when node.DType is DType.Float16 or DType.BFloat16 or DType.Float32
+                    && node.Inputs[0].DType == DType.Int64 && !lowering.IsNarrow(node.Inputs[0]):
                     widest = 8;
                     break;
             }

@@ -24,8 +24,8 @@ internal sealed partial class TileLowering
     readonly Dictionary<Statement, List<Ahead>> prefetches = new(ReferenceEqualityComparer.Instance);
     List<Ahead> ahead = [];
 
-    // One pass over a large array asks a little ahead. Where a row is passed over several times, the pass with the most arithmetic asks
-    // for the next row, so that memory works while it computes and the next row's first pass finds it in cache.
+    // One pass over a large array asks a little ahead. Where a row is passed over several times, the pass with the most
+    // arithmetic asks for the next row, so that memory works while it computes and the next row's first pass finds it in cache.
     void PlanPrefetches(IReadOnlyList<Statement> body)
     {
         var groups = new List<(List<Statement> Statements, DomainAxis[] Axes, LoopPlan Plan)>();
@@ -46,15 +46,18 @@ internal sealed partial class TileLowering
         for (int i = 0; i < groups.Count; i++)
         {
             var variable = groups[i].Axes[^1].Variable;
-            foreach (var load in Traversal.PostOrder(groups[i].Statements.SelectMany(LoopGroup.Values)).Where(node => node.Op == Op.Load))
+            foreach (var load in Traversal.PostOrder(groups[i].Statements.SelectMany(LoopGroup.Values))
+                .Where(node => node.Op == Op.Load))
             {
-                if (load.Source() is not TileBuffer buffer || load.Guard() is not null || buffer.Shape.Elements.Max * buffer.DType.Bytes < LargeBytes || !seen.Add(buffer)) continue;
+                if (load.Source() is not TileBuffer buffer || load.Guard() is not null
+                    || buffer.Shape.Elements.Max * buffer.DType.Bytes < LargeBytes || !seen.Add(buffer)) continue;
                 var flat = Flat(buffer, load.Indices());
                 if (flat.FactorOf(variable.Index()) != 1 || flat.Terms.Any(term => term.Atom.Op != Op.Index)) continue;
                 int heaviest = Enumerable.Range(i, groups.Count - i).Skip(1).Where(k => groups[k].Axes[^1].Variable == variable)
                     .OrderByDescending(k => groups[k].Plan.Cost).FirstOrDefault(-1);
                 long row = NextRow(flat, groups[i].Axes) * buffer.DType.Bytes;
-                if (heaviest >= 0 && row is > 0 and <= LongestRowBytes) Ask(groups[heaviest].Statements[0], new(buffer, flat, row));
+                if (heaviest >= 0 && row is > 0 and <= LongestRowBytes)
+                    Ask(groups[heaviest].Statements[0], new(buffer, flat, row));
                 else Ask(groups[i].Statements[0], new(buffer, flat, row is > 0 and <= LongestPartBytes ? row : BytesAhead));
             }
         }
@@ -72,7 +75,8 @@ internal sealed partial class TileLowering
         long least = 0;
         foreach (var (atom, factor) in flat.Terms)
         {
-            if (axes.Any(axis => axis.Variable == atom.Variable()) || !factor.TryGetValue(out long number) || number <= 0) continue;
+            if (axes.Any(axis => axis.Variable == atom.Variable()) || !factor.TryGetValue(out long number) || number <= 0)
+                continue;
             least = least == 0 ? number : Math.Min(least, number);
         }
         return least;

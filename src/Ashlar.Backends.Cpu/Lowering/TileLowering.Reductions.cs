@@ -59,7 +59,9 @@ internal sealed partial class TileLowering
     Total Identity(Reduce reduce)
     {
         var type = RunningType(reduce.Value.DType, 1);
-        if (reduce.Over.Count == 0) return new(RunningValue(reduce.Value, type), Picks(reduce) ? f.ConstBits(new(Elem.I32, 1), 0) : null);   // of one point
+        // Of one point.
+        if (reduce.Over.Count == 0)
+            return new(RunningValue(reduce.Value, type), Picks(reduce) ? f.ConstBits(new(Elem.I32, 1), 0) : null);
         return new(IdentityOf(reduce.Op, type, reduce.Value.DType), Picks(reduce) ? f.ConstBits(new(Elem.I32, 1), 0) : null);
     }
 
@@ -147,7 +149,8 @@ internal sealed partial class TileLowering
     Reg PlaceOf(Reduce reduce, VecType type)
     {
         Node place = TileNodes.Number(0);
-        foreach (var (variable, extent) in reduce.Over) place = Nodes.Binary(Op.Add, Nodes.Binary(Op.Mul, place, extent), variable.Index());
+        foreach (var (variable, extent) in reduce.Over)
+            place = Nodes.Binary(Op.Add, Nodes.Binary(Op.Mul, place, extent), variable.Index());
         var normal = AffineOf(place).ToNode();
         if (level.Axis is null) return f.Splat(type, Value(normal));
         return type.Elem == Elem.I32 ? LowBits(normal) : Integers(normal, wide: true);
@@ -206,7 +209,8 @@ internal sealed partial class TileLowering
         if (!values.Type.IsMask) values = f.Select(filled, values, IdentityOf(reduce.Op, values.Type, reduce.Value.DType));
         else values = reduce.Op == Op.ArgMin ? values | ~filled : values & filled;
         Reg best = values;
-        while (best.Type.Lanes > 1) best = Combine(reduce.Op == Op.ArgMin ? Op.ReduceMin : Op.ReduceMax, f.Lower(best), f.Upper(best));
+        while (best.Type.Lanes > 1)
+            best = Combine(reduce.Op == Op.ArgMin ? Op.ReduceMin : Op.ReduceMax, f.Lower(best), f.Upper(best));
         var all = f.Broadcast(best, lanes);
         Reg holds = values.Type.IsMask ? ~(values ^ all) : f.Compare(VecOp.Eq, values, all);
         if (values.Type.IsFloat) holds |= f.Compare(VecOp.Ne, values, values) & f.Compare(VecOp.Ne, all, all);
@@ -221,9 +225,13 @@ internal sealed partial class TileLowering
         var value = OneOf(reduce, total);
         if (reduce.Accumulate)
         {
-            var old = target is Tile tile && scalars.TryGetValue(tile, out var scalar) ? scalar : ReadOne(target, AddressOf(target, flat));
+            var old = target is Tile tile && scalars.TryGetValue(tile, out var scalar)
+                ? scalar
+                : ReadOne(target, AddressOf(target, flat));
             if (target.DType == DType.Bool) (old, value) = Alike(old, value);
-            value = target.DType == DType.Bool ? (reduce.Op == Op.ReduceMin ? old & value : old | value) : f.Binary(Combiner(reduce.Op), old, value);
+            value = target.DType == DType.Bool
+                ? (reduce.Op == Op.ReduceMin ? old & value : old | value)
+                : f.Binary(Combiner(reduce.Op), old, value);
         }
         PutValue(target, flat, InMemory(value, target.DType), null, stream: false);
     }

@@ -8,9 +8,9 @@ namespace Ashlar.Backends.Cpu.Lowering;
 // Runs of statements over the same rows, strip by strip.
 //
 // How this works. Statements one after the other pass a whole tile on, which the first cache does not hold: scores that a dot has
-// stored come back from the second cache for the maximum, and once more for the exponential. Where every statement of a run needs only
-// its own rows of what the run writes, the run is done for 32 rows, then for the next 32: what one statement stores, the next still
-// finds near. A tile that lives within the run gets memory for one strip, the same for all.
+// stored come back from the second cache for the maximum, and once more for the exponential. Where every statement of a run needs
+// only its own rows of what the run writes, the run is done for 32 rows, then for the next 32: what one statement stores, the
+// next still finds near. A tile that lives within the run gets memory for one strip, the same for all.
 internal sealed partial class TileLowering
 {
     const long StripRows = Matrix.Tiles.PanelSide;
@@ -26,7 +26,8 @@ internal sealed partial class TileLowering
 
     Strip? strip;
 
-    /// <summary>Writes the run that begins at a statement strip by strip; gives its end, or the begin where there is none that pays.</summary>
+    /// <summary>Writes the run that begins at a statement strip by strip; gives its end, or the begin where there is none that
+    /// pays.</summary>
     int Strips(IReadOnlyList<Statement> body, int begin)
     {
         if (strip is not null || !options.Fuse) return begin;
@@ -50,8 +51,10 @@ internal sealed partial class TileLowering
         if (dots == 0 || run.Count(statement => statement is not Allocate) < dots + 2) return begin;
 
         ulong after = body.Skip(end).Aggregate(0UL, (bits, statement) => bits | Touched(statement));
-        var narrowed = run.OfType<Allocate>().Select(allocate => allocate.Tile).Where(tile => tile.Shape.Rank > 0 && tile.Shape[0] == axis.Variable.Count
-            && (after & Bit(tile)) == 0 && run.Any(statement => (WrittenBy([statement]) & Bit(tile)) != 0 || statement is Dot dot && dot.Target == tile)).ToHashSet<Memory>();
+        var narrowed = run.OfType<Allocate>().Select(allocate => allocate.Tile).Where(tile => tile.Shape.Rank > 0
+            && tile.Shape[0] == axis.Variable.Count
+            && (after & Bit(tile)) == 0 && run.Any(statement => (WrittenBy([statement]) & Bit(tile)) != 0 || statement is Dot dot
+                && dot.Target == tile)).ToHashSet<Memory>();
         var count = One(axis.Extent);
         ulong writes = WrittenBy(run);
         f.Loop(f.Const(0), count, StripRows, first =>
@@ -60,7 +63,8 @@ internal sealed partial class TileLowering
             Within(inner, [], () =>
             {
                 bool isWhole = count.Known is { } known && known % StripRows == 0;
-                strip = new(axis.Variable, first, isWhole ? first + StripRows : f.Binary(VecOp.Min, first + StripRows, count), isWhole, inner, narrowed);
+                strip = new(axis.Variable, first, isWhole ? first + StripRows : f.Binary(VecOp.Min, first + StripRows, count),
+                    isWhole, inner, narrowed);
                 Body(run);
                 strip = null;
             });
@@ -78,17 +82,22 @@ internal sealed partial class TileLowering
         bool Fits(Statement statement) => statement switch
         {
             Allocate => true,
-            Store { IsAtomic: false, Domain: [var first, ..] } store => first == rows && OwnTarget(store.Target, store.Indices) && LoopGroup.Values(store).All(Own),
-            Reduce { Domain: [var first, ..] } reduce => first == rows && OwnTarget(reduce.Target, reduce.Indices) && LoopGroup.Values(reduce).All(Own),
-            Dot dot => dot.Row == rows && Own(dot.Left) && (Dependences(dot.Right).Memories & written) == 0 && OnTiles(dot) is not null && Factors(dot) is not null,
+            Store { IsAtomic: false, Domain: [var first, ..] } store =>
+                first == rows && OwnTarget(store.Target, store.Indices) && LoopGroup.Values(store).All(Own),
+            Reduce { Domain: [var first, ..] } reduce =>
+                first == rows && OwnTarget(reduce.Target, reduce.Indices) && LoopGroup.Values(reduce).All(Own),
+            Dot dot => dot.Row == rows && Own(dot.Left) && (Dependences(dot.Right).Memories & written) == 0
+                && OnTiles(dot) is not null && Factors(dot) is not null,
             Tiles.If branch => (Dependences(branch.Condition).Memories & written) == 0 && branch.Body.All(Fits),
             _ => false,
         };
 
         bool OwnTarget(Memory target, IReadOnlyList<Node> indices) => indices.Count > 0
-            && (target is Tile ? indices[0] == rows.Variable.Index() && indices.Skip(1).All(index => !IsOfRows(index)) : indices.Any(IsOfRows));
+            && (target is Tile ? indices[0] == rows.Variable.Index()
+                && indices.Skip(1).All(index => !IsOfRows(index)) : indices.Any(IsOfRows));
 
-        bool Own(Node value) => Traversal.PostOrder([value]).TrueForAll(node => node.Op != Op.Load || (written & Bit(node.Source())) == 0
+        bool Own(Node value) =>
+            Traversal.PostOrder([value]).TrueForAll(node => node.Op != Op.Load || (written & Bit(node.Source())) == 0
             || node.Indices() is [var first, ..] && first == rows.Variable.Index());
 
         bool IsOfRows(Node index) => (Dependences(index).Variables & Bit(rows.Variable)) != 0;
@@ -100,7 +109,8 @@ internal sealed partial class TileLowering
         For loop => loop.Body.Aggregate(Dependences(loop.Count).Memories, (bits, inner) => bits | Touched(inner)),
         Tiles.If branch => branch.Body.Aggregate(Dependences(branch.Condition).Memories, (bits, inner) => bits | Touched(inner)),
         Dot dot => Bit(dot.Target) | Dependences(dot.Left).Memories | Dependences(dot.Right).Memories,
-        Store or Reduce => LoopGroup.Values(statement).Aggregate(WrittenBy([statement]), (bits, value) => bits | Dependences(value).Memories),
+        Store or Reduce =>
+            LoopGroup.Values(statement).Aggregate(WrittenBy([statement]), (bits, value) => bits | Dependences(value).Memories),
         Allocate => 0,
         _ => ulong.MaxValue,
     };

@@ -9,7 +9,8 @@ internal sealed partial class TileLowering
 {
     /// <summary>True where a store writes the zeros that a dot then adds to.</summary>
     static bool IsCleared(Tiles.Store store, Dot dot) =>
-        ReferenceEquals(store.Target, dot.Target) && store is { Mode: StoreMode.Set, Guard: null } && store.Value == Nodes.Constant(0, store.Value.DType, Shape.Scalar)
+        ReferenceEquals(store.Target, dot.Target) && store is { Mode: StoreMode.Set, Guard: null }
+            && store.Value == Nodes.Constant(0, store.Value.DType, Shape.Scalar)
         && store.Domain is [var row, var column] && row == dot.Row && column == dot.Column
         && store.Indices is [var first, var second] && first == row.Variable.Index() && second == column.Variable.Index();
 
@@ -23,28 +24,34 @@ internal sealed partial class TileLowering
         var (left, right) = factors;
         LoopVariable i = dot.Row.Variable, j = dot.Column.Variable, k = dot.Inner.Variable;
         var (begin, end) = RangeOf(i, dot.Row.Extent);
-        Affine from = Flat(left.Source(), left.Indices()), by = Flat(right.Source(), right.Indices()), to = Flat(dot.Target, [i.Index(), j.Index()]);
+        Affine from = Flat(left.Source(), left.Indices()), by = Flat(right.Source(), right.Indices()),
+            to = Flat(dot.Target, [i.Index(), j.Index()]);
         bool isPacked = packedRights.TryGetValue(dot, out var packed);
         f.Call(typeof(TileDots).GetMethod(nameof(TileDots.Multiply))!,
             First(dot.Target, to), SizeOf(to.FactorOf(i.Index())),
             First(left.Source(), from), SizeOf(from.FactorOf(i.Index())), SizeOf(from.FactorOf(k.Index())),
             isPacked ? Pointer(AddressOf(packed.Packing.Panels, packed.Place)) : First(right.Source(), by),
-            isPacked ? f.Const(packed.Packing.PanelBytes) : SizeOf(by.FactorOf(j.Index())), isPacked ? f.Const(0) : SizeOf(by.FactorOf(k.Index())),
-            end - begin, One(dot.Column.Extent), One(dot.Inner.Extent), f.Const(TileDots.KindOf(product, left.DType, right.DType, replaces, isPacked)));
+            isPacked ? f.Const(packed.Packing.PanelBytes) : SizeOf(by.FactorOf(j.Index())),
+            isPacked ? f.Const(0) : SizeOf(by.FactorOf(k.Index())),
+            end - begin, One(dot.Column.Extent), One(dot.Inner.Extent),
+            f.Const(TileDots.KindOf(product, left.DType, right.DType, replaces, isPacked)));
         return true;
 
         // The element of the first row, where the other two variables are 0.
         Vec.Reg First(Memory memory, Affine flat)
         {
             var rows = flat.FactorOf(i.Index());
-            var at = AddressOf(memory, flat.Substitute(atom => atom == i.Index() || atom == j.Index() || atom == k.Index() ? Affine.Of(0) : null));
+            var at = AddressOf(memory, flat.Substitute(atom => atom == i.Index() || atom == j.Index() || atom == k.Index()
+                ? Affine.Of(0)
+                : null));
             return begin.Known == 0 || rows == 0 ? Pointer(at) : Pointer(at) + begin * SizeOf(rows * memory.DType.Bytes);
         }
     }
 
     // Both factors as loads that the tile unit takes; null where they are for the vectors.
     (Node Left, Node Right)? Factors(Dot dot) =>
-        Stored(dot.Left, dot.Row.Variable, dot.Inner.Variable) is { } left && Stored(dot.Right, dot.Column.Variable, dot.Inner.Variable) is { } right ? (left, right) : null;
+        Stored(dot.Left, dot.Row.Variable, dot.Inner.Variable) is { } left
+            && Stored(dot.Right, dot.Column.Variable, dot.Inner.Variable) is { } right ? (left, right) : null;
 
     // Whether any dot of these statements goes to the tile unit, whose registers must be made ready then.
     bool UsesTiles(IEnumerable<Statement> body) => body.Any(statement => statement switch
@@ -56,13 +63,16 @@ internal sealed partial class TileLowering
     });
 
     // What the tile unit makes of the types of a dot; null where they are for the vectors.
-    TileProduct? OnTiles(Dot dot) => TileProduct.Of(dot.Left.DType, dot.Right.DType) is { } product && dot.Target.DType == product.Sum
+    TileProduct? OnTiles(Dot dot) =>
+        TileProduct.Of(dot.Left.DType, dot.Right.DType) is { } product && dot.Target.DType == product.Sum
         && MatrixUnit.Takes(isa, product) ? product : null;
 
     // A factor that is loaded as it is, or float32 that is rounded to bfloat16, which packing does on the way.
     Node? Stored(Node factor, LoopVariable free, LoopVariable inner)
     {
-        var load = factor is { Op: Op.Cast, DType: DType.BFloat16 } && factor.Inputs[0].DType == DType.Float32 ? factor.Inputs[0] : factor;
+        var load = factor is { Op: Op.Cast, DType: DType.BFloat16 } && factor.Inputs[0].DType == DType.Float32
+            ? factor.Inputs[0]
+            : factor;
         if (load.Op != Op.Load || load.Guard() is not null || load.Source() is Tile { Shape.Rank: 0 }) return null;
         return HasFixedStrides(Flat(load.Source(), load.Indices()), free, inner) ? load : null;
     }

@@ -4,8 +4,8 @@ using Ashlar.Tiles;
 
 namespace Ashlar.Backends.Cpu.Lowering;
 
-// Expressions. At a level with a vector axis values are vectors of its lanes; elsewhere int64 and truth are scalars (truth of a float
-// comparison a mask of one lane) and everything else is a vector of one lane.
+// Expressions. At a level with a vector axis values are vectors of its lanes; elsewhere int64 and truth are scalars (truth of a
+// float comparison a mask of one lane) and everything else is a vector of one lane.
 internal sealed partial class TileLowering
 {
     /// <summary>The value of an expression in the form of the present level.</summary>
@@ -59,7 +59,8 @@ internal sealed partial class TileLowering
         if (node.DType.IsFloat) return f.Const(VecType.Of(node.DType, lanes), constant.Value);
         if (level.Axis is null && node.DType is DType.Int64 or DType.Bool) return f.Const(constant.Integer);
         if (node.DType == DType.Bool) return f.ConstBits(new(Elem.M32, lanes), constant.Integer != 0 ? -1 : 0);
-        return f.ConstBits(new(node.DType == DType.Int64 && !ranges.IsInt32(node) ? Elem.I64 : Elem.I32, lanes), constant.Integer);
+        return f.ConstBits(new(node.DType == DType.Int64 && !ranges.IsInt32(node) ? Elem.I64 : Elem.I32, lanes),
+            constant.Integer);
     }
 
     int Lanes => level.Axis?.Lanes ?? 1;
@@ -76,7 +77,8 @@ internal sealed partial class TileLowering
     Reg MaskOf(Reg truth, VecType type)
     {
         var mask = type.Mask;
-        if (truth.Type.IsScalar) return f.Bitcast(f.Splat(mask.With(mask.ElemBytes == 4 ? Elem.I32 : Elem.I64), -truth), mask.Elem);
+        if (truth.Type.IsScalar)
+            return f.Bitcast(f.Splat(mask.With(mask.ElemBytes == 4 ? Elem.I32 : Elem.I64), -truth), mask.Elem);
         return f.Convert(truth, mask.Elem);
     }
 
@@ -110,8 +112,10 @@ internal sealed partial class TileLowering
         if (node.DType == DType.Int64) return level.Axis is null ? ScalarInteger(node) : WideInteger(node);
         if (Fused(node) is { } fused) return fused;
         if (node.Op == Op.Exp && node.DType == DType.Float32 && PowerOf2(node) is { } exponent) return f.Exp2(Value(exponent));
-        if (node.Op == Op.Div && node.DType == DType.Float32 && level.Axis is not null && Home(node.Inputs[1]).Axis is null && node.Inputs[1].Op != Op.Constant)
-            return Value(node.Inputs[0]) * Value(Nodes.Unary(Op.Recip, node.Inputs[1]));   // a row's divisor: one division per row
+        if (node.Op == Op.Div && node.DType == DType.Float32 && level.Axis is not null && Home(node.Inputs[1]).Axis is null
+            && node.Inputs[1].Op != Op.Constant)
+            // A row's divisor: one division per row.
+            return Value(node.Inputs[0]) * Value(Nodes.Unary(Op.Recip, node.Inputs[1]));
         return Arithmetic(node.Op, Array.ConvertAll([.. node.Inputs], Value), node);
     }
 
@@ -128,7 +132,8 @@ internal sealed partial class TileLowering
     }
 
     // A float product that only this sum needs.
-    bool IsOwnProduct(Node node) => node.Op == Op.Mul && node.DType is DType.Float32 or DType.Float64 && uses.GetValueOrDefault(node) == 1;
+    bool IsOwnProduct(Node node) =>
+        node.Op == Op.Mul && node.DType is DType.Float32 or DType.Float64 && uses.GetValueOrDefault(node) == 1;
 
     // a * b + c in one instruction, rounded once.
     Reg? Fused(Node node)
@@ -142,17 +147,23 @@ internal sealed partial class TileLowering
             var c = Value(node.Op == Op.Add ? right : Nodes.Unary(Op.Neg, right));   // a row's is negated once
             return f.Fma(Value(left.Inputs[0]), Value(left.Inputs[1]), c);
         }
-        return node.Op == Op.Sub && IsOwnProduct(right) ? f.Fma(-Value(right.Inputs[0]), Value(right.Inputs[1]), Value(left)) : null;
+        return node.Op == Op.Sub && IsOwnProduct(right)
+            ? f.Fma(-Value(right.Inputs[0]), Value(right.Inputs[1]), Value(left))
+            : null;
     }
 
     // The x of e^(x ln 2), which is 2^x.
-    static Node? PowerOf2(Node exponential) => exponential.Inputs[0] is (Op.Mul, [var x, { Constant: { } factor }]) && Math.Abs(factor - Math.Log(2)) < 1e-7 ? x : null;
+    static Node? PowerOf2(Node exponential) =>
+        exponential.Inputs[0] is (Op.Mul, [var x, { Constant: { } factor }]) && Math.Abs(factor - Math.Log(2)) < 1e-7 ? x : null;
 
-    /// <summary>The bits of a value that is rounded to bfloat16, where they take less work than the value: of an exponential that nothing else needs.</summary>
+    /// <summary>The bits of a value that is rounded to bfloat16, where they take less work than the value: of an exponential that
+    /// nothing else needs.</summary>
     Reg? BrainBits(Node value)
     {
-        if (value is not (Op.Cast, [{ Op: Op.Exp, DType: DType.Float32 } exponential]) || value.DType != DType.BFloat16 || uses.GetValueOrDefault(exponential) > 1) return null;
-        var exponent = PowerOf2(exponential) ?? Nodes.Binary(Op.Mul, exponential.Inputs[0], Nodes.Constant(1.4426950408889634, DType.Float32, Shape.Scalar));
+        if (value is not (Op.Cast, [{ Op: Op.Exp, DType: DType.Float32 } exponential]) || value.DType != DType.BFloat16
+            || uses.GetValueOrDefault(exponential) > 1) return null;
+        var exponent = PowerOf2(exponential)
+            ?? Nodes.Binary(Op.Mul, exponential.Inputs[0], Nodes.Constant(1.4426950408889634, DType.Float32, Shape.Scalar));
         return f.Exp2BrainBits(Value(exponent));
     }
 
@@ -214,7 +225,9 @@ internal sealed partial class TileLowering
             Op.Xor => a ^ x[1],
             Op.Shl => f.Binary(VecOp.Shl, a, x[1]),
             Op.Shr => f.Binary(VecOp.Sar, a, x[1]),
-            _ => throw new KernelException("ASH0561", $"the CPU has no code for the op {node.Meaning.Name} on {node.DType.Name}, in the kernel '{program.Name}'.",
+            _ =>
+                throw new KernelException("ASH0561",
+                    $"the CPU has no code for the op {node.Meaning.Name} on {node.DType.Name}, in the kernel '{program.Name}'.",
                 "write it with other elementwise ops."),
         };
     }
@@ -263,7 +276,8 @@ internal sealed partial class TileLowering
     Reg WideInteger(Node node)
     {
         bool wide = !IsNarrow(node);
-        if (node.Op is Op.Div or Op.Mod && node.Inputs[1].Attributes is ConstantAttributes { Integer: > 0 } divisor && DivideBy(node, divisor.Integer, wide) is { } quick) return quick;
+        if (node.Op is Op.Div or Op.Mod && node.Inputs[1].Attributes is ConstantAttributes { Integer: > 0 } divisor
+            && DivideBy(node, divisor.Integer, wide) is { } quick) return quick;
         return Arithmetic(node.Op, [.. node.Inputs.Select(input => Integers(input, wide))], node);
     }
 
@@ -351,7 +365,10 @@ internal sealed partial class TileLowering
             Op.And or Op.Min or Op.Mul => a & b,
             Op.Or or Op.Max => a | b,
             Op.Xor => a ^ b,
-            _ => throw new KernelException("ASH0561", $"the CPU has no code for the op {node.Meaning.Name} on bool, in the kernel '{program.Name}'.", "write it with and, or, xor and not."),
+            _ =>
+                throw new KernelException("ASH0561",
+                    $"the CPU has no code for the op {node.Meaning.Name} on bool, in the kernel '{program.Name}'.",
+                    "write it with and, or, xor and not."),
         };
     }
 

@@ -18,9 +18,9 @@ internal readonly record struct LoweringOptions(int Unroll, bool Fuse)
 /// <summary>Turns tile programs into Vec functions.</summary>
 /// <remarks>
 /// How this works. The outermost parallel loops become one loop over the flat grid. Statements over the same domain run as one
-/// loop (<see cref="LoopGroup"/>), the axis along which memory is contiguous innermost and in vectors. Expressions are computed at the
-/// outermost <see cref="Level"/> where all they need is known: what a row needs once is computed once. Tiles lie in the worker's
-/// scratch memory, tiles of one element in a register.
+/// loop (<see cref="LoopGroup"/>), the axis along which memory is contiguous innermost and in vectors. Expressions are computed
+/// at the outermost <see cref="Level"/> where all they need is known: what a row needs once is computed once. Tiles lie in the
+/// worker's scratch memory, tiles of one element in a register.
 /// </remarks>
 internal sealed partial class TileLowering
 {
@@ -186,7 +186,8 @@ internal sealed partial class TileLowering
             }
             switch (body[i])
             {
-                case Store store when i + 1 < body.Count && body[i + 1] is Dot next && IsCleared(store, next) && ProductOnTiles(next, replaces: true):
+                case Store store when i + 1 < body.Count && body[i + 1] is Dot next && IsCleared(store, next)
+                    && ProductOnTiles(next, replaces: true):
                     i += 2;
                     continue;
                 case Store or Reduce:
@@ -200,7 +201,8 @@ internal sealed partial class TileLowering
                 case For loop:
                     var count = One(loop.Count);
                     f.Loop(f.Const(0), count, 1, counter =>
-                        Within(new(level, f.Block) { Writes = WrittenBy(loop.Body) }, [(loop.Variable, counter)], () => Body(loop.Body)), loop.Variable.Name);
+                        Within(new(level, f.Block) { Writes = WrittenBy(loop.Body) }, [(loop.Variable, counter)], () =>
+                            Body(loop.Body)), loop.Variable.Name);
                     Forget(WrittenBy(loop.Body));
                     break;
                 case Tiles.If branch:
@@ -221,7 +223,8 @@ internal sealed partial class TileLowering
                     Forget(Bit(dot.Target));
                     break;
                 default:
-                    throw new KernelException("ASH0561", $"the CPU has no code for the statement '{body[i].GetType().Name}', in the kernel '{program.Name}'.",
+                    throw new KernelException("ASH0561",
+                        $"the CPU has no code for the statement '{body[i].GetType().Name}', in the kernel '{program.Name}'.",
                         "write it with stores, reductions, scans, sorts and dots.");
             }
             i++;
@@ -278,8 +281,10 @@ internal sealed partial class TileLowering
     {
         for (var at = level; at is not null; at = at.Outer)
         {
-            foreach (var node in at.Values.Keys.Where(node => (Dependences(node).Memories & memories) != 0).ToList()) at.Values.Remove(node);
-            foreach (var key in at.Spread.Keys.Where(key => (Dependences(key.Item1).Memories & memories) != 0).ToList()) at.Spread.Remove(key);
+            foreach (var node in at.Values.Keys.Where(node => (Dependences(node).Memories & memories) != 0).ToList())
+                at.Values.Remove(node);
+            foreach (var key in at.Spread.Keys.Where(key => (Dependences(key.Item1).Memories & memories) != 0).ToList())
+                at.Spread.Remove(key);
         }
     }
 
@@ -304,13 +309,16 @@ internal sealed partial class TileLowering
 
     // Tiles.
 
-    bool IsScalar(Memory memory) => memory is Tile { Shape.Rank: 0 } && memory.DType.Compute == memory.DType && !scalarTilesInMemory;
+    bool IsScalar(Memory memory) =>
+        memory is Tile { Shape.Rank: 0 } && memory.DType.Compute == memory.DType && !scalarTilesInMemory;
 
     void Place(Tile tile)
     {
         if (IsScalar(tile))
         {
-            var reg = f.Var(tile.DType == DType.Int64 ? VecType.Scalar : tile.DType == DType.Bool ? VecType.Scalar : VecType.Of(tile.DType, 1), tile.Name);
+            var reg = f.Var(tile.DType == DType.Int64
+                ? VecType.Scalar
+                : tile.DType == DType.Bool ? VecType.Scalar : VecType.Of(tile.DType, 1), tile.Name);
             f.Assign(reg, reg.Type.IsScalar ? f.Const(0) : f.ConstBits(reg.Type, 0));
             scalars[tile] = reg;
             return;

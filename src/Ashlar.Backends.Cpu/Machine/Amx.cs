@@ -16,11 +16,13 @@ static unsafe class Amx
             ? "the kernel refused this process the tile state"
         : null);
 
-    /// <summary>Why tile instructions must not run here; null where they may. Asks the kernel for leave, once for all threads.</summary>
+    /// <summary>Why tile instructions must not run here; null where they may. Asks the kernel for leave, once for all
+    /// threads.</summary>
     public static string? WhyNot => whyNot.Value;
 
     /// <summary>The same for products of bytes.</summary>
-    public static string? WhyNotInt8 => WhyNot ?? (Processor.Current.HasAmxInt8 ? null : "this processor's tile unit has no products of bytes");
+    public static string? WhyNotInt8 =>
+        WhyNot ?? (Processor.Current.HasAmxInt8 ? null : "this processor's tile unit has no products of bytes");
 
     /// <summary>What <c>ldtilecfg</c> loads: eight tiles of 16 rows of 64 bytes.</summary>
     public static byte[] FullTiles()

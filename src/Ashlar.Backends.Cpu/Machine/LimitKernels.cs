@@ -19,7 +19,8 @@ unsafe interface IVectorWidth<TVector>
 readonly unsafe struct Width512 : IVectorWidth<Vector512<float>>
 {
     public static Vector512<float> Fill(float value) => Vector512.Create(value);
-    public static Vector512<float> MultiplyAdd(Vector512<float> a, Vector512<float> b, Vector512<float> c) => Vector512.MultiplyAddEstimate(a, b, c);
+    public static Vector512<float> MultiplyAdd(Vector512<float> a, Vector512<float> b, Vector512<float> c) =>
+        Vector512.MultiplyAddEstimate(a, b, c);
     public static Vector512<float> Xor(Vector512<float> a, Vector512<float> b) => a ^ b;
     public static Vector512<float> Load(float* from) => Vector512.LoadAligned(from);
     public static void Store(Vector512<float> value, float* to) => value.StoreAligned(to);
@@ -30,7 +31,8 @@ readonly unsafe struct Width512 : IVectorWidth<Vector512<float>>
 readonly unsafe struct Width256 : IVectorWidth<Vector256<float>>
 {
     public static Vector256<float> Fill(float value) => Vector256.Create(value);
-    public static Vector256<float> MultiplyAdd(Vector256<float> a, Vector256<float> b, Vector256<float> c) => Vector256.MultiplyAddEstimate(a, b, c);
+    public static Vector256<float> MultiplyAdd(Vector256<float> a, Vector256<float> b, Vector256<float> c) =>
+        Vector256.MultiplyAddEstimate(a, b, c);
     public static Vector256<float> Xor(Vector256<float> a, Vector256<float> b) => a ^ b;
     public static Vector256<float> Load(float* from) => Vector256.LoadAligned(from);
     public static void Store(Vector256<float> value, float* to) => value.StoreAligned(to);
@@ -41,7 +43,8 @@ readonly unsafe struct Width256 : IVectorWidth<Vector256<float>>
 readonly unsafe struct Width128 : IVectorWidth<Vector128<float>>
 {
     public static Vector128<float> Fill(float value) => Vector128.Create(value);
-    public static Vector128<float> MultiplyAdd(Vector128<float> a, Vector128<float> b, Vector128<float> c) => Vector128.MultiplyAddEstimate(a, b, c);
+    public static Vector128<float> MultiplyAdd(Vector128<float> a, Vector128<float> b, Vector128<float> c) =>
+        Vector128.MultiplyAddEstimate(a, b, c);
     public static Vector128<float> Xor(Vector128<float> a, Vector128<float> b) => a ^ b;
     public static Vector128<float> Load(float* from) => Vector128.LoadAligned(from);
     public static void Store(Vector128<float> value, float* to) => value.StoreAligned(to);
@@ -76,7 +79,8 @@ static unsafe class LimitKernels<TWidth, TVector>
     /// <summary>Vectors that one iteration of <see cref="Fma"/> multiplies and adds.</summary>
     public const int FmaVectors = 12;
 
-    /// <summary>Twelve independent sums hide the latency of up to three units, and fit 16 registers with their operands.</summary>
+    /// <summary>Twelve independent sums hide the latency of up to three units, and fit 16 registers with their
+    /// operands.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Fma(void* state, int worker, int workers)
     {
@@ -191,7 +195,8 @@ static unsafe class LimitKernels<TWidth, TVector>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static TVector At(byte* a, long toB, TVector sum)
         {
-            for (int i = 0; i < StepBytes; i += sizeof(TVector)) TWidth.Store(TWidth.Load((float*)(a + i)), (float*)(a + toB + i));
+            for (int i = 0; i < StepBytes; i += sizeof(TVector))
+                TWidth.Store(TWidth.Load((float*)(a + i)), (float*)(a + toB + i));
             return sum;
         }
     }

@@ -124,7 +124,8 @@ public sealed unsafe class Limits
     {
         Limit.AmxBF16 => Amx.WhyNot,
         Limit.AmxInt8 => Amx.WhyNotInt8,
-        Limit.L3Read when Processor.Current.L3Bytes < threads * 16 * Processor.Current.L2Bytes => "the last-level cache is too small to be told from memory",
+        Limit.L3Read when Processor.Current.L3Bytes < threads * 16 * Processor.Current.L2Bytes =>
+            "the last-level cache is too small to be told from memory",
         Limit.ForkJoin when threads == 1 => "one thread has nobody to start",
         _ => null,
     };
@@ -221,7 +222,8 @@ public sealed unsafe class Limits
     double ReadCache(Limit limit, int threads, long bytesPerWorker)
     {
         bytesPerWorker &= ~4095L;
-        if (scratch is null || scratch.Bytes < threads * bytesPerWorker) scratch = NativePool.Shared.Rent(threads * bytesPerWorker);
+        if (scratch is null || scratch.Bytes < threads * bytesPerWorker)
+            scratch = NativePool.Shared.Rent(threads * bytesPerWorker);
         scratch.AsSpan<byte>().Clear();                                    // otherwise all pages are the one zero page
         var work = new LimitWork { A = (float*)scratch.Pointer, Bytes = bytesPerWorker };
         double rate = Timed(limit, threads, bodies.ReadCached, threads * bytesPerWorker / 1e9, work);

@@ -3,9 +3,11 @@ namespace Ashlar.Backends.Cpu.Matrix;
 /// <summary>Which operand stays while the other one moves past it.</summary>
 enum MatrixOrder : byte
 {
-    /// <summary>A row panel of the left operand stays in the first cache; the item's part of the right operand comes from the second.</summary>
+    /// <summary>A row panel of the left operand stays in the first cache; the item's part of the right operand comes from the
+    /// second.</summary>
     RowPanels,
-    /// <summary>A column panel of the right operand stays; the item's rows of the left operand come from the second cache.</summary>
+    /// <summary>A column panel of the right operand stays; the item's rows of the left operand come from the second
+    /// cache.</summary>
     ColumnPanels,
 }
 
@@ -19,7 +21,8 @@ enum MatrixOrder : byte
 /// <param name="InnerBlocks">How many inner blocks, at least 1.</param>
 /// <param name="AllSteps">Steps of the whole inner axis.</param>
 /// <param name="Workers">How many workers take part.</param>
-readonly record struct MatrixBlocking(MatrixOrder Order, long RowBlocks, long Rows, long ColumnBlocks, long Columns, long Steps, long InnerBlocks,
+readonly record struct MatrixBlocking(MatrixOrder Order, long RowBlocks, long Rows, long ColumnBlocks, long Columns, long Steps,
+    long InnerBlocks,
     long AllSteps, int Workers)
 {
     /// <summary>Steps of an inner block: 512 bfloat16 indices, so that a panel fits the first cache with room to spare.</summary>
@@ -41,14 +44,18 @@ readonly record struct MatrixBlocking(MatrixOrder Order, long RowBlocks, long Ro
     /// <param name="threads">How many may share the work.</param>
     /// <param name="batch">Products.</param>
     /// <param name="rightIsPacked">The right operand needs no packing.</param>
-    public static MatrixBlocking Choose(TileProduct product, int threads, long batch, long rows, long columns, long inner, bool rightIsPacked)
+    public static MatrixBlocking Choose(TileProduct product, int threads, long batch, long rows, long columns, long inner,
+        bool rightIsPacked)
     {
         long steps = Tiles.Steps(inner, product.ElementBytes);
         long rowPanels = Over(rows, Tiles.PanelSide), columnPanels = Over(columns, Tiles.PanelSide);
-        var order = rowPanels * Math.Max(1, steps) * Tiles.StepBytes <= LeftBytes && (rightIsPacked || rows <= 256) ? MatrixOrder.ColumnPanels : MatrixOrder.RowPanels;
+        var order = rowPanels * Math.Max(1, steps) * Tiles.StepBytes <= LeftBytes && (rightIsPacked || rows <= 256)
+            ? MatrixOrder.ColumnPanels
+            : MatrixOrder.RowPanels;
         var (innerBlocks, innerSteps) = InnerBlocksOf(steps);
 
-        long mostRows = order == MatrixOrder.RowPanels && innerBlocks > 1 ? MostRows / Tiles.PanelSide : rowPanels, mostColumns = MostColumns / Tiles.PanelSide;
+        long mostRows = order == MatrixOrder.RowPanels && innerBlocks > 1 ? MostRows / Tiles.PanelSide : rowPanels,
+            mostColumns = MostColumns / Tiles.PanelSide;
         double cycles = batch * Cycles(product, rowPanels, columnPanels, Math.Max(1, steps), rightIsPacked, order);
         int workers = (int)Math.Clamp(cycles / WorthAnotherThread, 1, threads);
 
@@ -61,18 +68,22 @@ readonly record struct MatrixBlocking(MatrixOrder Order, long RowBlocks, long Ro
             {
                 long itemRows = Over(rowPanels, r), itemColumns = Over(columnPanels, c);
                 if (Over(rowPanels, itemRows) != r || Over(columnPanels, itemColumns) != c) continue;
-                double time = Over(batch * r * c, workers) * Cycles(product, itemRows, itemColumns, Math.Max(1, steps), rightIsPacked, order);
+                double time = Over(batch * r * c, workers) * Cycles(product, itemRows, itemColumns, Math.Max(1, steps),
+                    rightIsPacked, order);
                 if (time < best * 0.995) (best, chosenRows, chosenColumns) = (time, r, c);
             }
-        return new(order, chosenRows, Over(rowPanels, chosenRows) * Tiles.PanelSide, chosenColumns, Over(columnPanels, chosenColumns) * Tiles.PanelSide,
+        return new(order, chosenRows, Over(rowPanels, chosenRows) * Tiles.PanelSide, chosenColumns,
+            Over(columnPanels, chosenColumns) * Tiles.PanelSide,
             innerSteps, innerBlocks, steps, (int)Math.Min(workers, batch * chosenRows * chosenColumns));
     }
 
     // Tile products take 16 cycles; packing a line some 2 to 4; sums of an item go out once.
-    static double Cycles(TileProduct product, double rowPanels, double columnPanels, double steps, bool rightIsPacked, MatrixOrder order) =>
+    static double Cycles(TileProduct product, double rowPanels, double columnPanels, double steps, bool rightIsPacked,
+        MatrixOrder order) =>
         rowPanels * columnPanels * (steps * 80 + 128) + rowPanels * steps * 80 + (rightIsPacked ? 0 : columnPanels * steps * 128);
 
-    /// <summary>How an inner axis of so many steps is cut: blocks, and steps of each but the last. Packed operands are laid out by it.</summary>
+    /// <summary>How an inner axis of so many steps is cut: blocks, and steps of each but the last. Packed operands are laid out
+    /// by it.</summary>
     public static (long Blocks, long Steps) InnerBlocksOf(long steps)
     {
         long blocks = Math.Max(1, Over(steps, MostSteps)), each = Math.Max(1, Over(steps, blocks));

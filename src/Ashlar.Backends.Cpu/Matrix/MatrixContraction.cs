@@ -8,11 +8,11 @@ namespace Ashlar.Backends.Cpu.Matrix;
 /// <summary>The matrix product on the tile unit (AMX): bfloat16 with float32 sums, bytes with int32 sums.</summary>
 /// <remarks>
 /// The same contract as <see cref="Contraction"/>: batches, any strides, elementwise work on operands and result, workers that do
-/// not wait for each other. Large products and packed right operands go by strips (<see cref="StripProduct"/>), batches of others, small ones
-/// and those that tuning found blocks for by items, as follows. An item goes through blocks of the inner axis. One operand's panel stays in the first cache while
-/// the other one's block comes past it from the second (<see cref="MatrixOrder"/>); sums stay in scratch memory until they are finished,
-/// since storing tiles into rows far apart costs more than a copy. Bfloat16 denormals count as zero, as the tile unit has it.
-/// One call at a time.
+/// not wait for each other. Large products and packed right operands go by strips (<see cref="StripProduct"/>), batches of
+/// others, small ones and those that tuning found blocks for by items, as follows. An item goes through blocks of the inner axis.
+/// One operand's panel stays in the first cache while the other one's block comes past it from the second
+/// (<see cref="MatrixOrder"/>); sums stay in scratch memory until they are finished, since storing tiles into rows far apart
+/// costs more than a copy. Bfloat16 denormals count as zero, as the tile unit has it. One call at a time.
 /// </remarks>
 sealed unsafe class MatrixContraction
 {
@@ -31,16 +31,21 @@ sealed unsafe class MatrixContraction
     byte* scratch;
 
     /// <param name="product">What is multiplied.</param>
-    /// <param name="left">Fills blocks of the left operand, [rows, inner], in its type; null reads <see cref="ContractionCall.Left"/>, which may be float32 for a product of bfloat16.</param>
+    /// <param name="left">Fills blocks of the left operand, [rows, inner], in its type; null reads
+    /// <see cref="ContractionCall.Left"/>, which may be float32 for a product of bfloat16.</param>
     /// <param name="right">Fills blocks of the right operand, [columns, inner], likewise.</param>
-    /// <param name="epilogue">Takes finished sums; null stores them to <see cref="ContractionCall.Result"/>, in the type of the sums or, rounded, in bfloat16.</param>
+    /// <param name="epilogue">Takes finished sums; null stores them to <see cref="ContractionCall.Result"/>, in the type of the
+    /// sums or, rounded, in bfloat16.</param>
     /// <param name="blockScratchBytes">What each of these functions needs of <see cref="BlockPlace.Scratch"/>.</param>
     /// <param name="decoder">The right operand is a packed weight that this decodes; null where it is not.</param>
-    /// <param name="rightIsPacked">The right operand lies as <see cref="PackedOperand"/> packs it; its batch axes step in bytes.</param>
-    public MatrixContraction(TileProduct product, BlockFunction? left = null, BlockFunction? right = null, BlockFunction? epilogue = null,
+    /// <param name="rightIsPacked">The right operand lies as <see cref="PackedOperand"/> packs it; its batch axes step in
+    /// bytes.</param>
+    public MatrixContraction(TileProduct product, BlockFunction? left = null, BlockFunction? right = null,
+        BlockFunction? epilogue = null,
         long blockScratchBytes = 0, bool rightIsPacked = false, PanelDecoder? decoder = null)
     {
-        (Product, Left, Right, Epilogue, BlockScratchBytes, RightIsPacked) = (product, left, right, epilogue, blockScratchBytes, rightIsPacked);
+        (Product, Left, Right, Epilogue, BlockScratchBytes, RightIsPacked) =
+            (product, left, right, epilogue, blockScratchBytes, rightIsPacked);
         Decoder = decoder;
         work = Work;
         strips = new(this);
@@ -97,7 +102,8 @@ sealed unsafe class MatrixContraction
     /// <param name="matrixBytes">From one matrix to the next.</param>
     /// <param name="workers">Who may help.</param>
     /// <param name="memory"><see cref="GroupScratchBytes"/>, aligned to 64 bytes.</param>
-    public void RunGroups(in ContractionCall product, in RowGroups groups, long matrices, long matrixBytes, Workers workers, byte* memory)
+    public void RunGroups(in ContractionCall product, in RowGroups groups, long matrices, long matrixBytes,
+        Workers workers, byte* memory)
     {
         if (product.Rows == 0 || product.Columns == 0) return;
         strips.Run(product, groups, matrices, matrixBytes, workers, memory);
@@ -153,7 +159,8 @@ sealed unsafe class MatrixContraction
     }
 
     MatrixBlocking Choose(in ContractionCall product, int threads) =>
-        (ConfigOf(product, threads) as TileBlocks)?.For(KeyOf(product, threads), Product.ElementBytes) ?? Modelled(product, threads);
+        (ConfigOf(product, threads) as TileBlocks)?.For(KeyOf(product, threads), Product.ElementBytes)
+            ?? Modelled(product, threads);
 
     // What was asked for or found, where it is legal for this product.
     TileConfig? ConfigOf(in ContractionCall product, int threads)
@@ -169,24 +176,32 @@ sealed unsafe class MatrixContraction
     }
 
     /// <summary>How a call is cut, as tuning would say it.</summary>
-    internal TileConfig CutOf(in ContractionCall product, int threads) => GoesByStrips(product, BatchOf(product), threads, out var cut)
+    internal TileConfig CutOf(in ContractionCall product, int threads) =>
+        GoesByStrips(product, BatchOf(product), threads, out var cut)
         ? cut.Config(product.Rows, BatchOf(product)) : TileBlocks.Of(Choose(product, threads));
 
     /// <summary>What tuning knows a product by.</summary>
     internal ProductKey KeyOf(in ContractionCall product, int threads)
     {
-        // Before a packed right operand all rows are packed first, whatever their type: what is left to choose does not depend on it.
-        return new(Product.Left, Left is not null || product.Left.DType != Product.Left && !RightIsPacked ? OperandAccess.Converted : AccessOf(product.Left.ColumnStride, product.Left.RowStride),
+        // Before a packed right operand all rows are packed first, whatever their type: what is left to choose does not depend on
+        // it.
+        return new(Product.Left, Left is not null || product.Left.DType != Product.Left && !RightIsPacked
+            ? OperandAccess.Converted
+            : AccessOf(product.Left.ColumnStride, product.Left.RowStride),
             RightIsPacked ? OperandAccess.InPlace
-                : Decoder is not null || Right is not null || product.Right.DType != Product.Right ? OperandAccess.Converted : AccessOf(product.Right.ColumnStride, product.Right.RowStride),
-            RightIsPacked, Math.Max(1, BatchOf(product)), Math.Max(1, product.Rows), Math.Max(1, product.Columns), product.Inner, threads);
+                : Decoder is not null || Right is not null || product.Right.DType != Product.Right
+                ? OperandAccess.Converted
+                : AccessOf(product.Right.ColumnStride, product.Right.RowStride),
+            RightIsPacked, Math.Max(1, BatchOf(product)), Math.Max(1, product.Rows), Math.Max(1, product.Columns),
+            product.Inner, threads);
 
         static OperandAccess AccessOf(long columnStride, long rowStride) =>
             columnStride == 1 ? OperandAccess.InPlace : rowStride == 1 ? OperandAccess.Turned : OperandAccess.Scattered;
     }
 
     MatrixBlocking Modelled(in ContractionCall product, int threads) =>
-        MatrixBlocking.Choose(Product, threads, Math.Max(1, BatchOf(product)), Math.Max(1, product.Rows), Math.Max(1, product.Columns), product.Inner, RightIsPacked);
+        MatrixBlocking.Choose(Product, threads, Math.Max(1, BatchOf(product)), Math.Max(1, product.Rows),
+            Math.Max(1, product.Columns), product.Inner, RightIsPacked);
 
     // Each worker takes items that follow each other, so that it can keep what it packed for the last one.
     void Work(int worker, int workers)
@@ -226,11 +241,13 @@ readonly record struct MatrixScratch
         SharesLeft = byRows && blocking.ColumnBlocks > 1 && blocking.AllSteps > 0
             && (owner.Left is not null || call.Left.DType != owner.Product.Left || call.Left.ColumnStride != 1);
         SharedBytes = SharesLeft ? MatrixBlocking.Over(call.Rows, Tiles.PanelSide) * steps * Tiles.StepBytes : 0;
-        SumStride = blocking.Columns * sizeof(float) + Tiles.RowBytes;              // not a power of two: rows fall into different sets
+        // Not a power of two: rows fall into different sets.
+        SumStride = blocking.Columns * sizeof(float) + Tiles.RowBytes;
         SumRows = byRows && blocking.InnerBlocks == 1 ? Tiles.PanelSide : blocking.Rows;
         Left = 0;
         Right = Left + (byRows ? blocking.Steps : rowPanels * steps) * Tiles.StepBytes;
-        Sums = Right + (owner.RightIsPacked ? 0 : byRows ? columnPanels * (KeepsRight ? steps : blocking.Steps) : blocking.Steps) * Tiles.StepBytes;
+        Sums = Right + (owner.RightIsPacked ? 0 : byRows ? columnPanels * (KeepsRight ? steps : blocking.Steps) : blocking.Steps)
+            * Tiles.StepBytes;
         Staging = Aligned(Sums + SumRows * SumStride);
         Block = Aligned(Staging + TilePacking.StagingBytes(blocking.Steps));
         Bytes = Aligned(Block + owner.BlockScratchBytes) + 4096;

@@ -23,7 +23,8 @@ unsafe ref struct MatrixItem
     byte* result;
     long row0, row1, column0, column1;                 // the item
 
-    public MatrixItem(MatrixContraction owner, in ContractionCall call, in MatrixBlocking blocking, in MatrixScratch plan, byte* shared, byte* scratch,
+    public MatrixItem(MatrixContraction owner, in ContractionCall call, in MatrixBlocking blocking, in MatrixScratch plan,
+        byte* shared, byte* scratch,
         long* batch, int worker)
     {
         this.owner = owner;
@@ -46,7 +47,8 @@ unsafe ref struct MatrixItem
 
     readonly byte* Sums => scratch + plan.Sums;
 
-    readonly byte* ResultAt(long row, long column) => result + (row * call.Result.RowStride + column * call.Result.ColumnStride) * call.Result.DType.Bytes;
+    readonly byte* ResultAt(long row, long column) =>
+        result + (row * call.Result.RowStride + column * call.Result.ColumnStride) * call.Result.DType.Bytes;
 
     public void Run(long index)
     {
@@ -69,7 +71,8 @@ unsafe ref struct MatrixItem
         else ByColumnPanels(rowBlock);
     }
 
-    void Locate(long index) => call.Locate(index, owner.RightIsPacked ? 1 : call.Right.DType.Bytes, batch, out left, out right, out result);
+    void Locate(long index) =>
+        call.Locate(index, owner.RightIsPacked ? 1 : call.Right.DType.Bytes, batch, out left, out right, out result);
 
     /// <summary>Packs this worker's share of the left operand for everybody.</summary>
     public void PackShared(long products, int worker, int workers)
@@ -90,7 +93,8 @@ unsafe ref struct MatrixItem
             if (owner.Left is null)
             {
                 long inner0 = step0 * stepElements, inner = Math.Min(steps * stepElements, call.Inner - inner0);
-                TilePacking.PackAll(source.At(row, inner0), rows, inner, steps, isLeft: true, elementBytes, scratch + plan.Staging, to, panelBytes);
+                TilePacking.PackAll(source.At(row, inner0), rows, inner, steps, isLeft: true, elementBytes, scratch
+                    + plan.Staging, to, panelBytes);
             }
             else
                 for (long last = row + rows; row < last; row += Tiles.PanelSide, to += panelBytes)
@@ -122,7 +126,8 @@ unsafe ref struct MatrixItem
             for (long row = row0; row < row1; row += Tiles.PanelSide)
             {
                 int tiles = plan.SharesLeft || row1 - row > Tiles.Side ? 2 : 1;
-                byte* a = plan.SharesLeft ? Shared(row, step0) : scratch + plan.Left, sums = Sums + (blocking.InnerBlocks == 1 ? 0 : (row - row0) * plan.SumStride);
+                byte* a = plan.SharesLeft ? Shared(row, step0) : scratch + plan.Left, sums = Sums
+                    + (blocking.InnerBlocks == 1 ? 0 : (row - row0) * plan.SumStride);
                 if (!plan.SharesLeft) PackLeft(row, Math.Min(row1, row + Tiles.PanelSide), step0, steps, tiles, a);
                 var arguments = new TileArguments
                 {
@@ -167,7 +172,8 @@ unsafe ref struct MatrixItem
             for (long step0 = 0; step0 < steps; step0 += blocking.Steps)
             {
                 long here = Math.Min(blocking.Steps, steps - step0);
-                byte* b = owner.RightIsPacked ? PackedRight(step0, here) + (column - column0) / Tiles.PanelSide * here * Tiles.StepBytes : scratch + plan.Right;
+                byte* b = owner.RightIsPacked ? PackedRight(step0, here) + (column - column0) / Tiles.PanelSide * here
+                    * Tiles.StepBytes : scratch + plan.Right;
                 if (!owner.RightIsPacked) PackRight(column, Math.Min(Tiles.PanelSide, column1 - column), step0, here, b, 0);
                 var arguments = new TileArguments
                 {
@@ -186,7 +192,8 @@ unsafe ref struct MatrixItem
                 arguments.ResultStep = Tiles.PanelSide * arguments.ResultStride;
                 TileKernels.Get(new(owner.Product, tiles, LeftMoves: true, step0 > 0, ahead, lines))(&arguments);
             }
-        for (long row = row0; row < row1; row += Tiles.PanelSide) Finish(row, Math.Min(Tiles.PanelSide, row1 - row), Sums + (row - row0) * plan.SumStride);
+        for (long row = row0; row < row1; row += Tiles.PanelSide)
+            Finish(row, Math.Min(Tiles.PanelSide, row1 - row), Sums + (row - row0) * plan.SumStride);
     }
 
     // A sum over no products.
@@ -207,8 +214,11 @@ unsafe ref struct MatrixItem
     {
         if (row >= row1 || !plan.SharesLeft && (owner.Left is not null || call.Left.ColumnStride != 1)) return 0;
         // What is packed already is one row, which does as well in parts.
-        long rows = MatrixBlocking.Over(Tiles.PanelSide, panels), stride = plan.SharesLeft ? steps * Tiles.RowBytes : call.Left.RowStride * call.Left.DType.Bytes;
-        arguments.Ahead = plan.SharesLeft ? (long)Shared(row, step0) : (long)left + row * stride + step0 * stepElements * call.Left.DType.Bytes;
+        long rows = MatrixBlocking.Over(Tiles.PanelSide, panels), stride = plan.SharesLeft
+            ? steps * Tiles.RowBytes
+            : call.Left.RowStride * call.Left.DType.Bytes;
+        arguments.Ahead = plan.SharesLeft ? (long)Shared(row, step0) : (long)left + row * stride
+            + step0 * stepElements * call.Left.DType.Bytes;
         arguments.AheadStride = stride;
         arguments.AheadStep = rows * stride;
         return (int)Math.Min(rows, TileKernelKey.MostAhead);
@@ -237,9 +247,11 @@ unsafe ref struct MatrixItem
         if (owner.Decoder is { } decoder)
         {
             var layout = decoder.LayoutOf(call.Columns, call.Inner);
-            for (long panel = column / Tiles.PanelSide, end = MatrixBlocking.Over(column + columns, Tiles.PanelSide); panel < end; panel++, to += panelBytes)
+            for (long panel = column / Tiles.PanelSide, end = MatrixBlocking.Over(column + columns, Tiles.PanelSide); panel < end;
+                panel++, to += panelBytes)
             {
-                // What is decoded next: along the block, then the next block; with panels that go through all blocks the other way round.
+                // What is decoded next: along the block, then the next block; with panels that go through all blocks the other
+                // way round.
                 bool hasBlock = step0 + steps < blocking.AllSteps, byRows = blocking.Order == MatrixOrder.RowPanels;
                 var (nextPanel, nextStep) = byRows && panel + 1 < end ? (panel + 1, step0)
                     : hasBlock ? (byRows ? column / Tiles.PanelSide : panel, step0 + steps)
@@ -252,14 +264,16 @@ unsafe ref struct MatrixItem
         if (owner.Right is null)
         {
             long inner0 = step0 * stepElements, inner = Math.Min(steps * stepElements, call.Inner - inner0);
-            TilePacking.PackAll(source.At(column, inner0), columns, inner, steps, isLeft: false, elementBytes, scratch + plan.Staging, to, panelBytes);
+            TilePacking.PackAll(source.At(column, inner0), columns, inner, steps, isLeft: false, elementBytes, scratch
+                + plan.Staging, to, panelBytes);
             return;
         }
         for (long end = column + columns; column < end; column += Tiles.PanelSide, to += panelBytes)
             Pack(owner.Right, source, column, Math.Min(Tiles.PanelSide, end - column), step0, steps, 2, isLeft: false, to);
     }
 
-    void Pack(BlockFunction? fill, PanelSource source, long free0, long free, long step0, long steps, int tiles, bool isLeft, byte* to)
+    void Pack(BlockFunction? fill, PanelSource source, long free0, long free, long step0, long steps, int tiles,
+        bool isLeft, byte* to)
     {
         long inner0 = step0 * stepElements, inner = Math.Min(steps * stepElements, call.Inner - inner0);
         byte* staging = scratch + plan.Staging;
@@ -289,7 +303,8 @@ unsafe ref struct MatrixItem
         }
         var view = call.Result;
         byte* to = ResultAt(row, column0);
-        for (long i = 0; i < rows; i++, sums += plan.SumStride, to += view.RowStride * view.DType.Bytes) StoreRow(view, call.Accumulate, sums, to, columns);
+        for (long i = 0; i < rows; i++, sums += plan.SumStride, to += view.RowStride * view.DType.Bytes)
+            StoreRow(view, call.Accumulate, sums, to, columns);
     }
 
     /// <summary>Stores a row of sums, in the type of the sums or, rounded, in bfloat16.</summary>

@@ -9,8 +9,8 @@ public sealed record ProductPath(string Name, string Why);
 
 /// <summary>Which products run on the tile unit (AMX), which do not, and why.</summary>
 /// <remarks>
-/// Everything it takes is asked for once, before the first product is compiled: the processor, the system's leave, executable memory.
-/// So nothing falls back later, in the middle of a program.
+/// Everything it takes is asked for once, before the first product is compiled: the processor, the system's leave, executable
+/// memory. So nothing falls back later, in the middle of a program.
 /// </remarks>
 public static class MatrixUnit
 {
@@ -20,17 +20,22 @@ public static class MatrixUnit
     /// <param name="isa">The instruction path.</param>
     /// <param name="left">Type of the left operand.</param>
     /// <param name="right">Type of the right operand.</param>
-    /// <exception cref="DeviceException">ASHLAR_AMX asks for what this machine or path does not have, or is neither on nor off.</exception>
+    /// <exception cref="DeviceException">ASHLAR_AMX asks for what this machine or path does not have, or is neither on nor
+    /// off.</exception>
     public static ProductPath PathOf(Isa isa, DType left, DType right) => PathOf(isa, left, right, AshlarEnvironment.Amx.Value);
 
-    /// <summary>The same for a value of ASHLAR_AMX, and for what keeps a system from running assembled code; null for this one.</summary>
+    /// <summary>The same for a value of ASHLAR_AMX, and for what keeps a system from running assembled code; null for this
+    /// one.</summary>
     internal static ProductPath PathOf(Isa isa, DType left, DType right, string? value, string? refusal = null)
     {
-        if (TileProduct.Of(left, right) is not { } product) return new(isa.Name, $"the tile unit multiplies no {left.Name} by {right.Name}");
+        if (TileProduct.Of(left, right) is not { } product)
+            return new(isa.Name, $"the tile unit multiplies no {left.Name} by {right.Name}");
         bool? asked = Asked(value);
-        if (asked == false) return new(isa.Name, $"{AshlarEnvironment.Amx.Name} asks for it; operands are widened to {product.Sum.Name}");
+        if (asked == false)
+            return new(isa.Name, $"{AshlarEnvironment.Amx.Name} asks for it; operands are widened to {product.Sum.Name}");
         string? whyNot = WhyNot(isa, product, refusal);
-        if (whyNot is null) return new("amx", asked == true ? $"{AshlarEnvironment.Amx.Name} asks for it" : "this machine has it");
+        if (whyNot is null)
+            return new("amx", asked == true ? $"{AshlarEnvironment.Amx.Name} asks for it" : "this machine has it");
         if (asked == true)
             throw new DeviceException("ASH0620", $"{AshlarEnvironment.Amx.Name} asks for the tile unit, but {whyNot}.",
                 $"unset {AshlarEnvironment.Amx.Name} to run products of {left.Name} on the vectors.");

@@ -2,12 +2,13 @@ using Ashlar.Backends.Cpu.Contractions;
 
 namespace Ashlar.Backends.Cpu.Matrix;
 
-/// <summary>The packed form of a right operand, such as weights that many products use: tiles in the order in which they are loaded.</summary>
+/// <summary>The packed form of a right operand, such as weights that many products use: tiles in the order in which they are
+/// loaded.</summary>
 /// <remarks>
-/// Blocks of the inner axis, as <see cref="MatrixBlocking.InnerBlocksOf"/> cuts it; of each, panels of 32 columns; of each, steps of 64 bytes of
-/// inner indices; of each step two tiles of 16 columns. A tile holds 16 rows, one per group of inner indices (two bfloat16 or four bytes),
-/// of 16 columns. Ragged edges are zero. An item of a product so reads one contiguous part per inner block: panels a large power of
-/// two apart would share few sets of the second cache.
+/// Blocks of the inner axis, as <see cref="MatrixBlocking.InnerBlocksOf"/> cuts it; of each, panels of 32 columns; of each, steps
+/// of 64 bytes of inner indices; of each step two tiles of 16 columns. A tile holds 16 rows, one per group of inner indices (two
+/// bfloat16 or four bytes), of 16 columns. Ragged edges are zero. An item of a product so reads one contiguous part per inner
+/// block: panels a large power of two apart would share few sets of the second cache.
 /// </remarks>
 static unsafe class PackedOperand
 {
@@ -36,9 +37,12 @@ static unsafe class PackedOperand
                     long step0 = block * each, here = Math.Min(each, steps - step0);
                     for (long column = first; column < end; column += columnsAtOnce)
                     {
-                        var source = new PanelSource(matrix.Data, matrix.DType, matrix.ColumnStride, matrix.RowStride).At(column, step0 * elements);
-                        TilePacking.PackAll(source, Math.Min(columnsAtOnce, end - column), Math.Min(here * elements, inner - step0 * elements), here, isLeft: false,
-                            product.ElementBytes, stage, to + (panels * step0 + column / Tiles.PanelSide * here) * Tiles.StepBytes, here * Tiles.StepBytes);
+                        var source = new PanelSource(matrix.Data, matrix.DType, matrix.ColumnStride, matrix.RowStride)
+                            .At(column, step0 * elements);
+                        TilePacking.PackAll(source, Math.Min(columnsAtOnce, end - column),
+                            Math.Min(here * elements, inner - step0 * elements), here, isLeft: false,
+                            product.ElementBytes, stage, to + (panels * step0 + column / Tiles.PanelSide * here)
+                                * Tiles.StepBytes, here * Tiles.StepBytes);
                     }
                 }
         });

@@ -55,10 +55,12 @@ unsafe ref struct StripItem
 
     // Where a panel of an inner block of the packed right operand lies.
     readonly byte* Right(long panel, long step0, long steps) =>
-        (plan.SharesRight ? product.Memory + plan.Right + segment->Batch * plan.ColumnPanels * plan.AllSteps * Tiles.StepBytes : right)
+        (plan.SharesRight ? product.Memory + plan.Right + segment->Batch * plan.ColumnPanels * plan.AllSteps
+            * Tiles.StepBytes : right)
             + (plan.ColumnPanels * step0 + panel * steps) * Tiles.StepBytes;
 
-    void Locate(long index) => call.Locate(index, owner.RightIsPacked ? 1 : call.Right.DType.Bytes, batch, out left, out right, out result);
+    void Locate(long index) =>
+        call.Locate(index, owner.RightIsPacked ? 1 : call.Right.DType.Bytes, batch, out left, out right, out result);
 
     readonly long RowAt(long place) => product.IsGrouped ? product.Groups.Row((int)place) : place;
 
@@ -75,8 +77,10 @@ unsafe ref struct StripItem
         var source = new PanelSource((nint)left, call.Left.DType, call.Left.RowStride, call.Left.ColumnStride);
         if (!plan.PacksRows)
         {
-            long row = segment->Place + first * Tiles.PanelSide, count = Math.Min((end - first) * Tiles.PanelSide, segment->Rows - first * Tiles.PanelSide);
-            TilePacking.PackAll(source.At(row, inner0), count, inner, steps, isLeft: true, elementBytes, staging, Left(first, step0, steps), steps * Tiles.StepBytes);
+            long row = segment->Place + first * Tiles.PanelSide, count =
+                Math.Min((end - first) * Tiles.PanelSide, segment->Rows - first * Tiles.PanelSide);
+            TilePacking.PackAll(source.At(row, inner0), count, inner, steps, isLeft: true, elementBytes, staging,
+                Left(first, step0, steps), steps * Tiles.StepBytes);
             return;
         }
         for (int panel = first; panel < end; panel++)
@@ -104,25 +108,29 @@ unsafe ref struct StripItem
         segment = (StripSegment*)this.product.Memory;
         Locate(product);
         long step0 = block * plan.Steps, steps = StepsAt(step0), panel = chunk * StripPlan.PanelsAtOnce;
-        byte* to = this.product.Memory + plan.Right + (product * plan.ColumnPanels * plan.AllSteps + plan.ColumnPanels * step0 + panel * steps) * Tiles.StepBytes;
+        byte* to = this.product.Memory + plan.Right + (product * plan.ColumnPanels * plan.AllSteps + plan.ColumnPanels * step0
+            + panel * steps) * Tiles.StepBytes;
         PackRight(panel, Math.Min(plan.ColumnPanels, panel + StripPlan.PanelsAtOnce), step0, steps, to);
     }
 
     void PackRight(long panel, long end, long step0, long steps, byte* to)
     {
-        long inner0 = step0 * stepElements, inner = Math.Min(steps * stepElements, call.Inner - inner0), column = panel * Tiles.PanelSide;
+        long inner0 = step0 * stepElements, inner = Math.Min(steps * stepElements, call.Inner - inner0),
+            column = panel * Tiles.PanelSide;
         long columns = Math.Min(end * Tiles.PanelSide, call.Columns) - column;
         byte* staging = own + plan.Staging;
         if (owner.Right is not { } fill)
         {
             var source = new PanelSource((nint)right, call.Right.DType, call.Right.ColumnStride, call.Right.RowStride);
-            TilePacking.PackAll(source.At(column, inner0), columns, inner, steps, isLeft: false, elementBytes, staging, to, steps * Tiles.StepBytes);
+            TilePacking.PackAll(source.At(column, inner0), columns, inner, steps, isLeft: false, elementBytes, staging, to,
+                steps * Tiles.StepBytes);
             return;
         }
         for (; columns > 0; columns -= Tiles.PanelSide, column += Tiles.PanelSide, to += steps * Tiles.StepBytes)
         {
             long count = Math.Min(Tiles.PanelSide, columns);
-            TilePacking.Pack(Filled(fill, column, count, inner0, inner, isLeft: false), count, inner, steps, 2, isLeft: false, elementBytes, staging, to);
+            TilePacking.Pack(Filled(fill, column, count, inner0, inner, isLeft: false), count, inner, steps, 2, isLeft: false,
+                elementBytes, staging, to);
         }
     }
 
@@ -143,7 +151,8 @@ unsafe ref struct StripItem
         segment = of;
         Locate(segment->Batch);
         right += segment->Matrix * product.MatrixBytes * (product.IsGrouped ? 1 : 0);
-        long first = (item - segment->FirstItem) * segment->ItemPanels, end = Math.Min(plan.ColumnPanels, first + segment->ItemPanels);
+        long first = (item - segment->FirstItem) * segment->ItemPanels,
+            end = Math.Min(plan.ColumnPanels, first + segment->ItemPanels);
         bool isPacked = owner.RightIsPacked || plan.SharesRight;
         if (isPacked) TileArguments.Fetch(Right(first, 0, StepsAt(0)), StepsAt(0) * Tiles.StepBytes);
         for (long panel = first; panel < end; panel += segment->StripPanels)
@@ -157,7 +166,8 @@ unsafe ref struct StripItem
     {
         long panelSums = segment->Panels * Tiles.PanelSide * Tiles.PanelSide * sizeof(float);
         // An epilogue wants whole rows; else the sums of a panel lie together. Rows of no power of two fall into different sets.
-        long stride = plan.HasEpilogue ? (last - first) * Tiles.PanelSide * sizeof(float) + Tiles.RowBytes : Tiles.PanelSide * sizeof(float);
+        long stride = plan.HasEpilogue ? (last - first) * Tiles.PanelSide * sizeof(float)
+            + Tiles.RowBytes : Tiles.PanelSide * sizeof(float);
         bool fetchesResult = !product.IsGrouped && !plan.StoresPast;
         for (long step0 = 0; step0 < plan.AllSteps; step0 += plan.Steps)
         {
@@ -166,7 +176,9 @@ unsafe ref struct StripItem
             if (plan.PacksStrips) PackRight(first, last, step0, steps, own);
             for (long panel = first; panel < last; panel++)
             {
-                var (nextPanel, nextStep) = panel + 1 < last ? (panel + 1, step0) : !isLast ? (first, step0 + steps) : (panel + 1, 0);
+                var (nextPanel, nextStep) = panel + 1 < last
+                    ? (panel + 1, step0)
+                    : !isLast ? (first, step0 + steps) : (panel + 1, 0);
                 bool hasNext = nextPanel < itemEnd;
                 byte* b;
                 if (plan.PacksStrips) b = own + (panel - first) * steps * Tiles.StepBytes;
@@ -174,9 +186,12 @@ unsafe ref struct StripItem
                 else
                 {
                     b = own;
-                    owner.Decoder!.Decode(owner.Decoder.LayoutOf(call.Columns, call.Inner), right, panel, step0, hasNext ? nextPanel : panel, hasNext ? nextStep : step0, b);
+                    owner.Decoder!.Decode(owner.Decoder.LayoutOf(call.Columns, call.Inner), right, panel, step0, hasNext
+                        ? nextPanel
+                        : panel, hasNext ? nextStep : step0, b);
                 }
-                byte* sums = Sums + (plan.HasEpilogue ? (panel - first) * Tiles.PanelSide * sizeof(float) : (panel - first) * panelSums);
+                byte* sums =
+                    Sums + (plan.HasEpilogue ? (panel - first) * Tiles.PanelSide * sizeof(float) : (panel - first) * panelSums);
                 var arguments = new TileArguments
                 {
                     A = (long)Left(0, step0, steps),
@@ -189,7 +204,10 @@ unsafe ref struct StripItem
                     Steps = steps,
                 };
                 int wide = segment->Panels - (TilesOf(segment->Panels - 1) == 2 ? 0 : 1), counted = Math.Max(1, wide);
-                int ahead = isPacked && hasNext ? arguments.FetchRight(Right(nextPanel, nextStep, StepsAt(nextStep)), StepsAt(nextStep), steps, counted) : 0;
+                int ahead = isPacked
+                    && hasNext
+                    ? arguments.FetchRight(Right(nextPanel, nextStep, StepsAt(nextStep)), StepsAt(nextStep), steps, counted)
+                    : 0;
                 int leftLines = PrefetchLeft(ref arguments, panel - first, last - first, step0, steps, counted, itemEnd > last);
                 int lines = isLast && fetchesResult ? arguments.FetchResult(call.Result, ResultAt(segment->Place, panel)) : 0;
                 arguments.ResultStep = Tiles.PanelSide * arguments.ResultStride;
@@ -212,8 +230,10 @@ unsafe ref struct StripItem
         if (owner.Epilogue is not { } epilogue) return;
         for (int panel = 0; panel < segment->Panels; panel++)
         {
-            (place.Row, place.Rows) = (segment->Place + panel * Tiles.PanelSide, Math.Min(Tiles.PanelSide, segment->Rows - panel * Tiles.PanelSide));
-            (place.Column, place.Columns) = (first * Tiles.PanelSide, Math.Min(last * Tiles.PanelSide, call.Columns) - first * Tiles.PanelSide);
+            (place.Row, place.Rows) =
+                (segment->Place + panel * Tiles.PanelSide, Math.Min(Tiles.PanelSide, segment->Rows - panel * Tiles.PanelSide));
+            (place.Column, place.Columns) =
+                (first * Tiles.PanelSide, Math.Min(last * Tiles.PanelSide, call.Columns) - first * Tiles.PanelSide);
             place.Data = Sums + panel * Tiles.PanelSide * stride;
             place.Stride = stride / sizeof(float);
             fixed (BlockPlace* here = &place) epilogue(here);
@@ -221,7 +241,8 @@ unsafe ref struct StripItem
     }
 
     // The next inner block of the left operand: each panel of the strip fetches its part. What stays in the cache comes once.
-    readonly int PrefetchLeft(ref TileArguments arguments, long panel, long panels, long step0, long steps, long rowPanels, bool hasNextStrip)
+    readonly int PrefetchLeft(ref TileArguments arguments, long panel, long panels, long step0, long steps, long rowPanels,
+        bool hasNextStrip)
     {
         if (isLeftNear) return 0;
         long nextStep = step0 + steps < plan.AllSteps ? step0 + steps : 0;
@@ -239,9 +260,11 @@ unsafe ref struct StripItem
     readonly void Store(long panel, byte* sums)
     {
         var view = call.Result;
-        long column = panel * Tiles.PanelSide, columns = Math.Min(Tiles.PanelSide, call.Columns - column), stride = view.RowStride * view.DType.Bytes;
+        long column = panel * Tiles.PanelSide, columns = Math.Min(Tiles.PanelSide, call.Columns - column),
+            stride = view.RowStride * view.DType.Bytes;
         byte* to = result + column * view.ColumnStride * view.DType.Bytes;
-        bool isWhole = columns == Tiles.PanelSide && view.ColumnStride == 1 && !call.Accumulate, isPast = plan.StoresPast && (nint)to % Tiles.RowBytes == 0;
+        bool isWhole = columns == Tiles.PanelSide && view.ColumnStride == 1 && !call.Accumulate, isPast = plan.StoresPast
+            && (nint)to % Tiles.RowBytes == 0;
         for (int i = 0; i < segment->Rows; i++, sums += Tiles.PanelSide * sizeof(float))
         {
             byte* row = to + RowAt(segment->Place + i) * stride;

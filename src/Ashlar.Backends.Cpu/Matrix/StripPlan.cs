@@ -3,7 +3,8 @@ using Ashlar.Backends.Cpu.Tuning;
 
 namespace Ashlar.Backends.Cpu.Matrix;
 
-/// <summary>Rows that meet the same right operand: a group, or a part of one of which an inner block stays in the second cache.</summary>
+/// <summary>Rows that meet the same right operand: a group, or a part of one of which an inner block stays in the second
+/// cache.</summary>
 struct StripSegment
 {
     /// <summary>Which product of the batch.</summary>
@@ -33,7 +34,8 @@ struct StripSegment
 /// <summary>How a product goes by strips (<see cref="StripProduct"/>), and where the parts of its scratch memory lie.</summary>
 readonly record struct StripPlan
 {
-    /// <summary>Rows of a segment, unless tuning chose others: an inner block of them is a quarter of the usual second cache of 2 MiB.</summary>
+    /// <summary>Rows of a segment, unless tuning chose others: an inner block of them is a quarter of the usual second cache of 2
+    /// MiB.</summary>
     public const long MostRows = 512;
 
     /// <summary>Bytes of sums that a worker keeps between inner blocks.</summary>
@@ -47,7 +49,8 @@ readonly record struct StripPlan
 
     const long LeastBytesPast = 2 << 20;
     const double WorthAnotherThread = 16_000;          // cycles: some 5 us
-    const int ItemsPerWorker = 4;                      // who is faster takes more: virtual processors differ from moment to moment
+    // Who is faster takes more: virtual processors differ from moment to moment.
+    const int ItemsPerWorker = 4;
     const long LeastPanels = 4;                        // columns of an item, where narrower ones read the left operand too often
 
     /// <summary>Bytes of packed rows that stay in the second cache while columns go by.</summary>
@@ -61,7 +64,8 @@ readonly record struct StripPlan
     /// <param name="groups">Matrices of a grouped product; else 0.</param>
     /// <param name="threads">How many may share the work.</param>
     /// <param name="config">What tuning chose; null leaves the choice.</param>
-    public StripPlan(MatrixContraction owner, in ContractionCall call, long batch, long groups, int threads, StripBlocks? config = null)
+    public StripPlan(MatrixContraction owner, in ContractionCall call, long batch, long groups, int threads,
+        StripBlocks? config = null)
     {
         bool isPlain = !owner.RightIsPacked && owner.Decoder is null;
         SegmentRows = config?.Rows ?? MostRows;
@@ -69,7 +73,8 @@ readonly record struct StripPlan
         AllSteps = Math.Max(1, Tiles.Steps(call.Inner, owner.Product.ElementBytes));
         (InnerBlocks, Steps) = InnerBlocksOf(AllSteps, !isPlain, config?.Steps);
         ColumnPanels = MatrixBlocking.Over(Math.Max(1, call.Columns), Tiles.PanelSide);
-        long rowPanels = MatrixBlocking.Over(Math.Max(1, call.Rows), Tiles.PanelSide), rowBlocks = MatrixBlocking.Over(call.Rows, SegmentRows);
+        long rowPanels = MatrixBlocking.Over(Math.Max(1, call.Rows), Tiles.PanelSide),
+            rowBlocks = MatrixBlocking.Over(call.Rows, SegmentRows);
         bool isGrouped = groups > 0;
         // Each group pads its last panel.
         long panels = isGrouped ? call.Rows / Tiles.PanelSide + Math.Min(groups, call.Rows) : batch * rowPanels;
@@ -90,10 +95,14 @@ readonly record struct StripPlan
         Right = Left + panels * AllSteps * Tiles.StepBytes;
         PackedBytes = Right + (SharesRight ? batch * ColumnPanels * AllSteps * Tiles.StepBytes : 0);
         Own = PackedBytes;
-        long most = Math.Min(rowPanels, SegmentRows / Tiles.PanelSide), mostStrip = Math.Min(askedStrip > 0 ? askedStrip : PanelsAtOnce, ColumnPanels);
+        long most = Math.Min(rowPanels, SegmentRows / Tiles.PanelSide), mostStrip = Math.Min(askedStrip > 0
+            ? askedStrip
+            : PanelsAtOnce, ColumnPanels);
         Sums = PacksStrips ? mostStrip * Steps * Tiles.StepBytes : owner.Decoder is null ? 0 : Steps * Tiles.StepBytes;
         const long panelSums = Tiles.PanelSide * Tiles.PanelSide * sizeof(float);
-        long sums = askedStrip > 0 ? most * mostStrip * panelSums : Math.Max(Math.Min(SumBytes, most * ColumnPanels * panelSums), most * panelSums);
+        long sums = askedStrip > 0
+            ? most * mostStrip * panelSums
+            : Math.Max(Math.Min(SumBytes, most * ColumnPanels * panelSums), most * panelSums);
         Staging = Aligned(Sums + sums + most * Tiles.PanelSide * Tiles.RowBytes);
         Block = Aligned(Staging + TilePacking.StagingBytes(Steps));
         OwnBytes = Aligned(Block + owner.BlockScratchBytes) + 4096;
@@ -127,12 +136,13 @@ readonly record struct StripPlan
     public bool HasEpilogue { get; }
 
     /// <summary>
-    /// Results are stored past the caches. Two lines of each row do not follow each other, and rows a power of two apart share so few sets
-    /// that what was fetched for them is gone before they are stored.
+    /// Results are stored past the caches. Two lines of each row do not follow each other, and rows a power of two apart share so
+    /// few sets that what was fetched for them is gone before they are stored.
     /// </summary>
     public bool StoresPast { get; }
 
-    /// <summary>The left operand is packed row by row, wherever each lies or is computed; else as the matrix that it is.</summary>
+    /// <summary>The left operand is packed row by row, wherever each lies or is computed; else as the matrix that it
+    /// is.</summary>
     public bool PacksRows { get; }
 
     /// <summary>How many workers take part.</summary>
@@ -147,7 +157,8 @@ readonly record struct StripPlan
     /// <summary>Bytes of segments and packed operands together.</summary>
     public long PackedBytes { get; }
 
-    /// <summary>The memory of the first worker; all of its parts are counted from its beginning, where the right operand's strip or panel lies.</summary>
+    /// <summary>The memory of the first worker; all of its parts are counted from its beginning, where the right operand's strip
+    /// or panel lies.</summary>
     public long Own { get; }
 
     /// <summary>Sums.</summary>
@@ -165,7 +176,8 @@ readonly record struct StripPlan
     /// <summary>All of it.</summary>
     public long Bytes => Own + Workers * OwnBytes;
 
-    /// <summary>Row panels of a unit of packing: one where rows are copied, more where columns of the operand are contiguous.</summary>
+    /// <summary>Row panels of a unit of packing: one where rows are copied, more where columns of the operand are
+    /// contiguous.</summary>
     public long PackPanels => PacksRows ? 1 : PanelsAtOnce;
 
     /// <summary>Cuts the columns of a segment into items and strips.</summary>
@@ -183,10 +195,13 @@ readonly record struct StripPlan
         }
         // With all rows at hand a panel can go through all inner blocks at once; else sums wait in scratch memory.
         long most = Math.Max(1, SumBytes / (segment.Panels * Tiles.PanelSide * Tiles.PanelSide * sizeof(float)));
-        long strip = segment.Stays && !PacksStrips && !HasEpilogue ? 1 : Math.Min(most, PacksStrips || segment.Stays ? PanelsAtOnce : most);
+        long strip = segment.Stays && !PacksStrips && !HasEpilogue
+            ? 1
+            : Math.Min(most, PacksStrips || segment.Stays ? PanelsAtOnce : most);
         long wanted = Workers == 1 ? 1 : MatrixBlocking.Over(ItemsPerWorker * Workers, segments);
         long least = Math.Min(strip == 1 ? 2 : segment.Stays ? Math.Min(strip, LeastPanels) : strip, ColumnPanels);
-        long itemPanels = Math.Max(least, MatrixBlocking.Over(ColumnPanels, wanted)), items = MatrixBlocking.Over(ColumnPanels, itemPanels);
+        long itemPanels = Math.Max(least, MatrixBlocking.Over(ColumnPanels, wanted)),
+            items = MatrixBlocking.Over(ColumnPanels, itemPanels);
         segment.ItemPanels = MatrixBlocking.Over(ColumnPanels, items);
         segment.StripPanels = MatrixBlocking.Over(segment.ItemPanels, MatrixBlocking.Over(segment.ItemPanels, strip));
         return MatrixBlocking.Over(ColumnPanels, segment.ItemPanels);
@@ -198,12 +213,17 @@ readonly record struct StripPlan
     public StripBlocks Config(long rows, long batch)
     {
         long blocks = MatrixBlocking.Over(rows, SegmentRows);
-        var segment = new StripSegment { Panels = (int)Evenly(MatrixBlocking.Over(rows, Tiles.PanelSide), SegmentRows / Tiles.PanelSide) };
+        var segment = new StripSegment
+        {
+            Panels = (int)Evenly(MatrixBlocking.Over(rows, Tiles.PanelSide), SegmentRows / Tiles.PanelSide),
+        };
         Cut(ref segment, blocks * batch);
-        return new(SegmentRows, segment.ItemPanels * Tiles.PanelSide, segment.StripPanels * Tiles.PanelSide, Steps, !PacksStrips, Workers);
+        return new(SegmentRows, segment.ItemPanels * Tiles.PanelSide, segment.StripPanels * Tiles.PanelSide, Steps,
+            !PacksStrips, Workers);
     }
 
-    /// <summary>How an inner axis is cut: blocks, and steps of each but the last. A packed operand was cut when it was packed.</summary>
+    /// <summary>How an inner axis is cut: blocks, and steps of each but the last. A packed operand was cut when it was
+    /// packed.</summary>
     /// <param name="steps">Steps of the whole axis.</param>
     /// <param name="isPacked">The right operand is packed.</param>
     /// <param name="most">Steps of a block that tuning chose, at most; null leaves the choice.</param>

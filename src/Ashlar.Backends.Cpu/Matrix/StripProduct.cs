@@ -5,12 +5,14 @@ using Ashlar.Backends.Cpu.Weights;
 
 namespace Ashlar.Backends.Cpu.Matrix;
 
-/// <summary>A product on tiles by strips of columns: for large products, for right operands that are packed, and for grouped rows.</summary>
+/// <summary>A product on tiles by strips of columns: for large products, for right operands that are packed, and for grouped
+/// rows.</summary>
 /// <remarks>
-/// All workers first pack the left operand, of each inner block all rows side by side. Then each takes strips of columns and goes through the
-/// inner blocks of them: a panel of 32 columns stays in the first cache while all rows of a segment, at most 512, come past it from the second.
-/// While a block is multiplied, the kernel fetches the next panel of the right operand from memory and the next block of the
-/// left one from the last cache, so that neither waits. Each column of a packed right operand is read, and decoded, once per segment.
+/// All workers first pack the left operand, of each inner block all rows side by side. Then each takes strips of columns and goes
+/// through the inner blocks of them: a panel of 32 columns stays in the first cache while all rows of a segment, at most 512,
+/// come past it from the second. While a block is multiplied, the kernel fetches the next panel of the right operand from memory
+/// and the next block of the left one from the last cache, so that neither waits. Each column of a packed right operand is read,
+/// and decoded, once per segment.
 /// </remarks>
 sealed unsafe class StripProduct
 {

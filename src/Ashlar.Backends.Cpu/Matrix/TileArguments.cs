@@ -26,7 +26,8 @@ unsafe struct TileArguments
     public long ResultStep;    // bytes to where the sums of the next product go
     public long LeftAhead;     // what else to prefetch: lines that follow each other
 
-    /// <summary>The run fetches the panel of the right operand that comes next: some lines of it per step, and now what it has no steps for.</summary>
+    /// <summary>The run fetches the panel of the right operand that comes next: some lines of it per step, and now what it has no
+    /// steps for.</summary>
     /// <param name="next">The panel, packed.</param>
     /// <param name="nextSteps">Its steps.</param>
     /// <param name="steps">Steps of this run.</param>

@@ -22,12 +22,13 @@ struct TileDotArguments
     public long ColumnPanels;  // at least 1
 }
 
-/// <summary>Assembles and keeps the kernels that multiply the tiles of a kernel: left operands as they lie in memory, right ones packed.</summary>
+/// <summary>Assembles and keeps the kernels that multiply the tiles of a kernel: left operands as they lie in memory, right ones
+/// packed.</summary>
 /// <remarks>
 /// A tile of the left operand is 16 rows of 64 bytes at any stride, so rows of contiguous inner indices need no packing. For each
-/// panel of rows all panels of columns are done: the rows stay in the first cache, and the columns are loaded with the hint that they
-/// are used once (<c>tileloaddt1</c>), so that they come from the second cache without driving the rows out. The thread that calls one has loaded
-/// <see cref="Amx.FullTiles"/>.
+/// panel of rows all panels of columns are done: the rows stay in the first cache, and the columns are loaded with the hint that
+/// they are used once (<c>tileloaddt1</c>), so that they come from the second cache without driving the rows out. The thread that
+/// calls one has loaded <see cref="Amx.FullTiles"/>.
 /// </remarks>
 static unsafe class TileDotKernels
 {
@@ -46,7 +47,8 @@ static unsafe class TileDotKernels
 
     static ExecutableMemory Make(TileProduct product, bool adds, int index) => assembled.Keep(index, () => Write(product, adds));
 
-    /// <summary>The instructions of a kernel: <c>void (TileDotArguments*)</c>, in the calling convention of this system.</summary>
+    /// <summary>The instructions of a kernel: <c>void (TileDotArguments*)</c>, in the calling convention of this
+    /// system.</summary>
     public static Assembler Write(TileProduct product, bool adds)
     {
         AssemblerRegister64 arguments = r11, a = rax, lowerRows = rsi, b = rcx, c = rdx, line = r8, counter = r9, cStride = r10;
@@ -62,7 +64,8 @@ static unsafe class TileDotKernels
         x.mov(cStride, Field(nameof(TileDotArguments.CStride)));
         x.mov(rows, Field(nameof(TileDotArguments.RowPanels)));
 
-        Label nextRows = x.CreateLabel(), nextColumns = x.CreateLabel(), pair = x.CreateLabel(), tail = x.CreateLabel(), one = x.CreateLabel(), done = x.CreateLabel();
+        Label nextRows = x.CreateLabel(), nextColumns = x.CreateLabel(), pair = x.CreateLabel(), tail = x.CreateLabel(),
+            one = x.CreateLabel(), done = x.CreateLabel();
         x.Label(ref nextRows);
         x.mov(panel, Field(nameof(TileDotArguments.B)));
         x.mov(c, Field(nameof(TileDotArguments.C)));
@@ -120,8 +123,8 @@ static unsafe class TileDotKernels
 
         AssemblerMemoryOperand Field(string name) => __qword_ptr[arguments + (int)Marshal.OffsetOf<TileDotArguments>(name)];
 
-        // Four products; the next step's tiles take the registers that are done with. Every other step goes column by column instead of
-        // row by row, so that its first product uses what was loaded first.
+        // Four products; the next step's tiles take the registers that are done with. Every other step goes column by column
+        // instead of row by row, so that its first product uses what was loaded first.
         void Step(bool isOdd, bool isLast)
         {
             var (first, second, third, fourth) = isOdd ? ((0, 1), (0, 0), (1, 0), (1, 1)) : ((0, 0), (0, 1), (1, 1), (1, 0));
@@ -142,11 +145,19 @@ static unsafe class TileDotKernels
             LoadRight(fourth.Item2);
         }
 
-        void LoadLeft(int row) => x.tileloadd(row == 0 ? tmm4 : tmm5, row == 0 ? __[a + aStride * 1] : __[lowerRows + aStride * 1]);
+        void LoadLeft(int row) =>
+            x.tileloadd(row == 0 ? tmm4 : tmm5, row == 0 ? __[a + aStride * 1] : __[lowerRows + aStride * 1]);
 
-        void LoadRight(int column) => x.tileloaddt1(column == 0 ? tmm6 : tmm7, column == 0 ? __[b + line * 1] : __[b + line * 1 + Tiles.Bytes]);
+        void LoadRight(int column) =>
+            x.tileloaddt1(column == 0 ? tmm6 : tmm7, column == 0 ? __[b + line * 1] : __[b + line * 1 + Tiles.Bytes]);
 
-        void Product((int Row, int Column) at) => product.Multiply(x, at switch { (0, 0) => tmm0, (0, 1) => tmm1, (1, 0) => tmm2, _ => tmm3 },
+        void Product((int Row, int Column) at) => product.Multiply(x, at switch
+        {
+            (0, 0) => tmm0,
+            (0, 1) => tmm1,
+            (1, 0) => tmm2,
+            _ => tmm3,
+        },
             at.Row == 0 ? tmm4 : tmm5, at.Column == 0 ? tmm6 : tmm7);
 
         void Sums(Action<AssemblerRegisterTMM, AssemblerMemoryOperand> one)

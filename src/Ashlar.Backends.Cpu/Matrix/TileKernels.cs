@@ -7,22 +7,26 @@ namespace Ashlar.Backends.Cpu.Matrix;
 /// <summary>Which tile kernel.</summary>
 /// <param name="Product">What it multiplies.</param>
 /// <param name="RowTiles">Tiles of rows in a panel of the left operand, 1 or 2. The right's panels have two.</param>
-/// <param name="LeftMoves">The left operand's panels come from the second cache, the right one stays in the first; else the other way round.</param>
+/// <param name="LeftMoves">The left operand's panels come from the second cache, the right one stays in the first; else the other
+/// way round.</param>
 /// <param name="Adds">It adds to the sums; else it replaces them.</param>
 /// <param name="Ahead">Rows fetched ahead into the second cache, a line of each per step: 0 to 16.</param>
 /// <param name="ResultLines">Lines of each of 32 rows of the result fetched ahead: 0 to 2.</param>
 /// <param name="LeftLines">Lines per step of another stream that are fetched ahead: 0 to 4.</param>
-readonly record struct TileKernelKey(TileProduct Product, int RowTiles, bool LeftMoves, bool Adds, int Ahead, int ResultLines = 0, int LeftLines = 0)
+readonly record struct TileKernelKey(TileProduct Product, int RowTiles, bool LeftMoves, bool Adds, int Ahead, int ResultLines = 0,
+    int LeftLines = 0)
 {
     public const int MostAhead = 16, MostResultLines = 2, MostLeftLines = 4;
 
-    public int Index => ((((((int)Product * 2 + RowTiles - 1) * 2 + (LeftMoves ? 1 : 0)) * 2 + (Adds ? 1 : 0)) * (MostAhead + 1) + Ahead)
+    public int Index =>
+        ((((((int)Product * 2 + RowTiles - 1) * 2 + (LeftMoves ? 1 : 0)) * 2 + (Adds ? 1 : 0)) * (MostAhead + 1) + Ahead)
         * (MostResultLines + 1) + ResultLines) * (MostLeftLines + 1) + LeftLines;
 
     public const int Keys = 5 * 2 * 2 * 2 * (MostAhead + 1) * (MostResultLines + 1) * (MostLeftLines + 1);
 }
 
-/// <summary>Assembles and keeps the kernels of the tile unit. The thread that calls one has loaded <see cref="Amx.FullTiles"/>.</summary>
+/// <summary>Assembles and keeps the kernels of the tile unit. The thread that calls one has loaded
+/// <see cref="Amx.FullTiles"/>.</summary>
 /// <remarks>
 /// A product of two panels is 2 x 2 tiles of sums: four loads for four products, the least that eight tile registers allow. The
 /// operand that moves is loaded with the hint that it is used once (<c>tileloaddt1</c>), so that the other one stays in the first
@@ -34,7 +38,8 @@ static unsafe class TileKernels
 {
     static readonly AssembledKernels assembled = new(TileKernelKey.Keys);
     static readonly byte[] fullTiles = Amx.FullTiles();
-    static readonly Lazy<(ExecutableMemory Configure, ExecutableMemory Release)> state = new(() => (AssembleConfigure(), AssembleRelease()));
+    static readonly Lazy<(ExecutableMemory Configure, ExecutableMemory Release)> state =
+        new(() => (AssembleConfigure(), AssembleRelease()));
 
     /// <summary>The kernel of this key, assembled at its first use (some 20 us).</summary>
     /// <exception cref="DeviceException">The system grants no executable memory.</exception>
@@ -79,7 +84,8 @@ static unsafe class TileKernels
     public static Assembler Write(in TileKernelKey key)
     {
         AssemblerRegister64 arguments = r11, a = rax, b = rcx, c = rdx, line = r8, counter = r9, stride = r10;
-        AssemblerRegister64 ahead = rbx, aheadStride = r12, aheadTriple = r13, nextSums = r14, result = r15, resultStride = rsi, farAhead = rdi, leftAhead = rbp;
+        AssemblerRegister64 ahead = rbx, aheadStride = r12, aheadTriple = r13, nextSums = r14, result = r15, resultStride = rsi,
+            farAhead = rdi, leftAhead = rbp;
         var product = key.Product;
         int rowTiles = key.RowTiles, rowsAhead = key.Ahead, resultLines = key.ResultLines, leftLines = key.LeftLines;
         bool leftMoves = key.LeftMoves, adds = key.Adds;
@@ -105,7 +111,8 @@ static unsafe class TileKernels
         x.mov(resultStride, Field(nameof(TileArguments.ResultStride)));
         x.mov(c, Field(nameof(TileArguments.C)));
 
-        Label next = x.CreateLabel(), pair = x.CreateLabel(), tail = x.CreateLabel(), one = x.CreateLabel(), done = x.CreateLabel();
+        Label next = x.CreateLabel(), pair = x.CreateLabel(), tail = x.CreateLabel(), one = x.CreateLabel(),
+            done = x.CreateLabel();
         x.Label(ref next);
         x.mov(nextSums, c);
         x.add(nextSums, Field(nameof(TileArguments.CStep)));
@@ -217,7 +224,13 @@ static unsafe class TileKernels
             else x.tileloadd(tile, __[from + line * 1 + offset]);
         }
 
-        void Product(int row, int column) => product.Multiply(x, (row, column) switch { (0, 0) => tmm0, (0, 1) => tmm1, (1, 0) => tmm2, _ => tmm3 },
+        void Product(int row, int column) => product.Multiply(x, (row, column) switch
+        {
+            (0, 0) => tmm0,
+            (0, 1) => tmm1,
+            (1, 0) => tmm2,
+            _ => tmm3,
+        },
             row == 0 ? tmm4 : tmm5, column == 0 ? tmm6 : tmm7);
 
         // Lines of rows ahead; between the products, so that they do not fill the line buffers all at once.

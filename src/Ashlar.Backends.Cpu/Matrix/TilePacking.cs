@@ -5,7 +5,8 @@ using Ashlar.Backends.Cpu.Contractions;
 
 namespace Ashlar.Backends.Cpu.Matrix;
 
-/// <summary>A part of an operand on its way into a panel: free indices (rows of the left operand, columns of the right) by inner indices.</summary>
+/// <summary>A part of an operand on its way into a panel: free indices (rows of the left operand, columns of the right) by inner
+/// indices.</summary>
 /// <param name="Data">The first element.</param>
 /// <param name="DType">Element type in memory.</param>
 /// <param name="FreeStride">Elements from one free index to the next.</param>
@@ -13,14 +14,19 @@ namespace Ashlar.Backends.Cpu.Matrix;
 unsafe readonly record struct PanelSource(nint Data, DType DType, long FreeStride, long InnerStride)
 {
     /// <summary>The part that begins at these indices.</summary>
-    public PanelSource At(long free, long inner) => this with { Data = Data + (nint)((free * FreeStride + inner * InnerStride) * DType.Bytes) };
+    public PanelSource At(long free, long inner) => this with
+    {
+        Data = Data + (nint)((free * FreeStride + inner * InnerStride) * DType.Bytes),
+    };
 }
 
-/// <summary>Brings operands into the order in which tiles are loaded. 512-bit vectors throughout: a machine with tiles has them.</summary>
+/// <summary>Brings operands into the order in which tiles are loaded. 512-bit vectors throughout: a machine with tiles has
+/// them.</summary>
 /// <remarks>
-/// A tile of the left operand has a free index per row; one of the right has a group of inner indices per row. So an operand whose
-/// inner index is contiguous is copied for the left and transposed for the right, and one whose free index is contiguous is
-/// interleaved for the right, and interleaved and transposed for the left. Float32 is rounded to bfloat16 on the way, to nearest, ties to even.
+/// A tile of the left operand has a free index per row; one of the right has a group of inner indices per row. So an operand
+/// whose inner index is contiguous is copied for the left and transposed for the right, and one whose free index is contiguous is
+/// interleaved for the right, and interleaved and transposed for the left. Float32 is rounded to bfloat16 on the way, to nearest,
+/// ties to even.
 /// </remarks>
 static unsafe class TilePacking
 {
@@ -39,14 +45,16 @@ static unsafe class TilePacking
     /// <param name="elementBytes">2 for bfloat16, 1 for bytes.</param>
     /// <param name="staging"><see cref="StagingBytes"/> of scratch memory.</param>
     /// <param name="to">The panel, aligned to 64 bytes.</param>
-    public static void Pack(PanelSource source, long free, long inner, long steps, int tiles, bool isLeft, int elementBytes, byte* staging, byte* to)
+    public static void Pack(PanelSource source, long free, long inner, long steps, int tiles, bool isLeft, int elementBytes,
+        byte* staging, byte* to)
     {
         bool isByFree = source.FreeStride == 1 && source.InnerStride != 1;
         if (isByFree && tiles == 2)
         {
             if (elementBytes == 2) InterleavePairs(source, free, inner, steps, staging, to, 0);
             else InterleaveFours(source, free, inner, steps, to, 0);
-            for (byte* tile = to, end = isLeft ? to + steps * Tiles.StepBytes : to; tile < end; tile += Tiles.Bytes) Transpose(tile, Tiles.RowBytes, Tiles.Side, tile);
+            for (byte* tile = to, end = isLeft ? to + steps * Tiles.StepBytes : to; tile < end; tile += Tiles.Bytes)
+                Transpose(tile, Tiles.RowBytes, Tiles.Side, tile);
             return;
         }
         if (source.DType.Bytes != elementBytes) source = Rounded(source, free, inner, staging);
@@ -61,17 +69,19 @@ static unsafe class TilePacking
     /// <param name="free">Free indices, any number.</param>
     /// <param name="panelBytes">From one panel to the next.</param>
     /// <remarks>
-    /// Where the free index is contiguous, rows are read as wide as they are: a panel by itself would read one line of each, which
-    /// no hardware prefetcher follows, at a quarter of the speed.
+    /// Where the free index is contiguous, rows are read as wide as they are: a panel by itself would read one line of each,
+    /// which no hardware prefetcher follows, at a quarter of the speed.
     /// </remarks>
-    public static void PackAll(PanelSource source, long free, long inner, long steps, bool isLeft, int elementBytes, byte* staging, byte* to, long panelBytes)
+    public static void PackAll(PanelSource source, long free, long inner, long steps, bool isLeft, int elementBytes,
+        byte* staging, byte* to, long panelBytes)
     {
         bool isByFree = source.FreeStride == 1 && source.InnerStride != 1;
         if (isByFree && free > MostFree)
         {
             // Two rows of float32 on their way fit the smallest staging area then.
             for (long at = 0; at < free; at += MostFree, to += MostFree / Tiles.PanelSide * panelBytes)
-                PackAll(source.At(at, 0), Math.Min(MostFree, free - at), inner, steps, isLeft, elementBytes, staging, to, panelBytes);
+                PackAll(source.At(at, 0), Math.Min(MostFree, free - at), inner, steps, isLeft, elementBytes, staging,
+                    to, panelBytes);
             return;
         }
         if (isByFree && free > Tiles.PanelSide)
@@ -80,7 +90,8 @@ static unsafe class TilePacking
             else InterleaveFours(source, free, inner, steps, to, panelBytes);
             if (!isLeft) return;
             for (long panel = 0; panel * Tiles.PanelSide < free; panel++)
-                for (byte* tile = to + panel * panelBytes, end = tile + steps * Tiles.StepBytes; tile < end; tile += Tiles.Bytes) Transpose(tile, Tiles.RowBytes, Tiles.Side, tile);
+                for (byte* tile = to + panel * panelBytes, end = tile + steps * Tiles.StepBytes; tile < end; tile += Tiles.Bytes)
+                    Transpose(tile, Tiles.RowBytes, Tiles.Side, tile);
             return;
         }
         for (long at = 0; at < free; at += Tiles.PanelSide, to += panelBytes)
@@ -99,7 +110,8 @@ static unsafe class TilePacking
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void PackRows(nint* rows, int count, DType type, long inner, long steps, int tiles, int elementBytes, byte* to)
     {
-        long step = tiles * Tiles.Bytes, elements = Tiles.RowBytes / elementBytes, whole = inner / elements, rest = inner - whole * elements;
+        long step = tiles * Tiles.Bytes, elements = Tiles.RowBytes / elementBytes, whole = inner / elements, rest = inner
+            - whole * elements;
         int sourceBytes = type.Bytes == elementBytes ? Tiles.RowBytes : 2 * Tiles.RowBytes;
         byte* padded = stackalloc byte[2 * Tiles.RowBytes];
         for (int i = 0; i < count; i++)
@@ -124,7 +136,8 @@ static unsafe class TilePacking
             (sourceBytes == Tiles.RowBytes ? Vector512.Load(padded) : Rounded((float*)padded).AsByte()).StoreAligned(target);
             for (long s = whole + 1; s < steps; s++) Vector512<byte>.Zero.StoreAligned(target += step);
         }
-        for (long s = 0; s < steps && count < tiles * Tiles.Side; s++) Clear(to + s * step + count * Tiles.RowBytes, step - count * Tiles.RowBytes);
+        for (long s = 0; s < steps && count < tiles * Tiles.Side; s++)
+            Clear(to + s * step + count * Tiles.RowBytes, step - count * Tiles.RowBytes);
     }
 
     /// <summary>Rounds to bfloat16: nearest, ties to even; NaN stays NaN.</summary>
@@ -140,15 +153,18 @@ static unsafe class TilePacking
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<ushort> Rounded(float* from)
     {
-        var upper = Vector512.Create((ushort)1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31, 33, 35, 37, 39, 41, 43, 45, 47, 49, 51, 53, 55, 57, 59, 61, 63);
-        return Avx512BW.PermuteVar32x16x2(Nearest(Vector512.Load(from)).AsUInt16(), upper, Nearest(Vector512.Load(from + 16)).AsUInt16());
+        var upper = Vector512.Create((ushort)1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31, 33, 35, 37, 39, 41, 43,
+            45, 47, 49, 51, 53, 55, 57, 59, 61, 63);
+        return Avx512BW.PermuteVar32x16x2(Nearest(Vector512.Load(from)).AsUInt16(), upper,
+            Nearest(Vector512.Load(from + 16)).AsUInt16());
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         static Vector512<uint> Nearest(Vector512<float> value)
         {
             var bits = value.AsUInt32();
             var rounded = bits + Vector512.Create(0x7fffu) + (bits >>> 16 & Vector512<uint>.One);
-            return Vector512.ConditionalSelect(Vector512.Equals(value, value).AsUInt32(), rounded, bits | Vector512.Create(0x400000u));
+            return Vector512.ConditionalSelect(Vector512.Equals(value, value).AsUInt32(), rounded,
+                bits | Vector512.Create(0x400000u));
         }
     }
 
@@ -160,7 +176,8 @@ static unsafe class TilePacking
         {
             if (source.InnerStride == 1) Round(from + i * source.FreeStride, to + i * inner, inner);
             else
-                for (long k = 0; k < inner; k++) to[i * inner + k] = ((BFloat16)from[i * source.FreeStride + k * source.InnerStride]).Bits;
+                for (long k = 0; k < inner; k++)
+                    to[i * inner + k] = ((BFloat16)from[i * source.FreeStride + k * source.InnerStride]).Bits;
         }
         return new((nint)to, DType.BFloat16, inner, 1);
     }
@@ -187,7 +204,8 @@ static unsafe class TilePacking
             byte* source = from + s * Tiles.RowBytes, target = to + s * step;
             for (long i = 0; i < rows; i++, source += stride, target += Tiles.RowBytes)
             {
-                var (a, b, c, d) = (Vector512.Load(source), Vector512.Load(source + 64), Vector512.Load(source + 128), Vector512.Load(source + 192));
+                var (a, b, c, d) = (Vector512.Load(source), Vector512.Load(source + 64), Vector512.Load(source + 128),
+                    Vector512.Load(source + 192));
                 a.StoreAligned(target);
                 b.StoreAligned(target + step);
                 c.StoreAligned(target + 2 * step);
@@ -195,13 +213,17 @@ static unsafe class TilePacking
             }
         }
         for (long s = fours; s < whole; s++)
-            for (long i = 0; i < rows; i++) Vector512.Load(from + i * stride + s * Tiles.RowBytes).StoreAligned(to + s * step + i * Tiles.RowBytes);
+            for (long i = 0; i < rows; i++)
+                Vector512.Load(from + i * stride + s * Tiles.RowBytes).StoreAligned(to + s * step + i * Tiles.RowBytes);
         if (whole < steps)
         {
-            for (long i = 0; i < rows; i++) Rest(from + i * stride + whole * Tiles.RowBytes, bytes - whole * Tiles.RowBytes).StoreAligned(to + whole * step + i * Tiles.RowBytes);
+            for (long i = 0; i < rows; i++)
+                Rest(from + i * stride + whole * Tiles.RowBytes, bytes - whole * Tiles.RowBytes)
+                    .StoreAligned(to + whole * step + i * Tiles.RowBytes);
             for (long s = whole + 1; s < steps; s++) Clear(to + s * step, rows * Tiles.RowBytes);
         }
-        for (long s = 0; s < steps && rows < tiles * Tiles.Side; s++) Clear(to + s * step + rows * Tiles.RowBytes, step - rows * Tiles.RowBytes);
+        for (long s = 0; s < steps && rows < tiles * Tiles.Side; s++)
+            Clear(to + s * step + rows * Tiles.RowBytes, step - rows * Tiles.RowBytes);
     }
 
     /// <summary>Rows of contiguous inner indices, a column of groups for each.</summary>
@@ -219,7 +241,9 @@ static unsafe class TilePacking
                 else if (s < whole) Transpose(source + s * Tiles.RowBytes, stride, here, target);
                 else
                 {
-                    for (int i = 0; i < here; i++) Rest(source + i * stride + s * Tiles.RowBytes, bytes - whole * Tiles.RowBytes).Store(rest + i * Tiles.RowBytes);
+                    for (int i = 0; i < here; i++)
+                        Rest(source + i * stride + s * Tiles.RowBytes, bytes - whole * Tiles.RowBytes)
+                            .Store(rest + i * Tiles.RowBytes);
                     Transpose(rest, Tiles.RowBytes, here, target);
                 }
             }
@@ -249,9 +273,12 @@ static unsafe class TilePacking
                         Fetch(ahead);
                         Fetch(ahead + stride);
                         StorePairs(Vector512.Load((ushort*)first), Vector512.Load((ushort*)second), target);
-                        StorePairs(Vector512.Load((ushort*)(first + 64)), Vector512.Load((ushort*)(second + 64)), target + panelBytes);
-                        StorePairs(Vector512.Load((ushort*)(first + 128)), Vector512.Load((ushort*)(second + 128)), target + 2 * panelBytes);
-                        StorePairs(Vector512.Load((ushort*)(first + 192)), Vector512.Load((ushort*)(second + 192)), target + 3 * panelBytes);
+                        StorePairs(Vector512.Load((ushort*)(first + 64)), Vector512.Load((ushort*)(second + 64)), target
+                            + panelBytes);
+                        StorePairs(Vector512.Load((ushort*)(first + 128)), Vector512.Load((ushort*)(second + 128)), target
+                            + 2 * panelBytes);
+                        StorePairs(Vector512.Load((ushort*)(first + 192)), Vector512.Load((ushort*)(second + 192)), target
+                            + 3 * panelBytes);
                     }
                 }
             long done = isWhole ? fours * Tiles.PanelSide : 0;
@@ -259,11 +286,13 @@ static unsafe class TilePacking
                 for (long g = 0; g < groups; g++)
                 {
                     byte* first = rows + 2 * g * stride, second = 2 * g + 1 < here ? first + stride : null;
-                    Pairs(source.DType, first, second, done, free, staging, to + done / Tiles.PanelSide * panelBytes + g * Tiles.RowBytes, panelBytes);
+                    Pairs(source.DType, first, second, done, free, staging, to + done / Tiles.PanelSide * panelBytes
+                        + g * Tiles.RowBytes, panelBytes);
                 }
             if (groups < Tiles.Side)
                 for (long at = 0; at < free; at += Tiles.PanelSide)
-                    for (long g = groups; g < Tiles.Side; g++) StorePairs(default, default, to + at / Tiles.PanelSide * panelBytes + g * Tiles.RowBytes);
+                    for (long g = groups; g < Tiles.Side; g++)
+                        StorePairs(default, default, to + at / Tiles.PanelSide * panelBytes + g * Tiles.RowBytes);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -291,7 +320,9 @@ static unsafe class TilePacking
         for (; at + Tiles.PanelSide <= end; at += Tiles.PanelSide, to += panelBytes)
             StorePairs(Vector512.Load((ushort*)first + at), second == null ? default : Vector512.Load((ushort*)second + at), to);
         if (at < end)
-            StorePairs(Rest(first + 2 * at, 2 * (end - at)).AsUInt16(), second == null ? default : Rest(second + 2 * at, 2 * (end - at)).AsUInt16(), to);
+            StorePairs(Rest(first + 2 * at, 2 * (end - at)).AsUInt16(), second == null
+                ? default
+                : Rest(second + 2 * at, 2 * (end - at)).AsUInt16(), to);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -300,7 +331,8 @@ static unsafe class TilePacking
         var low = Avx512BW.UnpackLow(a, b).AsUInt64();
         var high = Avx512BW.UnpackHigh(a, b).AsUInt64();
         Avx512F.PermuteVar8x64x2(low, Vector512.Create(0ul, 1, 8, 9, 2, 3, 10, 11), high).AsByte().StoreAligned(to);
-        Avx512F.PermuteVar8x64x2(low, Vector512.Create(4ul, 5, 12, 13, 6, 7, 14, 15), high).AsByte().StoreAligned(to + Tiles.Bytes);
+        Avx512F.PermuteVar8x64x2(low, Vector512.Create(4ul, 5, 12, 13, 6, 7, 14, 15), high).AsByte()
+            .StoreAligned(to + Tiles.Bytes);
     }
 
     /// <summary>Four rows of contiguous free indices at a time, byte by byte: groups of four inner indices.</summary>
@@ -310,16 +342,20 @@ static unsafe class TilePacking
         long groups = (inner + 3) / 4, stride = source.InnerStride, whole = free / Tiles.PanelSide, rest = free % Tiles.PanelSide;
         for (long g = 0; g < groups; g++)
         {
-            byte* row = (byte*)source.Data + 4 * g * stride, target = to + g / Tiles.Side * Tiles.StepBytes + g % Tiles.Side * Tiles.RowBytes;
+            byte* row = (byte*)source.Data + 4 * g * stride, target = to + g / Tiles.Side * Tiles.StepBytes
+                + g % Tiles.Side * Tiles.RowBytes;
             long here = inner - 4 * g;
             if (here >= 4)
                 for (long p = 0; p < whole; p++, row += 32, target += panelBytes)
-                    StoreFours(Vector256.Load(row), Vector256.Load(row + stride), Vector256.Load(row + 2 * stride), Vector256.Load(row + 3 * stride), target);
+                    StoreFours(Vector256.Load(row), Vector256.Load(row + stride), Vector256.Load(row + 2 * stride),
+                        Vector256.Load(row + 3 * stride), target);
             else
                 for (long p = 0; p < whole; p++, row += 32, target += panelBytes)
-                    StoreFours(Vector256.Load(row), here > 1 ? Vector256.Load(row + stride) : default, here > 2 ? Vector256.Load(row + 2 * stride) : default, default, target);
+                    StoreFours(Vector256.Load(row), here > 1 ? Vector256.Load(row + stride) : default,
+                        here > 2 ? Vector256.Load(row + 2 * stride) : default, default, target);
             if (rest > 0)
-                StoreFours(Rest(row, rest).GetLower(), here > 1 ? Rest(row + stride, rest).GetLower() : default, here > 2 ? Rest(row + 2 * stride, rest).GetLower() : default,
+                StoreFours(Rest(row, rest).GetLower(), here > 1 ? Rest(row + stride, rest).GetLower() : default,
+                    here > 2 ? Rest(row + 2 * stride, rest).GetLower() : default,
                     here > 3 ? Rest(row + 3 * stride, rest).GetLower() : default, target);
         }
         for (; free > 0; free -= Tiles.PanelSide, to += panelBytes) ClearGroups(groups, steps * Tiles.Side, to);
@@ -331,7 +367,8 @@ static unsafe class TilePacking
         Vector256<ushort> ab0 = Avx2.UnpackLow(a, b).AsUInt16(), ab1 = Avx2.UnpackHigh(a, b).AsUInt16();
         Vector256<ushort> cd0 = Avx2.UnpackLow(c, d).AsUInt16(), cd1 = Avx2.UnpackHigh(c, d).AsUInt16();
         // Each lane of 128 bits holds four columns: 0, 4, 8, 12 in the lower lanes, 16 and on in the upper ones.
-        Vector256<ushort> q0 = Avx2.UnpackLow(ab0, cd0), q1 = Avx2.UnpackHigh(ab0, cd0), q2 = Avx2.UnpackLow(ab1, cd1), q3 = Avx2.UnpackHigh(ab1, cd1);
+        Vector256<ushort> q0 = Avx2.UnpackLow(ab0, cd0), q1 = Avx2.UnpackHigh(ab0, cd0), q2 = Avx2.UnpackLow(ab1, cd1),
+            q3 = Avx2.UnpackHigh(ab1, cd1);
         Avx2.Permute2x128(q0, q1, 0x20).AsByte().StoreAligned(to);
         Avx2.Permute2x128(q2, q3, 0x20).AsByte().StoreAligned(to + 32);
         Avx2.Permute2x128(q0, q1, 0x31).AsByte().StoreAligned(to + Tiles.Bytes);

@@ -70,7 +70,8 @@ static class TileProducts
     }
 }
 
-/// <summary>The geometry that all products share, because a row of a tile is 64 bytes and inner indices go in groups of four bytes.</summary>
+/// <summary>The geometry that all products share, because a row of a tile is 64 bytes and inner indices go in groups of four
+/// bytes.</summary>
 /// <remarks>
 /// A tile of the left operand is 16 rows by 64 bytes of inner indices; one of the right is 16 groups (two bfloat16 or four bytes
 /// of consecutive inner indices) by 16 columns; a tile of sums is 16 by 16. A step is 64 bytes of inner indices. Panels are two

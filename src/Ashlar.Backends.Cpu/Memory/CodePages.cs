@@ -2,11 +2,14 @@ using System.Runtime.InteropServices;
 
 namespace Ashlar.Backends.Cpu;
 
-/// <summary>How a system hands out pages for code: written first, then sealed, which makes them executable and no longer writable.</summary>
+/// <summary>How a system hands out pages for code: written first, then sealed, which makes them executable and no longer
+/// writable.</summary>
 abstract unsafe class CodePages
 {
     /// <summary>Those of the system that this process runs on.</summary>
-    public static CodePages Current { get; } = OperatingSystem.IsLinux() ? new LinuxPages() : OperatingSystem.IsWindows() ? new WindowsPages() : new NoPages();
+    public static CodePages Current { get; } = OperatingSystem.IsLinux()
+        ? new LinuxPages()
+        : OperatingSystem.IsWindows() ? new WindowsPages() : new NoPages();
 
     /// <summary>Writable pages; null where there are none, with the problem, a sentence.</summary>
     public abstract void* Map(nuint bytes, out string problem);
@@ -23,7 +26,8 @@ abstract unsafe class CodePages
     {
         public override void* Map(nuint bytes, out string problem)
         {
-            void* start = LinuxCalls.Map(null, bytes, LinuxCalls.ProtectRead | LinuxCalls.ProtectWrite, LinuxCalls.MapPrivate | LinuxCalls.MapAnonymous, -1, 0);
+            void* start = LinuxCalls.Map(null, bytes, LinuxCalls.ProtectRead | LinuxCalls.ProtectWrite,
+                LinuxCalls.MapPrivate | LinuxCalls.MapAnonymous, -1, 0);
             bool isMapped = (nint)start != -1;
             problem = isMapped ? "" : LastError("mmap");
             return isMapped ? start : null;
@@ -43,7 +47,8 @@ abstract unsafe class CodePages
     {
         public override void* Map(nuint bytes, out string problem)
         {
-            void* start = WindowsCalls.VirtualAlloc(null, bytes, WindowsCalls.Reserve | WindowsCalls.Commit, WindowsCalls.PageReadWrite);
+            void* start =
+                WindowsCalls.VirtualAlloc(null, bytes, WindowsCalls.Reserve | WindowsCalls.Commit, WindowsCalls.PageReadWrite);
             problem = start != null ? "" : LastError("VirtualAlloc");
             return start;
         }
@@ -67,7 +72,8 @@ abstract unsafe class CodePages
             return null;
         }
 
-        public override bool Seal(void* start, nuint bytes, out string problem) => throw new NotSupportedException("nothing was mapped");
+        public override bool Seal(void* start, nuint bytes, out string problem) =>
+            throw new NotSupportedException("nothing was mapped");
 
         public override void Unmap(void* start, nuint bytes) => throw new NotSupportedException("nothing was mapped");
     }

@@ -23,7 +23,9 @@ public readonly record struct MachineMemory(long TotalBytes, long AvailableBytes
         {
             if (!line.StartsWith("MemAvailable:", StringComparison.Ordinal)) continue;
             return line.Split(' ', StringSplitOptions.RemoveEmptyEntries) is [_, var kibibytes, "kB"]
-                && long.TryParse(kibibytes, NumberStyles.None, CultureInfo.InvariantCulture, out long number) ? number << 10 : null;
+                && long.TryParse(kibibytes, NumberStyles.None, CultureInfo.InvariantCulture, out long number)
+                    ? number << 10
+                    : null;
         }
         return null;
     }

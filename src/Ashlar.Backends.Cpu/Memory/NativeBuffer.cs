@@ -45,7 +45,8 @@ sealed unsafe class NativeBuffer : Runtime.Buffer
         return new((void*)address, checked((int)(Bytes / sizeof(T))));
     }
 
-    /// <summary>Gives the memory back now, for an owner who knows that nobody else uses it. Doing it twice does nothing.</summary>
+    /// <summary>Gives the memory back now, for an owner who knows that nobody else uses it. Doing it twice does
+    /// nothing.</summary>
     public void Release()
     {
         Return();

@@ -10,21 +10,26 @@ namespace Ashlar.Backends.Cpu.Programs;
 /// <param name="Free">Count and stride of each axis of its free index, outermost first.</param>
 /// <param name="Inner">The same of its inner index.</param>
 /// <param name="Batch">Elements from one matrix to the next along each batch axis.</param>
-sealed record AffineOperand(TileBuffer Buffer, Extent Offset, (Extent Count, Extent Stride)[] Free, (Extent Count, Extent Stride)[] Inner, Extent[] Batch)
+sealed record AffineOperand(TileBuffer Buffer, Extent Offset, (Extent Count, Extent Stride)[] Free,
+    (Extent Count, Extent Stride)[] Inner, Extent[] Batch)
 {
     /// <summary>The operand that an expression reads, in its compute type; null where it is more than such elements.</summary>
-    public static AffineOperand? Of(Node value, DType type, ValueList<LoopVariable> batch, ValueList<LoopVariable> free, ValueList<LoopVariable> inner)
+    public static AffineOperand? Of(Node value, DType type, ValueList<LoopVariable> batch, ValueList<LoopVariable> free,
+        ValueList<LoopVariable> inner)
     {
         while (value is (Op.Cast, [var narrow]) && narrow.DType == type) value = narrow;
-        if (value.Op != Op.Load || value.DType != type || value.Guard() is not null || value.Source() is not TileBuffer buffer) return null;
+        if (value.Op != Op.Load || value.DType != type || value.Guard() is not null || value.Source() is not TileBuffer buffer)
+            return null;
         var strides = buffer.Shape.Strides;
         var position = Affine.Of(0);
         IReadOnlyList<Node> indices = value.Indices();
         for (int i = 0; i < indices.Count; i++) position += Affine.Of(indices[i]) * strides[i];
         if (position.Terms.Any(term => term.Atom.Op != Op.Index)) return null;
-        return new(buffer, position.Constant, Steps(free), Steps(inner), [.. batch.Select(variable => position.FactorOf(variable.Index()))]);
+        return new(buffer, position.Constant, Steps(free), Steps(inner),
+            [.. batch.Select(variable => position.FactorOf(variable.Index()))]);
 
-        (Extent, Extent)[] Steps(ValueList<LoopVariable> variables) => [.. variables.Select(variable => (variable.Count, position.FactorOf(variable.Index())))];
+        (Extent, Extent)[] Steps(ValueList<LoopVariable> variables) =>
+            [.. variables.Select(variable => (variable.Count, position.FactorOf(variable.Index())))];
     }
 
     /// <summary>The operand for these values of symbols.</summary>
@@ -32,6 +37,7 @@ sealed record AffineOperand(TileBuffer Buffer, Extent Offset, (Extent Count, Ext
     {
         return new(Bound(Free), Bound(Inner), Buffer.Shape.Elements.Evaluate(symbols));
 
-        AxisStep[] Bound((Extent Count, Extent Stride)[] axes) => [.. axes.Select(axis => new AxisStep(axis.Count.Evaluate(symbols), axis.Stride.Evaluate(symbols)))];
+        AxisStep[] Bound((Extent Count, Extent Stride)[] axes) =>
+            [.. axes.Select(axis => new AxisStep(axis.Count.Evaluate(symbols), axis.Stride.Evaluate(symbols)))];
     }
 }

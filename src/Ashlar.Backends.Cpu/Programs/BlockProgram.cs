@@ -15,7 +15,8 @@ sealed class BlockProgram
     /// <param name="kernelBuffers">The buffers of the whole kernel.</param>
     /// <param name="blockFirst">The block's own buffer is the program's first; else its last.</param>
     /// <param name="isa">The instruction path.</param>
-    public BlockProgram(TileProgram program, ValueList<LoopVariable> batch, IReadOnlyList<TileBuffer> kernelBuffers, bool blockFirst, Isa isa)
+    public BlockProgram(TileProgram program, ValueList<LoopVariable> batch, IReadOnlyList<TileBuffer> kernelBuffers,
+        bool blockFirst, Isa isa)
     {
         (Kernel, var entries) = TileLowering.Compile(program, isa);
         if (entries.Length != 1) throw new InvalidOperationException("a block program has one phase");

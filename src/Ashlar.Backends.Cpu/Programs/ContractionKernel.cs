@@ -32,7 +32,8 @@ sealed class ContractionKernel : CpuKernel
         form = Regrouped(kernel.Form!);
         buffers = kernel.Program.Buffers;
         this.isa = isa;
-        if (usesTiles && TileProduct.Of(form.LeftType, form.RightType) is { } product && form.Result.DType == product.Sum && MatrixUnit.Takes(isa, product)) tiles = product;
+        if (usesTiles && TileProduct.Of(form.LeftType, form.RightType) is { } product && form.Result.DType == product.Sum
+            && MatrixUnit.Takes(isa, product)) tiles = product;
         left = Operand(form.Left, form.Rows, form.Inner, tiles?.Left);
         right = Operand(form.Right, form.Inner, form.Columns, tiles?.Right);
         result = StridedOperand.Of(form.Stores[0].Target, form.Stores[0].Indices, form.Batch, form.Rows, form.Columns);
@@ -40,17 +41,23 @@ sealed class ContractionKernel : CpuKernel
         if (tiles is null)
         {
             if (left is null) leftOffsets = AffineOperand.Of(form.Left, form.Result.DType, form.Batch, form.Rows, form.Inner);
-            if (right is null) rightOffsets = AffineOperand.Of(form.Right, form.Result.DType, form.Batch, form.Columns, form.Inner);
+            if (right is null)
+                rightOffsets = AffineOperand.Of(form.Right, form.Result.DType, form.Batch, form.Columns, form.Inner);
         }
-        if (left is null && leftOffsets is null) leftBlock = new(form.OperandBlock(left: true, tiles?.Left), form.Batch, buffers, blockFirst: false, isa);
-        if (right is null && rightOffsets is null) rightBlock = new(form.OperandBlock(left: false, tiles?.Right), form.Batch, buffers, blockFirst: false, isa);
+        if (left is null && leftOffsets is null)
+            leftBlock = new(form.OperandBlock(left: true, tiles?.Left), form.Batch, buffers, blockFirst: false, isa);
+        if (right is null && rightOffsets is null)
+            rightBlock = new(form.OperandBlock(left: false, tiles?.Right), form.Batch, buffers, blockFirst: false, isa);
         if (!isPlain) epilogue = new(form.EpilogueBlock(), form.Batch, buffers, blockFirst: true, isa);
 
         StridedOperand? Operand(Node value, ValueList<LoopVariable> rows, ValueList<LoopVariable> columns, DType? type) =>
-            type is { } tile ? StridedOperand.Of(value, tile, form.Batch, rows, columns) : StridedOperand.Of(value, form.Batch, rows, columns);
+            type is { } tile
+                ? StridedOperand.Of(value, tile, form.Batch, rows, columns)
+                : StridedOperand.Of(value, form.Batch, rows, columns);
     }
 
-    // Images whose channels are rows: neither the right operand nor the result goes on evenly from one image to the next. A product for each of them.
+    // Images whose channels are rows: neither the right operand nor the result goes on evenly from one image to the next. A
+    // product for each of them.
     static ContractionForm Regrouped(ContractionForm form)
     {
         const long FewestColumns = 32;
@@ -60,9 +67,14 @@ sealed class ContractionKernel : CpuKernel
         {
             ValueList<LoopVariable> columns = [.. form.Columns.Skip(outer)];
             if (outer > 0 && ContractionForm.Count(columns).Min < FewestColumns) break;
-            var grouped = outer == 0 ? form : form with { Batch = [.. form.Batch, .. form.Columns.Take(outer)], Columns = columns };
+            var grouped = outer == 0 ? form : form with
+            {
+                Batch = [.. form.Batch, .. form.Columns.Take(outer)],
+                Columns = columns,
+            };
             var store = grouped.Stores[0];
-            if (StridedOperand.Of(store.Target, store.Indices, grouped.Batch, grouped.Rows, grouped.Columns) is not null) return grouped;
+            if (StridedOperand.Of(store.Target, store.Indices, grouped.Batch, grouped.Rows, grouped.Columns) is not null)
+                return grouped;
         }
         return form;
     }
@@ -79,7 +91,8 @@ sealed class ContractionKernel : CpuKernel
     /// <summary>What the tile unit multiplies; null where the vectors do.</summary>
     public TileProduct? Tiles => tiles;
 
-    public override unsafe CpuLaunch Bind(Func<Symbol, long> symbols, nint* addresses, Workers workers) => new ContractionLaunch(this, symbols, addresses, workers);
+    public override unsafe CpuLaunch Bind(Func<Symbol, long> symbols, nint* addresses, Workers workers) =>
+        new ContractionLaunch(this, symbols, addresses, workers);
 
     sealed unsafe class ContractionLaunch : CpuLaunch
     {
@@ -102,17 +115,28 @@ sealed class ContractionKernel : CpuKernel
             BoundBlock? Block(BlockProgram? program) => program is null ? null : new(program, symbols, addresses, workers.Count);
             blocks = [Block(owner.leftBlock), Block(owner.rightBlock), Block(owner.epilogue)];
             long blockScratch = blocks.Max(block => block?.ScratchBytes ?? 0);
-            if (owner.tiles is { } product) tileEngine = new(product, blocks[0]?.Function, blocks[1]?.Function, blocks[2]?.Function, blockScratch) { Tuned = TunedProducts.Current };
-            else engine = new(owner.isa, form.Result.DType, blocks[0]?.Function, blocks[1]?.Function, blocks[2]?.Function, blockScratch) { Tuned = TunedProducts.Current };
+            if (owner.tiles is { } product)
+                tileEngine = new(product, blocks[0]?.Function, blocks[1]?.Function, blocks[2]?.Function, blockScratch)
+                {
+                    Tuned = TunedProducts.Current,
+                };
+            else engine =
+                new(owner.isa, form.Result.DType, blocks[0]?.Function, blocks[1]?.Function, blocks[2]?.Function, blockScratch)
+                {
+                    Tuned = TunedProducts.Current,
+                };
 
             call.Rows = ContractionForm.Count(form.Rows).Evaluate(symbols);
             call.Columns = ContractionForm.Count(form.Columns).Evaluate(symbols);
             call.Inner = ContractionForm.Count(form.Inner).Evaluate(symbols);
             call.BatchRank = form.Batch.Count;
             if (call.BatchRank > BatchAxes.Most)
-                throw new KernelException("ASH0520", $"a contraction has {call.BatchRank} batch axes that do not merge, but the CPU takes {BatchAxes.Most}.", "reshape neighbouring batch axes into one.");
+                throw new KernelException("ASH0520",
+                    $"a contraction has {call.BatchRank} batch axes that do not merge, but the CPU takes {BatchAxes.Most}.",
+                    "reshape neighbouring batch axes into one.");
             for (int i = 0; i < call.BatchRank; i++)
-                call.Batch[i] = new(form.Batch[i].Count.Evaluate(symbols), Step(owner.left?.Batch ?? owner.leftOffsets?.Batch, i), Step(owner.right?.Batch ?? owner.rightOffsets?.Batch, i), Step(owner.result?.Batch, i));
+                call.Batch[i] = new(form.Batch[i].Count.Evaluate(symbols), Step(owner.left?.Batch ?? owner.leftOffsets?.Batch, i),
+                    Step(owner.right?.Batch ?? owner.rightOffsets?.Batch, i), Step(owner.result?.Batch, i));
             (call.Left, left) = View(owner.left);
             (call.Right, right) = View(owner.right);
             if (owner.leftOffsets is { } leftOffsets) (call.Left, left, call.LeftOffsets, leftEnd) = Offsets(leftOffsets);
@@ -126,18 +150,22 @@ sealed class ContractionKernel : CpuKernel
             {
                 var dtype = operand.Buffer.DType;
                 var view = operand.Bind(symbols);
-                return (new(0, dtype, 0, 0), (owner.buffers.ToList().IndexOf(operand.Buffer), operand.Offset.Evaluate(symbols) * dtype.Bytes), view, view.Elements * dtype.Bytes);
+                return (new(0, dtype, 0, 0),
+                    (owner.buffers.ToList().IndexOf(operand.Buffer), operand.Offset.Evaluate(symbols) * dtype.Bytes), view,
+                    view.Elements * dtype.Bytes);
             }
 
             (MatrixView, (int, long)) View(StridedOperand? operand)
             {
                 if (operand is null) return (new(0, form.Result.DType, 0, 0), (-1, 0));
                 int place = owner.buffers.ToList().IndexOf(operand.Buffer);
-                return (new(0, operand.Buffer.DType, operand.RowStride.Evaluate(symbols), operand.ColumnStride.Evaluate(symbols)), (place, operand.Offset.Evaluate(symbols) * operand.Buffer.DType.Bytes));
+                return (new(0, operand.Buffer.DType, operand.RowStride.Evaluate(symbols), operand.ColumnStride.Evaluate(symbols)),
+                    (place, operand.Offset.Evaluate(symbols) * operand.Buffer.DType.Bytes));
             }
         }
 
-        public override long ScratchBytes => tileEngine?.ScratchBytes(in call, workers.Count) ?? engine!.ScratchBytes * workers.Count;
+        public override long ScratchBytes =>
+            tileEngine?.ScratchBytes(in call, workers.Count) ?? engine!.ScratchBytes * workers.Count;
 
         public override void Run(byte* scratch)
         {

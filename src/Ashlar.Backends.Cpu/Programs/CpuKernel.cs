@@ -5,7 +5,8 @@ abstract class CpuKernel
 {
     /// <summary>A launch for given sizes.</summary>
     /// <param name="symbols">The value of each symbol.</param>
-    /// <param name="buffers">One address per buffer of the tile program; filled before each run, so it may change between runs.</param>
+    /// <param name="buffers">One address per buffer of the tile program; filled before each run, so it may change between
+    /// runs.</param>
     /// <param name="workers">The pool that runs it.</param>
     public abstract unsafe CpuLaunch Bind(Func<Symbol, long> symbols, nint* buffers, Workers workers);
 }

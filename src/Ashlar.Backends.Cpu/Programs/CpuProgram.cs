@@ -8,8 +8,8 @@ namespace Ashlar.Backends.Cpu.Programs;
 
 /// <summary>A compiled function: a flat list of launches over one arena.</summary>
 /// <remarks>
-/// A run writes the callers' addresses into the launches' address tables, then runs the launches in order. What depends on symbols
-/// (offsets, sizes, the arena) is bound once per combination of their values and kept.
+/// A run writes the callers' addresses into the launches' address tables, then runs the launches in order. What depends on
+/// symbols (offsets, sizes, the arena) is bound once per combination of their values and kept.
 /// </remarks>
 sealed class CpuProgram : IProgram
 {
@@ -103,7 +103,8 @@ sealed class CpuProgram : IProgram
             long ValueOf(Symbol symbol) => symbols[plan.Symbols.IndexOf(symbol)];
             var memory = MemoryPlan.Of(plan, ValueOf);
             arena = NativePool.Shared.Rent(Math.Max(memory.ArenaBytes, 1));
-            addresses = (nint*)NativeMemory.AllocZeroed((nuint)Math.Max(1, plan.Launches.Sum(launch => launch.Values.Count)), (nuint)sizeof(nint));
+            addresses = (nint*)NativeMemory.AllocZeroed((nuint)Math.Max(1, plan.Launches.Sum(launch => launch.Values.Count)),
+                (nuint)sizeof(nint));
 
             var (fromParameters, fromResults) = (new List<Patch>(), new List<Patch>());
             var places = new int[kernels.Length];
@@ -123,7 +124,8 @@ sealed class CpuProgram : IProgram
             // Binding a product compiles the engine's micro-kernels: work for every thread.
             launches = new CpuLaunch[kernels.Length];
             var table = addresses;
-            Compiling.Each(kernels.Length, workers.Count, i => launches[i] = kernels[i].Bind(ValueOf, table + places[i], workers));
+            Compiling.Each(kernels.Length, workers.Count, i =>
+                launches[i] = kernels[i].Bind(ValueOf, table + places[i], workers));
             long mostScratch = launches.Select(launch => launch.ScratchBytes).Append(1).Max();
             (parameters, results) = ([.. fromParameters], [.. fromResults]);
             scratch = NativePool.Shared.Rent(mostScratch);

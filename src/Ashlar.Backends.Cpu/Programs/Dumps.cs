@@ -5,7 +5,8 @@ using Ashlar.Tiles;
 namespace Ashlar.Backends.Cpu.Programs;
 
 /// <summary>Prints what the stages of a compilation made, as ASHLAR_DUMP asks.</summary>
-/// <remarks>The stages are those of <see cref="Pipelines.Stages"/>, then <c>tiles</c>, the tile program of each kernel, and <c>vec</c>, the Vec functions it is lowered to.</remarks>
+/// <remarks>The stages are those of <see cref="Pipelines.Stages"/>, then <c>tiles</c>, the tile program of each kernel, and
+/// <c>vec</c>, the Vec functions it is lowered to.</remarks>
 sealed class Dumps
 {
     const string Tiles = "tiles", Vec = "vec", Every = "all";

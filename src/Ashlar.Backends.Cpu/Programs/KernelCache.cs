@@ -18,7 +18,8 @@ sealed class KernelCache(Isa isa, int threads, bool usesTiles = true)
     public CpuKernel[] Get(IReadOnlyList<BuiltKernel> programs)
     {
         string[] keys = [.. programs.Select(kernel => KeyOf(kernel))];
-        var missing = programs.Index().Where(kernel => !kernels.ContainsKey(keys[kernel.Index])).DistinctBy(kernel => keys[kernel.Index]).ToArray();
+        var missing = programs.Index().Where(kernel => !kernels.ContainsKey(keys[kernel.Index]))
+            .DistinctBy(kernel => keys[kernel.Index]).ToArray();
         Compiling.Each(missing.Length, threads, i => kernels[keys[missing[i].Index]] = Compile(missing[i].Item));
         return [.. keys.Select(key => kernels[key])];
     }
@@ -31,10 +32,12 @@ sealed class KernelCache(Isa isa, int threads, bool usesTiles = true)
         _ => new ContractionKernel(kernel, isa, usesTiles),
     };
 
-    // A contraction is also what it may round its operands to; a library kernel also the bounds of its symbols, by which it knows them.
+    // A contraction is also what it may round its operands to; a library kernel also the bounds of its symbols, by which it knows
+    // them.
     static string KeyOf(BuiltKernel kernel) => kernel switch
     {
-        { Library: { } library } => library.Text + string.Concat(library.Inputs.SelectMany(input => input.Shape).SelectMany(extent => extent.Symbols)
+        { Library: { } library } =>
+            library.Text + string.Concat(library.Inputs.SelectMany(input => input.Shape).SelectMany(extent => extent.Symbols)
             .Distinct().Select(symbol => $" {symbol.Name} {symbol.Min} {symbol.Max} {symbol.MultipleOf}")),
         { Form: { } form } => $"{TileText.Key(kernel.Program)}\n{form.LeftType.Name} {form.RightType.Name}",
         _ => TileText.Key(kernel.Program),

@@ -11,25 +11,34 @@ namespace Ashlar.Backends.Cpu.Programs;
 /// <param name="Batch">Elements from one matrix to the next along each batch axis.</param>
 sealed record StridedOperand(TileBuffer Buffer, Extent Offset, Extent RowStride, Extent ColumnStride, Extent[] Batch)
 {
-    /// <summary>The operand that an expression reads; null when it is more than a strided array, or its axes do not merge into a matrix.</summary>
-    public static StridedOperand? Of(Node value, ValueList<LoopVariable> batch, ValueList<LoopVariable> rows, ValueList<LoopVariable> columns)
+    /// <summary>The operand that an expression reads; null when it is more than a strided array, or its axes do not merge into a
+    /// matrix.</summary>
+    public static StridedOperand? Of(Node value, ValueList<LoopVariable> batch, ValueList<LoopVariable> rows,
+        ValueList<LoopVariable> columns)
     {
-        if (value is (Op.Cast, [{ Op: Op.Load } load]) && load.DType.Compute == value.DType) value = load;   // the engine widens while it packs
+        // The engine widens while it packs.
+        if (value is (Op.Cast, [{ Op: Op.Load } load]) && load.DType.Compute == value.DType) value = load;
         if (value.Op != Op.Load || value.Guard() is not null || value.Source() is not TileBuffer buffer) return null;
         return Of(buffer, value.Indices(), batch, rows, columns);
     }
 
-    /// <summary>The same for an engine that multiplies elements of <paramref name="type"/>, and that rounds float32 to bfloat16 itself.</summary>
-    public static StridedOperand? Of(Node value, DType type, ValueList<LoopVariable> batch, ValueList<LoopVariable> rows, ValueList<LoopVariable> columns)
+    /// <summary>The same for an engine that multiplies elements of <paramref name="type"/>, and that rounds float32 to bfloat16
+    /// itself.</summary>
+    public static StridedOperand? Of(Node value, DType type, ValueList<LoopVariable> batch, ValueList<LoopVariable> rows,
+        ValueList<LoopVariable> columns)
     {
         // Rounding twice to the same type is rounding once, and widening changes no value.
-        while (value is (Op.Cast, [var input]) && (input.DType == type || input.DType == DType.Float32 && type == DType.BFloat16)) value = input;
+        while (value is (Op.Cast, [var input]) && (input.DType == type || input.DType == DType.Float32 && type == DType.BFloat16))
+            value = input;
         if (value.Op != Op.Load || value.DType != type && !(value.DType == DType.Float32 && type == DType.BFloat16)) return null;
-        return value.Guard() is null && value.Source() is TileBuffer buffer ? Of(buffer, value.Indices(), batch, rows, columns) : null;
+        return value.Guard() is null && value.Source() is TileBuffer buffer
+            ? Of(buffer, value.Indices(), batch, rows, columns)
+            : null;
     }
 
     /// <summary>The matrix at these indices of a buffer.</summary>
-    public static StridedOperand? Of(TileBuffer buffer, IReadOnlyList<Node> indices, ValueList<LoopVariable> batch, ValueList<LoopVariable> rows, ValueList<LoopVariable> columns)
+    public static StridedOperand? Of(TileBuffer buffer, IReadOnlyList<Node> indices, ValueList<LoopVariable> batch,
+        ValueList<LoopVariable> rows, ValueList<LoopVariable> columns)
     {
         var strides = buffer.Shape.Strides;
         var position = Affine.Of(0);

@@ -18,7 +18,8 @@ sealed class VecKernel : CpuKernel
         bytes = program.Buffers.Aggregate((Extent)0, (sum, buffer) => sum + buffer.Shape.Elements * buffer.DType.Bytes);
     }
 
-    public override unsafe CpuLaunch Bind(Func<Symbol, long> symbols, nint* buffers, Workers workers) => new VecLaunch(this, symbols, buffers, workers);
+    public override unsafe CpuLaunch Bind(Func<Symbol, long> symbols, nint* buffers, Workers workers) =>
+        new VecLaunch(this, symbols, buffers, workers);
 
     sealed unsafe class VecLaunch : CpuLaunch
     {
@@ -68,7 +69,9 @@ sealed class VecKernel : CpuKernel
             if (checks)
                 for (int worker = 0; worker < workers.Count; worker++) *(long*)(memory + worker * workerBytes) = 0;
             if (sharedBytes > 0)
-                for (int worker = 0; worker < workers.Count; worker++) *(long*)(memory + worker * workerBytes + ScratchHeader.SharedAt) = (long)(memory + workers.Count * workerBytes);
+                for (int worker = 0; worker < workers.Count; worker++)
+                    *(long*)(memory + worker * workerBytes + ScratchHeader.SharedAt) =
+                        (long)(memory + workers.Count * workerBytes);
             scratch = memory;
             for (phase = 0; phase < grids.Length; phase++)
             {
@@ -90,7 +93,8 @@ sealed class VecKernel : CpuKernel
         void Work(int worker, int count)
         {
             var entry = owner.entries[phase];
-            while (range.Take(out long begin, out long end)) entry(buffers, sizesAddress, begin, end, scratch + worker * workerBytes);
+            while (range.Take(out long begin, out long end))
+                entry(buffers, sizesAddress, begin, end, scratch + worker * workerBytes);
         }
     }
 }

@@ -79,7 +79,8 @@ sealed class WeightKernel(TileProgram program, Isa isa, bool usesTiles) : CpuKer
             int* indices = (int*)addresses[owner.Place(owner.whole.Inputs[1])];
             for (long i = 0; i < count; i++)
                 if ((uint)indices[i] >= weight.Count * weight.Rows)
-                    throw new KernelException("ASH0646", $"WeightRows met the index {indices[i]}, but the weight has {weight.Count * weight.Rows} to choose from.",
+                    throw new KernelException("ASH0646",
+                        $"WeightRows met the index {indices[i]}, but the weight has {weight.Count * weight.Rows} to choose from.",
                         "check the indices; they count from 0.");
             workers.Run(count * weight.Columns < 1 << 14 ? 1 : workers.Count, work);
         }

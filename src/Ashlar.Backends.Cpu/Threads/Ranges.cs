@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 namespace Ashlar.Backends.Cpu;
 
 /// <summary>A range that workers take in chunks: who is faster takes more. For work whose cost varies along the range.</summary>
-/// <remarks>It lies in the caller's state, which all workers point to. Alone in its cache lines, so that taking disturbs no one.</remarks>
+/// <remarks>It lies in the caller's state, which all workers point to. Alone in its cache lines, so that taking disturbs no
+/// one.</remarks>
 [StructLayout(LayoutKind.Explicit, Size = 256)]
 struct ChunkedRange(long count, long chunk)
 {
@@ -24,7 +25,8 @@ struct ChunkedRange(long count, long chunk)
 /// <summary>Ranges divided beforehand, for work whose cost is even.</summary>
 static class EvenRange
 {
-    /// <summary>The share of <paramref name="worker"/>: [start, end) of [0, count), cut at multiples of <paramref name="multiple"/>.</summary>
+    /// <summary>The share of <paramref name="worker"/>: [start, end) of [0, count), cut at multiples of
+    /// <paramref name="multiple"/>.</summary>
     /// <remarks>Shares differ by one multiple at most; the ranges of all workers follow each other without gap.</remarks>
     public static (long Start, long End) Of(long count, int worker, int workers, long multiple = 1)
     {

@@ -87,7 +87,8 @@ sealed unsafe class Workers : IDisposable
     }
 
     /// <summary>Runs <c>body(state, worker, workers)</c> on every worker at once and returns when all have.</summary>
-    /// <param name="body">Must not keep the state beyond its return. Its exceptions reach the caller, the lowest worker's first.</param>
+    /// <param name="body">Must not keep the state beyond its return. Its exceptions reach the caller, the lowest worker's
+    /// first.</param>
     /// <param name="state">Passed on as it is; it may lie on the caller's stack.</param>
     public void Run(delegate*<void*, int, int, void> body, void* state) => Run(Count, body, state);
 

@@ -13,20 +13,28 @@ namespace Ashlar.Backends.Cpu.Tuning;
 
 using Tiles = Matrix.Tiles;   // here, for the namespace Ashlar.Tiles hides it
 
-/// <summary>How fast this machine computes, reads, writes and packs: what the model of a product is made of. Measured once, in seconds, and kept.</summary>
+/// <summary>How fast this machine computes, reads, writes and packs: what the model of a product is made of. Measured once, in
+/// seconds, and kept.</summary>
 /// <param name="Machine">The processor, its cores and caches, and the instruction path.</param>
 /// <param name="Version">The version of Ashlar, whose loops were timed.</param>
 /// <param name="Threads">What "all" means.</param>
 /// <param name="Date">When it was measured, in UTC.</param>
-/// <param name="Rates">By name: limits as <c>read.l2@1</c> on one thread and <c>read.l2@all</c>, packing as <c>pack.tiles.copy</c>. GFLOP/s, GB/s, us.</param>
-public sealed record DeviceProfile(string Machine, string Version, int Threads, string Date, IReadOnlyDictionary<string, double> Rates)
+/// <param name="Rates">By name: limits as <c>read.l2@1</c> on one thread and <c>read.l2@all</c>, packing as
+/// <c>pack.tiles.copy</c>. GFLOP/s, GB/s, us.</param>
+public sealed record DeviceProfile(string Machine, string Version, int Threads, string Date,
+    IReadOnlyDictionary<string, double> Rates)
 {
     const int Samples = 5;
 
-    static readonly JsonSerializerOptions readable = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    static readonly JsonSerializerOptions readable = new()
+    {
+        WriteIndented = true,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     static readonly Limit[] limits =
-        [Limit.Fma, Limit.AmxBF16, Limit.AmxInt8, Limit.L1Read, Limit.L2Read, Limit.L3Read, Limit.Read, Limit.Write, Limit.ForkJoin];
+        [Limit.Fma, Limit.AmxBF16, Limit.AmxInt8, Limit.L1Read, Limit.L2Read, Limit.L3Read, Limit.Read, Limit.Write,
+            Limit.ForkJoin];
 
     /// <summary>This machine on a path, as caches on disk name it.</summary>
     public static string MachineOf(Isa isa)
@@ -56,7 +64,8 @@ public sealed record DeviceProfile(string Machine, string Version, int Threads, 
         Get(folder, MachineOf(measure.Isa), measure.Threads, () => Measure(measure), warn);
 
     /// <summary>The same for a machine and a way to measure it.</summary>
-    internal static DeviceProfile Get(string? folder, string machine, int threads, Func<DeviceProfile> measure, Action<string> warn)
+    internal static DeviceProfile Get(string? folder, string machine, int threads, Func<DeviceProfile> measure,
+        Action<string> warn)
     {
         string? path = folder is null ? null : PathIn(folder, machine);
         if (path is not null && File.Exists(path))
@@ -120,7 +129,9 @@ public sealed record DeviceProfile(string Machine, string Version, int Threads, 
             File.WriteAllText(unfinished, json.ToJsonString(readable));
             File.Move(unfinished, path, overwrite: true);
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException) { throw TuningCache.NotWritten(path, error); }
+        catch (Exception error) when (error is IOException
+            or UnauthorizedAccessException)
+        { throw TuningCache.NotWritten(path, error); }
     }
 
     /// <summary>Reads a profile that must be of this machine, these threads and this version.</summary>
@@ -129,18 +140,22 @@ public sealed record DeviceProfile(string Machine, string Version, int Threads, 
     {
         try
         {
-            if (JsonNode.Parse(File.ReadAllText(path)) is not JsonObject json || json["check"] is null) return (null, "is damaged");
+            if (JsonNode.Parse(File.ReadAllText(path)) is not JsonObject json || json["check"] is null)
+                return (null, "is damaged");
             string check = (string)json["check"]!;
             json.Remove("check");
             if (check != Check(json)) return (null, "is damaged");
             if ((string?)json["machine"] != machine) return (null, $"is of another machine ({json["machine"]})");
-            if ((string?)json["version"] != TuningEntry.CurrentVersion) return (null, $"is of another version ({json["version"]})");
+            if ((string?)json["version"] != TuningEntry.CurrentVersion)
+                return (null, $"is of another version ({json["version"]})");
             if ((int)json["threads"]! != threads) return (null, $"was measured with {json["threads"]} threads, not {threads}");
             var rates = json["rates"]!.AsObject().ToDictionary(rate => rate.Key, rate => (double)rate.Value!);
             return rates.Values.All(rate => double.IsFinite(rate) && rate > 0)
-                ? (new(machine, TuningEntry.CurrentVersion, threads, (string)json["date"]!, rates), "") : (null, "holds rates that cannot be");
+                ? (new(machine, TuningEntry.CurrentVersion, threads, (string)json["date"]!, rates), "") : (null,
+                    "holds rates that cannot be");
         }
-        catch (Exception error) when (error is JsonException or InvalidOperationException or ArgumentNullException or FormatException or IOException
+        catch (Exception error) when (error is JsonException or InvalidOperationException or ArgumentNullException
+            or FormatException or IOException
             or UnauthorizedAccessException)
         {
             return (null, "cannot be read");
@@ -154,24 +169,31 @@ public sealed record DeviceProfile(string Machine, string Version, int Threads, 
         ["threads"] = Threads,
         ["date"] = Date,
         ["rates"] = new JsonObject(Rates.OrderBy(rate => rate.Key, StringComparer.Ordinal)
-            .Select(rate => KeyValuePair.Create(rate.Key, (JsonNode?)JsonValue.Create(double.Parse(rate.Value.ToString("G6", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture))))),
+            .Select(rate =>
+                KeyValuePair.Create(rate.Key,
+                    (JsonNode?)JsonValue.Create(double.Parse(rate.Value.ToString("G6", CultureInfo.InvariantCulture),
+                        CultureInfo.InvariantCulture))))),
     };
 
-    static string Check(JsonObject json) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(json.ToJsonString())))[..16];
+    static string Check(JsonObject json) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(json.ToJsonString())))[..16];
 
     static string NameOf(Limit limit, bool all) => $"{Limits.NameOf(limit)}@{(all ? "all" : "1")}";
 }
 
-/// <summary>How fast operands are brought into panels, from the second cache to the second cache, and how fast panels are multiplied.</summary>
+/// <summary>How fast operands are brought into panels, from the second cache to the second cache, and how fast panels are
+/// multiplied.</summary>
 static unsafe class PackRates
 {
     const long Free = 256, Inner = 256;                // of float32; of smaller types as many bytes
     const int Samples = 7;
 
-    public const string Transpose = "pack.vectors.transpose", Copy = "pack.vectors.copy", TileCopy = "pack.tiles.copy", TileTranspose = "pack.tiles.transpose",
+    public const string Transpose = "pack.vectors.transpose", Copy = "pack.vectors.copy", TileCopy = "pack.tiles.copy",
+        TileTranspose = "pack.tiles.transpose",
         TileInterleave = "pack.tiles.interleave";
 
-    /// <summary>GFLOP/s of bfloat16 panels: one of 16 steps stays, or of 32, which the first cache does not hold; the others come from the second cache.</summary>
+    /// <summary>GFLOP/s of bfloat16 panels: one of 16 steps stays, or of 32, which the first cache does not hold; the others come
+    /// from the second cache.</summary>
     public const string NearTiles = "tiles.steps16", WideTiles = "tiles.steps32";
 
     /// <summary>GB/s of what is packed, GFLOP/s of what is multiplied, on one thread, by name.</summary>
@@ -192,7 +214,8 @@ static unsafe class PackRates
         return rates;
 
         static void Pack(byte* from, byte* to, byte* staging, bool isLeft, bool byFree) =>
-            TilePacking.PackAll(byFree ? new((nint)from, DType.BFloat16, 1, Free) : new((nint)from, DType.BFloat16, inner, 1), Free, inner, steps, isLeft, 2, staging, to,
+            TilePacking.PackAll(byFree ? new((nint)from, DType.BFloat16, 1, Free) : new((nint)from, DType.BFloat16, inner, 1),
+                Free, inner, steps, isLeft, 2, staging, to,
                 steps * Tiles.StepBytes);
     }
 
@@ -202,7 +225,8 @@ static unsafe class PackRates
         const int panels = 16, times = 8;
         var memory = NativePool.Shared.Rent((panels + 1) * steps * Tiles.StepBytes + panels * Tiles.StepBytes * 2);
         memory.AsSpan<byte>().Clear();
-        byte* right = (byte*)memory.Pointer, left = right + steps * Tiles.StepBytes, sums = left + panels * steps * Tiles.StepBytes;
+        byte* right = (byte*)memory.Pointer, left = right + steps * Tiles.StepBytes, sums = left
+            + panels * steps * Tiles.StepBytes;
         var kernel = TileKernels.Get(new(TileProduct.BF16, 2, LeftMoves: true, Adds: false, Ahead: 0));
         const long stride = Tiles.PanelSide * sizeof(float);
         var samples = new List<double>();

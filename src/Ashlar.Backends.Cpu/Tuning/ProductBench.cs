@@ -4,7 +4,8 @@ using Ashlar.Backends.Cpu.Matrix;
 
 namespace Ashlar.Backends.Cpu.Tuning;
 
-/// <summary>Runs one product with one config after the other, on operands that stay where they are, and says whether the result is right.</summary>
+/// <summary>Runs one product with one config after the other, on operands that stay where they are, and says whether the result
+/// is right.</summary>
 sealed unsafe class ProductBench : IDisposable
 {
     const double SampleSeconds = 0.004;
@@ -80,11 +81,14 @@ sealed unsafe class ProductBench : IDisposable
         {
             // What runs without tuning is said once, as what it is.
             int bytes = tiles.Product.ElementBytes;
-            IEnumerable<TileConfig> blocks = TileBlocks.Of(Key, bytes).Where(config => usual is not TileBlocks other || config.For(Key, bytes) != other.For(Key, bytes));
-            IEnumerable<TileConfig> strips = StripBlocks.Of(Key, bytes).Where(config => usual is not StripBlocks other || config.For(Key, bytes) != other.For(Key, bytes));
+            IEnumerable<TileConfig> blocks = TileBlocks.Of(Key, bytes).Where(config => usual is not TileBlocks other
+                || config.For(Key, bytes) != other.For(Key, bytes));
+            IEnumerable<TileConfig> strips = StripBlocks.Of(Key, bytes).Where(config => usual is not StripBlocks other
+                || config.For(Key, bytes) != other.For(Key, bytes));
             return [.. blocks.Concat(strips).Append(usual!).Select(config => (config.ToString(), Estimate(model, config)))];
         }
-        return [.. VectorBlocks.Of(vectors!.CasesOf(call, workers.Count), Key).Select(config => (config.ToString(), Estimate(model, config)))];
+        return [.. VectorBlocks.Of(vectors!.CasesOf(call, workers.Count), Key)
+            .Select(config => (config.ToString(), Estimate(model, config)))];
     }
 
     /// <summary>What the model expects of a config.</summary>
@@ -184,8 +188,8 @@ sealed unsafe class ProductBench : IDisposable
     }
 
     /// <summary>
-    /// Compares with double precision: all rows by their product with one vector of signs (Freivalds 1979), which finds a wrong element
-    /// with a probability of a half or more, and some elements one by one.
+    /// Compares with double precision: all rows by their product with one vector of signs (Freivalds 1979), which finds a wrong
+    /// element with a probability of a half or more, and some elements one by one.
     /// </summary>
     bool IsProduct()
     {
@@ -211,7 +215,8 @@ sealed unsafe class ProductBench : IDisposable
         }
         for (int element = 0; element < CheckedElements; element++)
         {
-            long i = element % 2 == 0 ? m - 1 - element * 31 % m : element * 17 % m, j = element % 3 == 0 ? n - 1 - element * 13 % n : element * 29 % n;
+            long i = element % 2 == 0 ? m - 1 - element * 31 % m : element * 17 % m, j = element % 3 == 0 ? n - 1
+                - element * 13 % n : element * 29 % n;
             double expected = 0;
             for (long p = 0; p < k; p++) expected += Left(i, p) * Right(p, j);
             if (!(Math.Abs(Result(i, j) - expected) <= rounding * Math.Abs(expected))) return false;
@@ -219,9 +224,11 @@ sealed unsafe class ProductBench : IDisposable
         return true;
     }
 
-    double Left(long i, long p) => Read(left.Pointer, product.DType, product.LeftByColumns ? p * product.Rows + i : i * product.Inner + p);
+    double Left(long i, long p) =>
+        Read(left.Pointer, product.DType, product.LeftByColumns ? p * product.Rows + i : i * product.Inner + p);
 
-    double Right(long p, long j) => Read(right.Pointer, product.DType, product.RightByColumns ? j * product.Inner + p : p * product.Columns + j);
+    double Right(long p, long j) =>
+        Read(right.Pointer, product.DType, product.RightByColumns ? j * product.Inner + p : p * product.Columns + j);
 
     double Result(long i, long j) => Read(result.Pointer, call.Result.DType, i * product.Columns + j);
 

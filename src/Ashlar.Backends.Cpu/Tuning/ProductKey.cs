@@ -16,10 +16,17 @@ namespace Ashlar.Backends.Cpu.Tuning;
 /// <param name="Columns">Columns of the result.</param>
 /// <param name="Inner">Products per sum.</param>
 /// <param name="Threads">How many share the work.</param>
-readonly record struct ProductKey(DType DType, OperandAccess Left, OperandAccess Right, bool RightIsPacked, long Batch, long Rows, long Columns, long Inner, int Threads)
+readonly record struct ProductKey(DType DType, OperandAccess Left, OperandAccess Right, bool RightIsPacked, long Batch, long Rows,
+    long Columns, long Inner, int Threads)
 {
     /// <summary>The key with its extents rounded.</summary>
-    public ProductKey OfClass => this with { Batch = ExtentClass.Of(Batch), Rows = ExtentClass.Of(Rows), Columns = ExtentClass.Of(Columns), Inner = ExtentClass.Of(Inner) };
+    public ProductKey OfClass => this with
+    {
+        Batch = ExtentClass.Of(Batch),
+        Rows = ExtentClass.Of(Rows),
+        Columns = ExtentClass.Of(Columns),
+        Inner = ExtentClass.Of(Inner),
+    };
 
     /// <summary>The name in the cache.</summary>
     public string Kernel => $"matmul.{(DType == DType.Int8 ? "int8" : DType.Name)}";
@@ -54,11 +61,15 @@ sealed class TunedProducts(TuningCache cache, string machine)
 
     /// <summary>The config of a product on tiles; null where it was not tuned.</summary>
     public TileConfig? OnTiles(in ProductKey key) =>
-        isEmpty ? null : tiles.GetOrAdd(key, static (key, self) => self.Find(key.OfClass) is { } config ? TileConfig.Parse(config) : null, this);
+        isEmpty ? null : tiles.GetOrAdd(key, static (key, self) => self.Find(key.OfClass) is { } config
+            ? TileConfig.Parse(config)
+            : null, this);
 
     /// <summary>The blocks of a product on vectors; null where it was not tuned.</summary>
     public VectorBlocks? OnVectors(in ProductKey key) =>
-        isEmpty ? null : vectors.GetOrAdd(key, static (key, self) => self.Find(key.OfClass) is { } config ? VectorBlocks.Parse(config) : null, this);
+        isEmpty ? null : vectors.GetOrAdd(key, static (key, self) => self.Find(key.OfClass) is { } config
+            ? VectorBlocks.Parse(config)
+            : null, this);
 
     string? Find(ProductKey key) => cache.Find(key.Kernel, machine, key.ToString())?.Config;
 }
@@ -77,5 +88,8 @@ static class ConfigText
 
     /// <summary>A number of a config that is at least 1; null where there is none.</summary>
     public static long? Number(this Dictionary<string, string> values, string name) =>
-        values.TryGetValue(name, out string? text) && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long number) && number >= 1 ? number : null;
+        values.TryGetValue(name, out string? text)
+            && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long number) && number >= 1
+            ? number
+            : null;
 }

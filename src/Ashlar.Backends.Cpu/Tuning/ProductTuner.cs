@@ -13,7 +13,8 @@ namespace Ashlar.Backends.Cpu.Tuning;
 /// <param name="LeftByColumns">a lies transposed, [k, m].</param>
 /// <param name="RightByColumns">b lies transposed, [n, k], as the weights of layers do.</param>
 /// <param name="RightIsPacked">b is packed for the tile unit beforehand.</param>
-public sealed record TunableProduct(DType DType, long Rows, long Columns, long Inner, bool LeftByColumns = false, bool RightByColumns = false, bool RightIsPacked = false)
+public sealed record TunableProduct(DType DType, long Rows, long Columns, long Inner, bool LeftByColumns = false,
+    bool RightByColumns = false, bool RightIsPacked = false)
 {
     /// <summary>Multiplications and additions.</summary>
     public double Flops => 2.0 * Rows * Columns * Inner;
@@ -24,11 +25,14 @@ public sealed record TunableProduct(DType DType, long Rows, long Columns, long I
 /// <param name="ModelRank">Its place in the order of the model, from 1.</param>
 /// <param name="ModelSeconds">What the model expects.</param>
 /// <param name="Seconds">The shortest time that was measured, for a run nobody disturbed; null where it was not timed.</param>
-/// <param name="Gain">The time of what runs without tuning over that of this one, the median of runs beside each other; null where it was not timed.</param>
-/// <param name="IsFinalist">It was among the first places, which were run off with more samples; what runs without tuning always is.</param>
+/// <param name="Gain">The time of what runs without tuning over that of this one, the median of runs beside each other; null
+/// where it was not timed.</param>
+/// <param name="IsFinalist">It was among the first places, which were run off with more samples; what runs without tuning always
+/// is.</param>
 /// <param name="IsDefault">The one that runs without tuning.</param>
 /// <param name="IsWrong">It gave a wrong result, and was rejected.</param>
-public sealed record TunedCandidate(string Config, int ModelRank, double ModelSeconds, double? Seconds, double? Gain, bool IsFinalist, bool IsDefault, bool IsWrong);
+public sealed record TunedCandidate(string Config, int ModelRank, double ModelSeconds, double? Seconds, double? Gain,
+    bool IsFinalist, bool IsDefault, bool IsWrong);
 
 /// <summary>What a tuning found.</summary>
 /// <param name="Product">What was tuned.</param>
@@ -37,9 +41,11 @@ public sealed record TunedCandidate(string Config, int ModelRank, double ModelSe
 /// <param name="Threads">How many threads.</param>
 /// <param name="Peak">The peak of the unit that computes it, GFLOP/s, sampled between the candidates.</param>
 /// <param name="LegalConfigs">How many legal configs there are.</param>
-/// <param name="Candidates">Those that were looked at, the fastest first; those that dropped out, rejected and untimed ones last.</param>
+/// <param name="Candidates">Those that were looked at, the fastest first; those that dropped out, rejected and untimed ones
+/// last.</param>
 /// <param name="Seconds">How long it took.</param>
-public sealed record ProductTuning(TunableProduct Product, string Kernel, string Shape, int Threads, double Peak, int LegalConfigs,
+public sealed record ProductTuning(TunableProduct Product, string Kernel, string Shape, int Threads, double Peak,
+    int LegalConfigs,
     IReadOnlyList<TunedCandidate> Candidates, double Seconds)
 {
     /// <summary>The fastest that gave the right result.</summary>
@@ -48,21 +54,25 @@ public sealed record ProductTuning(TunableProduct Product, string Kernel, string
     /// <summary>What is kept: the fastest, where it beats what runs without tuning by more than the noise; else that.</summary>
     public TunedCandidate Kept => Best.Gain >= ProductTuner.LeastGain || Default.IsWrong ? Best : Default;
 
-    /// <summary>The time of the fastest of the configs that are timed without asking for all, over that of the fastest of all; 1 unless all were timed.</summary>
-    public double Regret => Best.Gain!.Value / Candidates.Where(candidate => !candidate.IsDefault).OrderBy(candidate => candidate.ModelRank).Take(ProductTuner.MostCandidates - 1)
+    /// <summary>The time of the fastest of the configs that are timed without asking for all, over that of the fastest of all; 1
+    /// unless all were timed.</summary>
+    public double Regret => Best.Gain!.Value / Candidates.Where(candidate => !candidate.IsDefault)
+        .OrderBy(candidate => candidate.ModelRank).Take(ProductTuner.MostCandidates - 1)
         .Append(Default).Where(candidate => candidate.IsFinalist).Max(candidate => candidate.Gain ?? 0);
 
     /// <summary>What runs without tuning.</summary>
     public TunedCandidate Default => Candidates.First(candidate => candidate.IsDefault);
 
-    /// <summary>How well the model's order is that of the measured times (Spearman's rank correlation, 1 is the same order); NaN for fewer than three.</summary>
+    /// <summary>How well the model's order is that of the measured times (Spearman's rank correlation, 1 is the same order); NaN
+    /// for fewer than three.</summary>
     public double RankCorrelation
     {
         get
         {
             var timed = Candidates.Where(candidate => candidate.Gain is not null).ToList();
             if (timed.Count < 3) return double.NaN;
-            double[] byModel = Ranks([.. timed.Select(candidate => candidate.ModelSeconds)]), byTime = Ranks([.. timed.Select(candidate => 1 / candidate.Gain!.Value)]);
+            double[] byModel = Ranks([.. timed.Select(candidate => candidate.ModelSeconds)]),
+                byTime = Ranks([.. timed.Select(candidate => 1 / candidate.Gain!.Value)]);
             double squares = byModel.Zip(byTime, (a, b) => (a - b) * (a - b)).Sum(), n = timed.Count;
             return 1 - 6 * squares / (n * (n * n - 1));
         }
@@ -70,7 +80,8 @@ public sealed record ProductTuning(TunableProduct Product, string Kernel, string
 
     /// <summary>The entry for the cache. What runs without tuning is kept by that name, so that an older entry goes.</summary>
     public TuningEntry Entry(string machine) =>
-        new(Kernel, machine, TuningEntry.CurrentVersion, Shape, Kept.IsDefault ? "default" : Kept.Config, Kept.Seconds!.Value, Default.Seconds!.Value, TuningEntry.Now);
+        new(Kernel, machine, TuningEntry.CurrentVersion, Shape, Kept.IsDefault ? "default" : Kept.Config, Kept.Seconds!.Value,
+            Default.Seconds!.Value, TuningEntry.Now);
 
     static double[] Ranks(double[] values)
     {
@@ -81,17 +92,20 @@ public sealed record ProductTuning(TunableProduct Product, string Kernel, string
     }
 }
 
-/// <summary>Finds the fastest blocks of a matrix product: legal configs in the order of a model, the first of them timed where they will run.</summary>
+/// <summary>Finds the fastest blocks of a matrix product: legal configs in the order of a model, the first of them timed where
+/// they will run.</summary>
 /// <remarks>
-/// Operands hold small whole numbers, so that every sum is exact in every type and the right result is one and the same whatever the
-/// order of summation. The first result is checked against sums in double precision, all others bit by bit against it.
+/// Operands hold small whole numbers, so that every sum is exact in every type and the right result is one and the same whatever
+/// the order of summation. The first result is checked against sums in double precision, all others bit by bit against it.
 /// </remarks>
 public static class ProductTuner
 {
-    /// <summary>How many configs are timed unless all are asked for: what runs without tuning, and the model's first others.</summary>
+    /// <summary>How many configs are timed unless all are asked for: what runs without tuning, and the model's first
+    /// others.</summary>
     public const int MostCandidates = 16;
 
-    /// <summary>What runs without tuning must take so many times as long as a config that is kept: two runs of one config differ by as much.</summary>
+    /// <summary>What runs without tuning must take so many times as long as a config that is kept: two runs of one config differ
+    /// by as much.</summary>
     public const double LeastGain = 1.03;
 
     const double RaceSeconds = 4;                      // when no more rounds begin than the fewest
@@ -103,8 +117,10 @@ public static class ProductTuner
     /// <param name="all">Times every legal config, however long it takes, to show how good the model is.</param>
     /// <param name="profile">This machine; null takes the one that is kept, or measures it.</param>
     /// <param name="cancellationToken">Looked at between runs.</param>
-    /// <exception cref="DeviceException">The product cannot be tuned here (ASH0659), or no config gave the right result (ASH0660).</exception>
-    public static ProductTuning Tune(TunableProduct product, bool all = false, DeviceProfile? profile = null, CancellationToken cancellationToken = default) =>
+    /// <exception cref="DeviceException">The product cannot be tuned here (ASH0659), or no config gave the right result
+    /// (ASH0660).</exception>
+    public static ProductTuning Tune(TunableProduct product, bool all = false, DeviceProfile? profile = null,
+        CancellationToken cancellationToken = default) =>
         Tune(product, Isa.Chosen, Workers.Shared, all, profile, corrupt: null, cancellationToken);
 
     /// <summary>This machine's profile: the one that is kept, or a new one, which is then kept.</summary>
@@ -113,20 +129,26 @@ public static class ProductTuner
     public static DeviceProfile Profile(Action<string> warn) => DeviceProfile.Get(CacheFolder.Path, new Limits(Isa.Chosen), warn);
 
     /// <param name="corrupt">Tests: spoils the result of configs for which it is true.</param>
-    internal static ProductTuning Tune(TunableProduct product, Isa isa, Workers workers, bool all, DeviceProfile? profile, Func<string, bool>? corrupt,
+    internal static ProductTuning Tune(TunableProduct product, Isa isa, Workers workers, bool all, DeviceProfile? profile,
+        Func<string, bool>? corrupt,
         CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(product);
         long started = Stopwatch.GetTimestamp();
         bool onTiles = product.DType is DType.BFloat16 or DType.Int8;
         if (!onTiles && product.DType != DType.Float32)
-            throw new DeviceException("ASH0659", $"products of {product.DType.Name} have no blocks to tune; f32, bf16 and i8 do.", "tune one of these.");
+            throw new DeviceException("ASH0659", $"products of {product.DType.Name} have no blocks to tune; f32, bf16 and i8 do.",
+                "tune one of these.");
         if (onTiles && MatrixUnit.PathOf(isa, product.DType, product.DType) is { Name: not "amx" } path)
-            throw new DeviceException("ASH0659", $"products of {product.DType.Name} run on the vectors here ({path.Why}), as products of {product.DType.Compute.Name} do.",
+            throw new DeviceException("ASH0659",
+                $"products of {product.DType.Name} run on the vectors here ({path.Why}), as products of {product.DType.Compute.Name} do.",
                 $"tune {product.DType.Compute.Name}.");
-        if (!onTiles && product.RightIsPacked) throw new DeviceException("ASH0659", "only products on the tile unit take packed operands.", "leave out --packed.");
+        if (!onTiles && product.RightIsPacked)
+            throw new DeviceException("ASH0659", "only products on the tile unit take packed operands.", "leave out --packed.");
         if (product.Rows < 1 || product.Columns < 1 || product.Inner < 1)
-            throw new DeviceException("ASH0659", $"a product of {product.Rows} x {product.Columns} x {product.Inner} computes nothing.", "give extents of at least 1.");
+            throw new DeviceException("ASH0659",
+                $"a product of {product.Rows} x {product.Columns} x {product.Inner} computes nothing.",
+                "give extents of at least 1.");
 
         var limits = new Limits(isa, workers);
         var model = new ProductModel(profile ?? DeviceProfile.Get(CacheFolder.Path, limits, Console.Error.WriteLine));
@@ -137,8 +159,12 @@ public static class ProductTuner
         if (usualRank < 0) legal.Add((usual, bench.Estimate(model, usual)));
         legal = InOrder(legal, bench);
 
-        var chosen = legal.Select((candidate, i) => new Timed(candidate.Config, i + 1, candidate.Seconds, candidate.Config == usual)).ToList();
-        var timed = all ? chosen : [.. chosen.Where(candidate => !candidate.IsDefault).Take(MostCandidates - 1).Append(chosen.First(candidate => candidate.IsDefault))];
+        var chosen = legal.Select((candidate, i) =>
+            new Timed(candidate.Config, i + 1, candidate.Seconds, candidate.Config == usual)).ToList();
+        var timed = all
+            ? chosen
+            : [.. chosen.Where(candidate => !candidate.IsDefault).Take(MostCandidates - 1)
+                .Append(chosen.First(candidate => candidate.IsDefault))];
         double usually = 0;
         int others = 0;
         // The default first: its result is the one that is checked against sums in double precision.
@@ -156,12 +182,16 @@ public static class ProductTuner
         }
         var right = timed.Where(candidate => !candidate.IsWrong).ToList();
         if (right.Count == 0)
-            throw new DeviceException("ASH0660", $"no config of a product of {product.DType.Name}, {product.Rows} x {product.Columns} x {product.Inner}, gave the right result.",
+            throw new DeviceException("ASH0660",
+                $"no config of a product of {product.DType.Name}, {product.Rows} x {product.Columns} x {product.Inner}, gave the right result.",
                 "report this with the output of 'ashlar env'; products of this type may be wrong on this machine.");
-        double peak = Race(bench, right, all, started, limits, onTiles ? (product.DType == DType.Int8 ? Limit.AmxInt8 : Limit.AmxBF16) : Limit.Fma, cancellationToken);
+        double peak = Race(bench, right, all, started, limits, onTiles
+            ? (product.DType == DType.Int8 ? Limit.AmxInt8 : Limit.AmxBF16)
+            : Limit.Fma, cancellationToken);
         var key = bench.Key;
         return new(product, key.Kernel, key.OfClass.ToString(), workers.Count, peak, legal.Count,
-            [.. timed.OrderBy(candidate => candidate.IsWrong).ThenByDescending(candidate => candidate.IsFinalist).ThenByDescending(candidate => candidate.Gain).Select(candidate => candidate.Result)],
+            [.. timed.OrderBy(candidate => candidate.IsWrong).ThenByDescending(candidate => candidate.IsFinalist)
+                .ThenByDescending(candidate => candidate.Gain).Select(candidate => candidate.Result)],
             Stopwatch.GetElapsedTime(started).TotalSeconds);
     }
 
@@ -173,18 +203,22 @@ public static class ProductTuner
         return bench.Seconds();
     }
 
-    // By what the model expects; but first the best of each kind that is not far off, for estimates of one kind share their errors.
+    // By what the model expects; but first the best of each kind that is not far off, for estimates of one kind share their
+    // errors.
     static List<(string Config, double Seconds)> InOrder(IEnumerable<(string Config, double Seconds)> legal, ProductBench bench)
     {
         const double far = 1.5;
         var all = legal.OrderBy(candidate => candidate.Seconds).ToList();
-        var first = all.Where(candidate => candidate.Seconds <= all[0].Seconds * far).DistinctBy(candidate => bench.KindOf(candidate.Config)).ToList();
+        var first = all.Where(candidate => candidate.Seconds <= all[0].Seconds * far)
+            .DistinctBy(candidate => bench.KindOf(candidate.Config)).ToList();
         return [.. first, .. all.Except(first)];
     }
 
-    // What drifts, as this machine's speed does from second to second, hits neighbours alike: each candidate counts by what ran without tuning right before it.
-    // Everybody runs in each round; who is far behind drops out. The first places are run off with more samples.
-    static double Race(ProductBench bench, List<Timed> field, bool all, long started, Limits limits, Limit peak, CancellationToken cancellationToken)
+    // What drifts, as this machine's speed does from second to second, hits neighbours alike: each candidate counts by what ran
+    // without tuning right before it. Everybody runs in each round; who is far behind drops out. The first places are run off
+    // with more samples.
+    static double Race(ProductBench bench, List<Timed> field, bool all, long started, Limits limits, Limit peak,
+        CancellationToken cancellationToken)
     {
         const int rounds = 3, finalists = 4, finalRounds = 9, fewestFinalRounds = 3;
         const double behind = 1.25;
@@ -198,9 +232,11 @@ public static class ProductTuner
             Round(BesideEachOther);
             running = Leading();
         }
-        // Where all were timed, the best of those that would have been are in the final too: many configs differ by less than the noise.
+        // Where all were timed, the best of those that would have been are in the final too: many configs differ by less than the
+        // noise.
         running = [.. running.OrderByDescending(candidate => candidate.Gain).Take(finalists)
-            .Union(field.Where(candidate => all && candidate != usual && candidate.Rank < MostCandidates).OrderByDescending(candidate => candidate.Gain).Take(finalists))];
+            .Union(field.Where(candidate => all && candidate != usual && candidate.Rank < MostCandidates)
+                .OrderByDescending(candidate => candidate.Gain).Take(finalists))];
         usual.IsFinalist = true;
         foreach (var candidate in running)
         {
@@ -258,6 +294,7 @@ public static class ProductTuner
 
         public void Add(double seconds) => least = Math.Min(least, seconds);
 
-        public TunedCandidate Result => new(config, rank, expected, double.IsFinite(least) ? least : null, Gain, IsFinalist, isDefault, IsWrong);
+        public TunedCandidate Result =>
+            new(config, rank, expected, double.IsFinite(least) ? least : null, Gain, IsFinalist, isDefault, IsWrong);
     }
 }

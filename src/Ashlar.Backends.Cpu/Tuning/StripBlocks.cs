@@ -5,18 +5,21 @@ namespace Ashlar.Backends.Cpu.Tuning;
 
 using Tiles = Matrix.Tiles;   // here, for the namespace Ashlar.Tiles hides it
 
-/// <summary>What can be chosen about a product by strips (<see cref="StripPlan"/>). Sizes, not counts, so that it holds for every shape of a class.</summary>
+/// <summary>What can be chosen about a product by strips (<see cref="StripPlan"/>). Sizes, not counts, so that it holds for every
+/// shape of a class.</summary>
 /// <param name="Rows">Rows that come past a panel of columns, at most.</param>
 /// <param name="Columns">Columns of an item, at most.</param>
 /// <param name="Strip">Columns that go through the inner blocks together, at most: their sums wait meanwhile.</param>
 /// <param name="Steps">Steps of an inner block, at most. A packed right operand is cut already.</param>
-/// <param name="SharesRight">All workers pack the right operand before the first product; else each packs the strips that it multiplies.</param>
+/// <param name="SharesRight">All workers pack the right operand before the first product; else each packs the strips that it
+/// multiplies.</param>
 /// <param name="Workers">Threads that take part, at most.</param>
 sealed record StripBlocks(long Rows, long Columns, long Strip, long Steps, bool SharesRight, int Workers) : TileConfig
 {
     const long MostSumBytes = 4 << 20;                 // of one worker; a config that needs more is not legal
 
-    static readonly long[] rowSizes = [256, 512, 1024], columnSizes = [128, 256, 512, 1024], stripSizes = [32, 64, 128, 256], steps = [16, 32];
+    static readonly long[] rowSizes = [256, 512, 1024], columnSizes = [128, 256, 512, 1024], stripSizes = [32, 64, 128, 256],
+    steps = [16, 32];
 
     /// <summary>The same config with the sizes that a product really gets: equal ones are cut alike.</summary>
     /// <param name="key">Its extents.</param>
@@ -25,15 +28,21 @@ sealed record StripBlocks(long Rows, long Columns, long Strip, long Steps, bool 
     public StripBlocks? For(in ProductKey key, int elementBytes)
     {
         if (!IsLegal(key)) return null;
-        long rowPanels = MatrixBlocking.Over(key.Rows, Tiles.PanelSide), columnPanels = MatrixBlocking.Over(key.Columns, Tiles.PanelSide), allSteps = Tiles.Steps(key.Inner, elementBytes);
-        long itemPanels = Evenly(columnPanels, Columns / Tiles.PanelSide), segmentPanels = Evenly(rowPanels, Rows / Tiles.PanelSide);
-        return new StripBlocks(segmentPanels * Tiles.PanelSide, itemPanels * Tiles.PanelSide, Evenly(itemPanels, Strip / Tiles.PanelSide) * Tiles.PanelSide,
-            StripPlan.InnerBlocksOf(allSteps, key.RightIsPacked, Steps).Steps, SharesRight || key.RightIsPacked, Math.Min(Workers, key.Threads));
+        long rowPanels = MatrixBlocking.Over(key.Rows, Tiles.PanelSide),
+            columnPanels = MatrixBlocking.Over(key.Columns, Tiles.PanelSide), allSteps = Tiles.Steps(key.Inner, elementBytes);
+        long itemPanels = Evenly(columnPanels, Columns / Tiles.PanelSide),
+            segmentPanels = Evenly(rowPanels, Rows / Tiles.PanelSide);
+        return new StripBlocks(segmentPanels * Tiles.PanelSide, itemPanels * Tiles.PanelSide,
+            Evenly(itemPanels, Strip / Tiles.PanelSide) * Tiles.PanelSide,
+            StripPlan.InnerBlocksOf(allSteps, key.RightIsPacked, Steps).Steps, SharesRight
+                || key.RightIsPacked, Math.Min(Workers, key.Threads));
     }
 
     /// <summary>Whether a product may be cut so. Asked before every product that was tuned; allocates nothing.</summary>
-    public bool IsLegal(in ProductKey key) => Rows % Tiles.PanelSide == 0 && Columns % Tiles.PanelSide == 0 && Strip % Tiles.PanelSide == 0
-        && Math.Min(Rows, MatrixBlocking.Over(key.Rows, Tiles.PanelSide) * Tiles.PanelSide) * Math.Min(Strip, Columns) * sizeof(float) <= MostSumBytes;
+    public bool IsLegal(in ProductKey key) =>
+        Rows % Tiles.PanelSide == 0 && Columns % Tiles.PanelSide == 0 && Strip % Tiles.PanelSide == 0
+        && Math.Min(Rows, MatrixBlocking.Over(key.Rows, Tiles.PanelSide) * Tiles.PanelSide) * Math.Min(Strip, Columns)
+            * sizeof(float) <= MostSumBytes;
 
     /// <summary>Every config that is legal for a product, each cut once.</summary>
     public static List<StripBlocks> Of(in ProductKey key, int elementBytes)
@@ -50,7 +59,8 @@ sealed record StripBlocks(long Rows, long Columns, long Strip, long Steps, bool 
                         foreach (bool shares in key.RightIsPacked || key.Rows > rows ? (bool[])[true] : [true, false])
                         {
                             var config = new StripBlocks(rows, columns, strip, inner, shares, key.Threads);
-                            if (strip <= columns && config.For(key, elementBytes) is { } settled && cuts.Add(settled)) configs.Add(config);
+                            if (strip <= columns && config.For(key, elementBytes) is { } settled && cuts.Add(settled))
+                                configs.Add(config);
                         }
         return configs;
     }
@@ -60,7 +70,8 @@ sealed record StripBlocks(long Rows, long Columns, long Strip, long Steps, bool 
     {
         if (ConfigText.Read(text) is not { Count: 7 } values || values.GetValueOrDefault("by") != "strips") return null;
         if (!values.TryGetValue("right", out string? right) || right is not ("shared" or "own")) return null;
-        return (values.Number("rows"), values.Number("columns"), values.Number("strip"), values.Number("steps"), values.Number("workers"))
+        return (values.Number("rows"), values.Number("columns"), values.Number("strip"), values.Number("steps"),
+            values.Number("workers"))
             is ({ } rows, { } columns, { } strip, { } inner, >= 1 and <= 1024 and var workers)
             && rows % Tiles.PanelSide == 0 && columns % Tiles.PanelSide == 0 && strip % Tiles.PanelSide == 0
             ? new(rows, columns, strip, inner, right == "shared", (int)workers) : null;
@@ -73,5 +84,7 @@ sealed record StripBlocks(long Rows, long Columns, long Strip, long Steps, bool 
     static long Evenly(long all, long most) => MatrixBlocking.Over(all, MatrixBlocking.Over(all, most));
 
     static IEnumerable<long> Sizes(long[] sizes, long extent) =>
-        [.. sizes.Where(size => size < extent), .. extent <= sizes[^1] ? [MatrixBlocking.Over(extent, Tiles.PanelSide) * Tiles.PanelSide] : (long[])[]];
+        [.. sizes.Where(size => size < extent), .. extent <= sizes[^1]
+            ? [MatrixBlocking.Over(extent, Tiles.PanelSide) * Tiles.PanelSide]
+            : (long[])[]];
 }

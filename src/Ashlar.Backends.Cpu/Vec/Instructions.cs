@@ -46,7 +46,8 @@ internal sealed record Parameter(int Index) : Operation(VecType.Scalar);
 internal sealed record Compute(VecOp Op, VecType Type, Reg? A = null, Reg? B = null, Reg? C = null, int Immediate = 0)
     : Operation(Type);
 
-/// <summary>Lanes read from consecutive elements of memory; a scalar reads one integer and sign-extends it (u8, bool: zeros).</summary>
+/// <summary>Lanes read from consecutive elements of memory; a scalar reads one integer and sign-extends it (u8, bool:
+/// zeros).</summary>
 /// <param name="Storage">How the elements lie in memory; converted to <see cref="VecType.ElemOf"/> of it.</param>
 /// <param name="Mask">Where a lane is unset, memory is not touched and the lane is 0.</param>
 internal sealed record Load(VecType Type, DType Storage, Address At, Reg? Mask = null) : Operation(Type);
@@ -71,10 +72,12 @@ internal sealed record Set(Reg Target, Operation Value, bool IsStatement = false
 
 /// <summary>Writes lanes to consecutive elements of memory; a scalar writes one integer, wrapped.</summary>
 /// <param name="Mask">Where a lane is unset, memory is not touched.</param>
-/// <param name="Stream">Around the caches. The address must be a multiple of the bytes written, which must be a whole register.</param>
+/// <param name="Stream">Around the caches. The address must be a multiple of the bytes written, which must be a whole
+/// register.</param>
 internal sealed record Store(Address At, DType Storage, Reg Value, Reg? Mask = null, bool Stream = false) : Instruction;
 
-/// <summary>Lane i goes to element <c>Index[i]</c> counted from <c>At</c>, lane 0 first; lanes unset in the mask go nowhere.</summary>
+/// <summary>Lane i goes to element <c>Index[i]</c> counted from <c>At</c>, lane 0 first; lanes unset in the mask go
+/// nowhere.</summary>
 internal sealed record Scatter(Address At, DType Storage, Reg Value, Reg Index, Reg? Mask = null) : Instruction;
 
 /// <summary>Asks for the cache line at an address, which need not be valid.</summary>
@@ -85,7 +88,8 @@ internal sealed record Prefetch(Address At, bool Near = true) : Instruction;
 /// <summary>Makes streamed stores visible to other threads before later stores.</summary>
 internal sealed record Fence : Instruction;
 
-/// <summary>Runs the body with the counter at begin, begin + step, ... while it is below end. End and step are read once.</summary>
+/// <summary>Runs the body with the counter at begin, begin + step, ... while it is below end. End and step are read
+/// once.</summary>
 internal sealed record Loop(Reg Counter, Reg Begin, Reg End, long Step, IReadOnlyList<Instruction> Body) : Instruction;
 
 /// <summary>Runs one of two bodies: <paramref name="Then"/> where the scalar is not 0.</summary>

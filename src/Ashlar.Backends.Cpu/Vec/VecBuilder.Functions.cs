@@ -2,7 +2,8 @@ namespace Ashlar.Backends.Cpu.Vec;
 
 /// <summary>Elementary functions as expansions into vector operations.</summary>
 /// <remarks>
-/// Largest errors in units in the last place, over the whole range, which VecFunctionTests checks (f64 against .NET's own functions):
+/// Largest errors in units in the last place, over the whole range, which VecFunctionTests checks (f64 against .NET's own
+/// functions):
 /// <code>
 ///            f32    f64
 /// exp        0.9    1.1
@@ -41,7 +42,8 @@ internal sealed partial class VecBuilder
 
     Reg WithSign(Reg magnitude, Reg sign) => Floats(Integers(magnitude) | sign);
 
-    // 2^n for an integral float n within the exponents of normal numbers: n + bias, in the low bits of a larger number, shifted up.
+    // 2^n for an integral float n within the exponents of normal numbers: n + bias, in the low bits of a larger number, shifted
+    // up.
     Reg Power2(Reg n) => Narrow(n)
         ? Floats(Integers(n + (12582912.0 + 127)) << 23)
         : Floats(Integers(n + (6755399441055744.0 + 1023)) << 52);
@@ -64,9 +66,12 @@ internal sealed partial class VecBuilder
             ? Fma(n, Const(x.Type, -1.428606765330187e-06), Fma(n, Const(x.Type, -0.693145751953125), x))
             : Fma(n, Const(x.Type, -1.9082149292705877e-10), Fma(n, Const(x.Type, -0.6931471803691238), x));
         var p = Narrow(x)
-            ? Polynomial(r, 1, 1, 0.4999999403953552, 0.16666516661643982, 0.04166810214519501, 0.008369204588234425, 0.0013839320745319128)
-            : Polynomial(r, 1, 1, 0.5, 0.16666666666666682, 0.041666666666666095, 0.008333333333316966, 0.0013888888889115013, 0.00019841269896549323,
-                2.4801586927629503e-05, 2.7557234699348496e-06, 2.755758098471693e-07, 2.5112093018587863e-08, 2.0826920817398335e-09);
+            ? Polynomial(r, 1, 1, 0.4999999403953552, 0.16666516661643982, 0.04166810214519501, 0.008369204588234425,
+                0.0013839320745319128)
+            : Polynomial(r, 1, 1, 0.5, 0.16666666666666682, 0.041666666666666095, 0.008333333333316966, 0.0013888888889115013,
+                0.00019841269896549323,
+                2.4801586927629503e-05, 2.7557234699348496e-06, 2.755758098471693e-07, 2.5112093018587863e-08,
+                2.0826920817398335e-09);
         return Scale(p, n);
     }
 
@@ -77,17 +82,21 @@ internal sealed partial class VecBuilder
         var n = Unary(VecOp.Round, x);
         var f = x - n;   // exact
         var p = Narrow(x)
-            ? Polynomial(f, 1, 0.6931471805599453, 0.24022647738456726, 0.05550362169742584, 0.009618528187274933, 0.0013390274252742529, 0.0001532102469354868)
-            : Polynomial(f, 1, 0.6931471805599453, 0.24022650695910072, 0.05550410866482164, 0.009618129107628345, 0.001333355814640215, 0.00015403530393633396,
-                1.525273384668247e-05, 1.3215486590284114e-06, 1.0178054728410856e-07, 7.054978767685714e-09, 4.456193266738836e-10, 2.5617076281175353e-11);
+            ? Polynomial(f, 1, 0.6931471805599453, 0.24022647738456726, 0.05550362169742584, 0.009618528187274933,
+                0.0013390274252742529, 0.0001532102469354868)
+            : Polynomial(f, 1, 0.6931471805599453, 0.24022650695910072, 0.05550410866482164, 0.009618129107628345,
+                0.001333355814640215, 0.00015403530393633396,
+                1.525273384668247e-05, 1.3215486590284114e-06, 1.0178054728410856e-07, 7.054978767685714e-09,
+                4.456193266738836e-10, 2.5617076281175353e-11);
         return Scale(p, n);
     }
 
-    /// <summary>The bits of 2^x as a bfloat16, in the low half of an int32 (the upper half is anything): 0.53 units in the last place.</summary>
+    /// <summary>The bits of 2^x as a bfloat16, in the low half of an int32 (the upper half is anything): 0.53 units in the last
+    /// place.</summary>
     /// <remarks>
     /// A float's bits are its logarithm but for the curve between powers of 2: with n = floor x and f = x - n, those of 2^x are
-    /// 128 (127 + x + (2^f - 1 - f)), and the bracket is a polynomial, right to 2^-13.5. Adding 1.5 * 2^16 rounds to whole bits. Below
-    /// 2^-126 results are too small, by 2^-127 at most.
+    /// 128 (127 + x + (2^f - 1 - f)), and the bracket is a polynomial, right to 2^-13.5. Adding 1.5 * 2^16 rounds to whole bits.
+    /// Below 2^-126 results are too small, by 2^-127 at most.
     /// </remarks>
     public Reg Exp2BrainBits(Reg x)
     {
@@ -95,11 +104,14 @@ internal sealed partial class VecBuilder
         var f = Isa == Isa.Avx512 ? Unary(VecOp.Fraction, t) : t - Unary(VecOp.Floor, t);
         var y = Fma(f, Polynomial(f, -0.3048842494229166, 0.22764961016010277, 0.07706280757403548), t);
         var bits = Integers(y + (98304.0 + 127));
-        return Isa == Isa.Avx512 ? Let(new Compute(VecOp.BrainNaN, bits.Type, bits, x)) : Select(Compare(VecOp.Ne, x, x), Const(bits.Type, 0x7fc0), bits);
+        return Isa == Isa.Avx512
+            ? Let(new Compute(VecOp.BrainNaN, bits.Type, bits, x))
+            : Select(Compare(VecOp.Ne, x, x), Const(bits.Type, 0x7fc0), bits);
     }
 
     /// <summary>x = 2^exponent * significand with the significand in [0.75, 1.5), for x above 0.</summary>
-    /// <remarks>Zero gives exponent -infinity and infinity gives +infinity on AVX-512; elsewhere <see cref="Special"/> mends both.</remarks>
+    /// <remarks>Zero gives exponent -infinity and infinity gives +infinity on AVX-512; elsewhere <see cref="Special"/> mends
+    /// both.</remarks>
     (Reg Exponent, Reg Significand) Split(Reg x)
     {
         if (Isa == Isa.Avx512)
@@ -108,13 +120,16 @@ internal sealed partial class VecBuilder
             var floor = Unary(VecOp.Getexp, x);
             return (Select(significand < Const(x.Type, 1), floor + 1.0, floor), significand);
         }
-        // Denormals are scaled up first. The exponent field of bits + one half of its unit is that of x, one more from 1.5 up; as the
-        // low bits of 2^23 (2^52) it becomes a float without a conversion.
-        var (field, bias, least, up) = Narrow(x) ? (23, 127, 1.17549435e-38, 8388608.0) : (52, 1023, 2.2250738585072014e-308, 4503599627370496.0);
+        // Denormals are scaled up first. The exponent field of bits + one half of its unit is that of x, one more from 1.5 up; as
+        // the low bits of 2^23 (2^52) it becomes a float without a conversion.
+        var (field, bias, least, up) = Narrow(x)
+            ? (23, 127, 1.17549435e-38, 8388608.0)
+            : (52, 1023, 2.2250738585072014e-308, 4503599627370496.0);
         var denormal = x < Const(x.Type, least);
         var bits = Integers(Select(denormal, x * up, x));
         var power = (bits + (1L << field - 1)) >>> field;
-        var magic = ConstBits(power.Type, Narrow(x) ? BitConverter.SingleToInt32Bits((float)up) : BitConverter.DoubleToInt64Bits(up));
+        var magic =
+            ConstBits(power.Type, Narrow(x) ? BitConverter.SingleToInt32Bits((float)up) : BitConverter.DoubleToInt64Bits(up));
         var exponent = Floats(power | magic) - (up + bias);
         exponent = Select(denormal, exponent - field, exponent);
         return (exponent, Floats(bits - (power << field) + ((long)bias << field)));
@@ -136,7 +151,8 @@ internal sealed partial class VecBuilder
     {
         var s = f / (f + 2.0);
         var z = s * s;
-        var r = z * Polynomial(z, 0.666666666666666, 0.4000000000005667, 0.28571428555829903, 0.22222224296432355, 0.18181665867746621,
+        var r = z * Polynomial(z, 0.666666666666666, 0.4000000000005667, 0.28571428555829903, 0.22222224296432355,
+            0.18181665867746621,
             0.15391112547499144, 0.13173583565610236, 0.13843183183038352);
         return s * (f - r);
     }
@@ -149,7 +165,8 @@ internal sealed partial class VecBuilder
         Reg result;
         if (Narrow(x))
         {
-            var p = Polynomial(f, -0.5, 0.33333447575569153, -0.2500009536743164, 0.19990865886211395, -0.16647328436374664, 0.14478372037410736,
+            var p = Polynomial(f, -0.5, 0.33333447575569153, -0.2500009536743164, 0.19990865886211395, -0.16647328436374664,
+                0.14478372037410736,
                 -0.13161058723926544, 0.10462897270917892, -0.04507473111152649);
             var y = Fma(exponent, Const(x.Type, 1.428606765330187e-06), Fma(f * f, p, f));
             result = Fma(exponent, Const(x.Type, 0.693145751953125), y);
@@ -170,7 +187,8 @@ internal sealed partial class VecBuilder
         Reg result;
         if (Narrow(x))
         {
-            var q = Polynomial(f, -0.7213475108146667, 0.4809001088142395, -0.36067453026771545, 0.2884034812450409, -0.24017655849456787,
+            var q = Polynomial(f, -0.7213475108146667, 0.4809001088142395, -0.36067453026771545, 0.2884034812450409,
+                -0.24017655849456787,
                 0.20893235504627228, -0.18989098072052002, 0.15073612332344055, -0.06478923559188843);
             var low = Fma(f, Const(x.Type, 1.925963033500011e-08), f * f * q);
             result = exponent + Fma(f, Const(x.Type, 1.4426950216293335), low);
@@ -191,15 +209,19 @@ internal sealed partial class VecBuilder
             ? Fma(n, Const(x.Type, -1.428606765330187e-06), Fma(n, Const(x.Type, -0.693145751953125), x))
             : Fma(n, Const(x.Type, -1.9082149292705877e-10), Fma(n, Const(x.Type, -0.6931471803691238), x));
         var p = Narrow(x)
-            ? Polynomial(r, 0.4999999701976776, 0.1666654348373413, 0.04166720062494278, 0.008366549387574196, 0.0013882481725886464)
-            : Polynomial(r, 0.5, 0.16666666666666677, 0.04166666666666651, 0.008333333333321653, 0.0013888888888962554, 0.00019841269886076125,
-                2.4801587172291785e-05, 2.755724425168528e-06, 2.755740274052557e-07, 2.5109025289959433e-08, 2.0875336712354908e-09);
+            ? Polynomial(r, 0.4999999701976776, 0.1666654348373413, 0.04166720062494278, 0.008366549387574196,
+                0.0013882481725886464)
+            : Polynomial(r, 0.5, 0.16666666666666677, 0.04166666666666651, 0.008333333333321653, 0.0013888888888962554,
+                0.00019841269886076125,
+                2.4801587172291785e-05, 2.755724425168528e-06, 2.755740274052557e-07, 2.5109025289959433e-08,
+                2.0875336712354908e-09);
         p = Fma(r * r, p, r);
         var power = Power2(n);
         return Fma(p, power, power - 1.0);
     }
 
-    /// <summary>1 / x within 1 ULP: an estimate and a Newton step where that is quicker than the division, which takes 16 cycles.</summary>
+    /// <summary>1 / x within 1 ULP: an estimate and a Newton step where that is quicker than the division, which takes 16
+    /// cycles.</summary>
     public Reg RecipNear(Reg x)
     {
         if (Isa != Isa.Avx512 || x.Type.Elem != Elem.F32) return Unary(VecOp.Recip, x);
@@ -222,9 +244,11 @@ internal sealed partial class VecBuilder
     public Reg Erf(Reg x)
     {
         if (!Narrow(x)) return Unary(VecOp.ErfCall, x);
-        // erf t = 1 - erfc t = -(e^-q - 1) with q = -log(erfc t), which is smooth: t times a polynomial. Beyond 3.95 it rounds to 1.
+        // erf t = 1 - erfc t = -(e^-q - 1) with q = -log(erfc t), which is smooth: t times a polynomial. Beyond 3.95 it rounds to
+        // 1.
         var t = Binary(VecOp.MinFast, Const(x.Type, 3.95), Unary(VecOp.Abs, x));
-        var inner = Polynomial(t, 5.8635382771399236e-08, -0.636619508266449, -0.10277680307626724, 0.019149597734212875, 0.00016635388601571321,
+        var inner = Polynomial(t, 5.8635382771399236e-08, -0.636619508266449, -0.10277680307626724, 0.019149597734212875,
+            0.00016635388601571321,
             -0.0016726477770134807, 0.0006357654347084463, -0.00011842811363749206, 9.340985343442298e-06);
         var q = Fma(t, Const(x.Type, -1.128379225730896), t * inner);
         return WithSign(Unary(VecOp.Abs, ExpMinus1(q)), SignOf(x));

@@ -159,7 +159,8 @@ internal sealed partial class VecBuilder
     /// <summary>The block that instructions go to now: a body, or the function's own.</summary>
     public VecBlock Block => block;
 
-    /// <summary>Writes instructions at the end of a block around the present one: before the loop that is being written there.</summary>
+    /// <summary>Writes instructions at the end of a block around the present one: before the loop that is being written
+    /// there.</summary>
     public void Into(VecBlock outer, Action instructions)
     {
         var inner = block;
@@ -197,7 +198,8 @@ internal sealed partial class VecBuilder
     public Reg LoadSplat(VecType type, DType storage, Address at) => Let(new LoadSplat(type, storage, at));
 
     /// <inheritdoc cref="Vec.Gather"/>
-    public Reg Gather(VecType type, DType storage, Address at, Reg index, Reg? mask = null) => Let(new Gather(type, storage, at, index, mask));
+    public Reg Gather(VecType type, DType storage, Address at, Reg index, Reg? mask = null) =>
+        Let(new Gather(type, storage, at, index, mask));
 
     /// <inheritdoc cref="Vec.Store"/>
     public void Store(Address at, DType storage, Reg value, Reg? mask = null, bool stream = false) =>
@@ -252,7 +254,8 @@ internal sealed partial class VecBuilder
     /// <summary>mask ? a : b, lane by lane.</summary>
     public Reg Select(Reg mask, Reg a, Reg b) => Let(new Compute(VecOp.Select, a.Type, mask, a, b));
 
-    /// <summary>Shift of every lane by a constant: <see cref="VecOp.ShlBy"/>, <see cref="VecOp.SarBy"/>, <see cref="VecOp.ShrBy"/>.</summary>
+    /// <summary>Shift of every lane by a constant: <see cref="VecOp.ShlBy"/>, <see cref="VecOp.SarBy"/>,
+    /// <see cref="VecOp.ShrBy"/>.</summary>
     public Reg ShiftBy(VecOp op, Reg a, int count) => count == 0 ? a : Let(new Compute(op, a.Type, a, Immediate: count));
 
     /// <summary>The same values in another element type.</summary>
@@ -276,7 +279,8 @@ internal sealed partial class VecBuilder
     public Reg Broadcast(Reg a, int lanes) => lanes == 1 ? a : Let(new Compute(VecOp.Broadcast, a.Type.WithLanes(lanes), a));
 
     /// <summary>A scalar in every lane of an integer vector.</summary>
-    public Reg Splat(VecType type, Reg scalar) => scalar.Known is { } k ? ConstBits(type, k) : Let(new Compute(VecOp.Splat, type, scalar));
+    public Reg Splat(VecType type, Reg scalar) =>
+        scalar.Known is { } k ? ConstBits(type, k) : Let(new Compute(VecOp.Splat, type, scalar));
 
     /// <summary>The scalar value of a one-lane integer or mask.</summary>
     public Reg ToScalar(Reg a) => Let(new Compute(VecOp.ToScalar, VecType.Scalar, a));
@@ -294,7 +298,8 @@ internal sealed partial class VecBuilder
     public Reg Upper(Reg a) => Let(new Compute(VecOp.Upper, a.Type.WithLanes(a.Type.Lanes / 2), a));
 
     /// <summary>The lanes of one, then those of the other.</summary>
-    public Reg Concat(Reg lower, Reg upper) => Let(new Compute(VecOp.Concat, lower.Type.WithLanes(lower.Type.Lanes * 2), lower, upper));
+    public Reg Concat(Reg lower, Reg upper) =>
+        Let(new Compute(VecOp.Concat, lower.Type.WithLanes(lower.Type.Lanes * 2), lower, upper));
 
     /// <summary>0, 1, 2, ... of an integer type.</summary>
     public Reg Iota(VecType type) => Let(new Compute(VecOp.Iota, type));
@@ -329,8 +334,10 @@ internal sealed partial class VecBuilder
             (VecOp.Mul or VecOp.FloorDiv or VecOp.Div, 1) => a,
             (VecOp.Mul, 0) => Const(0),
             (VecOp.FloorMod, 1) => Const(0),
-            (VecOp.Mul, { } k) when k > 0 && BitOperations.IsPow2(k) => Let(new Compute(VecOp.Shl, a.Type, a, Const(BitOperations.Log2((ulong)k)))),
-            (VecOp.FloorDiv, { } k) when k > 0 && BitOperations.IsPow2(k) => Let(new Compute(VecOp.Sar, a.Type, a, Const(BitOperations.Log2((ulong)k)))),
+            (VecOp.Mul, { } k) when k > 0 && BitOperations.IsPow2(k) =>
+                Let(new Compute(VecOp.Shl, a.Type, a, Const(BitOperations.Log2((ulong)k)))),
+            (VecOp.FloorDiv, { } k) when k > 0 && BitOperations.IsPow2(k) =>
+                Let(new Compute(VecOp.Sar, a.Type, a, Const(BitOperations.Log2((ulong)k)))),
             (VecOp.FloorMod, { } k) when k > 0 && BitOperations.IsPow2(k) => Let(new Compute(VecOp.And, a.Type, a, Const(k - 1))),
             _ => null,
         };
@@ -394,5 +401,6 @@ internal sealed partial class Reg
 
     Reg Like(double value) => Owner.Const(Type, value);
 
-    Reg Like(long value) => Type.IsScalar ? Owner.Const(value) : Type.IsFloat ? Owner.Const(Type, value) : Owner.ConstBits(Type, value);
+    Reg Like(long value) =>
+        Type.IsScalar ? Owner.Const(value) : Type.IsFloat ? Owner.Const(Type, value) : Owner.ConstBits(Type, value);
 }

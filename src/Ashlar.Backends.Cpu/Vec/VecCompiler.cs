@@ -14,8 +14,9 @@ internal unsafe delegate void KernelEntry(nint* buffers, long* sizes, long begin
 
 /// <summary>How much IL a function takes, against what RyuJIT optimises.</summary>
 /// <remarks>
-/// RyuJIT silently stops optimising a method past 60 000 bytes of IL, 2000 locals or 8000 references to locals, and stops inlining
-/// once the method and its inlined callees have 512 locals. Half of that is the budget, so that what it adds itself fits too.
+/// RyuJIT silently stops optimising a method past 60 000 bytes of IL, 2000 locals or 8000 references to locals, and stops
+/// inlining once the method and its inlined callees have 512 locals. Half of that is the budget, so that what it adds itself fits
+/// too.
 /// </remarks>
 /// <param name="IlBytes">Bytes of IL.</param>
 /// <param name="References">Loads and stores of locals and arguments.</param>
@@ -30,14 +31,16 @@ internal readonly record struct Budget(int IlBytes, int References, int Locals, 
     public bool Fits => IlBytes <= Limit.IlBytes && References <= Limit.References && Locals <= Limit.Locals
         && InlinedCalls <= Limit.InlinedCalls && Locals + InlinedCalls <= 480;
 
-    public override string ToString() => $"{IlBytes} bytes of IL, {References} references to {Locals} locals, {InlinedCalls} inlined calls";
+    public override string ToString() =>
+        $"{IlBytes} bytes of IL, {References} references to {Locals} locals, {InlinedCalls} inlined calls";
 }
 
 /// <summary>Compiles a <see cref="VecFunction"/> to machine code through IL and RyuJIT.</summary>
 /// <remarks>A dynamic method is never tiered: it is fully optimised the first time it is compiled, which happens here.</remarks>
 internal static class VecCompiler
 {
-    /// <summary>A delegate that runs the function; its parameters are longs, nints and pointers, as many as the function has.</summary>
+    /// <summary>A delegate that runs the function; its parameters are longs, nints and pointers, as many as the function
+    /// has.</summary>
     /// <exception cref="KernelException">The function is past what RyuJIT optimises, or needs what its path lacks.</exception>
     public static T Compile<T>(VecFunction function) where T : Delegate => Compile<T>(function, out _);
 
@@ -50,8 +53,10 @@ internal static class VecCompiler
         Type[] parameters = [.. invoke.GetParameters().Select(p => p.ParameterType)];
         if (parameters.Length != function.Parameters.Count || invoke.ReturnType != typeof(void))
             throw new KernelException("ASH0553", $"the function '{function.Name}' takes {function.Parameters.Count} parameters, "
-                + $"the delegate {typeof(T).Name} takes {parameters.Length}.", "use a delegate of as many longs, nints or pointers, without result.");
-        var method = new DynamicMethod("ashlar_" + function.Name, typeof(void), parameters, typeof(VecCompiler).Module, skipVisibility: true)
+                + $"the delegate {typeof(T).Name} takes {parameters.Length}.",
+                "use a delegate of as many longs, nints or pointers, without result.");
+        var method = new DynamicMethod("ashlar_" + function.Name, typeof(void), parameters, typeof(VecCompiler).Module,
+            skipVisibility: true)
         {
             InitLocals = false,
         };
@@ -59,7 +64,8 @@ internal static class VecCompiler
         emitter.Emit();
         spent = emitter.Spent;
         if (!spent.Fits)
-            throw new KernelException("ASH0551", $"the function '{function.Name}' takes {spent}; more than {Budget.Limit} runs unoptimised.",
+            throw new KernelException("ASH0551",
+                $"the function '{function.Name}' takes {spent}; more than {Budget.Limit} runs unoptimised.",
                 "unroll less, or split the kernel in two.");
         var compiled = (T)method.CreateDelegate(typeof(T));
         RuntimeHelpers.PrepareDelegate(compiled);

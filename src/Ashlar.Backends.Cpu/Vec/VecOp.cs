@@ -39,7 +39,8 @@ internal enum VecOp : byte
     Rem,
     /// <summary>Integer quotient rounded down; by zero gives 0. Scalar too.</summary>
     FloorDiv,
-    /// <summary>Integer or float remainder with the sign of the divisor; by zero gives 0 for integers, NaN for floats. Scalar too.</summary>
+    /// <summary>Integer or float remainder with the sign of the divisor; by zero gives 0 for integers, NaN for floats. Scalar
+    /// too.</summary>
     FloorMod,
     /// <summary>The lesser; NaN where either is NaN. Scalar too.</summary>
     Min,
@@ -84,8 +85,8 @@ internal enum VecOp : byte
 
     // Between types.
     /// <summary>
-    /// The same value in another element type. Floats to integers truncate and saturate, NaN gives 0; integers narrow by wrapping;
-    /// masks change width.
+    /// The same value in another element type. Floats to integers truncate and saturate, NaN gives 0; integers narrow by
+    /// wrapping; masks change width.
     /// </summary>
     Convert,
     /// <summary>The same bits as another element type of the same width; a mask becomes 0 or -1.</summary>

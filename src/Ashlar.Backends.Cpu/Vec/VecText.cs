@@ -9,7 +9,8 @@ internal static class VecText
     public static string Print(VecFunction function)
     {
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"vec {function.Name} {function.Isa.Name} ({string.Join(", ", function.Parameters)}) {{\n");
+        text.Append(CultureInfo.InvariantCulture,
+            $"vec {function.Name} {function.Isa.Name} ({string.Join(", ", function.Parameters)}) {{\n");
         Block(text, function.Body, 1);
         return text.Append("}\n").ToString();
     }
@@ -63,7 +64,8 @@ internal static class VecText
 
     static string Value(Operation operation) => operation switch
     {
-        Constant { Type.Elem: Elem.F32 } c => BitConverter.UInt32BitsToSingle((uint)c.Bits).ToString("R", CultureInfo.InvariantCulture),
+        Constant { Type.Elem: Elem.F32 } c =>
+            BitConverter.UInt32BitsToSingle((uint)c.Bits).ToString("R", CultureInfo.InvariantCulture),
         Constant { Type.Elem: Elem.F64 } c => BitConverter.Int64BitsToDouble(c.Bits).ToString("R", CultureInfo.InvariantCulture),
         Constant { Type: { Elem: Elem.I32 } } c => ((int)c.Bits).ToString(CultureInfo.InvariantCulture),
         Constant c => c.Bits.ToString(CultureInfo.InvariantCulture),

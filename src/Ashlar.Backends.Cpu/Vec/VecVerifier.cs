@@ -2,7 +2,8 @@ using System.Runtime.CompilerServices;
 
 namespace Ashlar.Backends.Cpu.Vec;
 
-/// <summary>Checks that a <see cref="VecFunction"/> is well formed: types, definitions before uses, what its path offers.</summary>
+/// <summary>Checks that a <see cref="VecFunction"/> is well formed: types, definitions before uses, what its path
+/// offers.</summary>
 internal static class VecVerifier
 {
     /// <exception cref="KernelException">ASH0550: it is not.</exception>
@@ -32,7 +33,8 @@ internal static class VecVerifier
             {
                 case Set set:
                     Operation(instruction, set.Value, defined);
-                    Require(set.Target.Type == set.Value.Type, instruction, $"the register is {set.Target.Type}, the value {set.Value.Type}");
+                    Require(set.Target.Type == set.Value.Type, instruction,
+                        $"the register is {set.Target.Type}, the value {set.Value.Type}");
                     Width(instruction, set.Target.Type);
                     defined.Add(set.Target.Id);
                     break;
@@ -69,7 +71,8 @@ internal static class VecVerifier
                 case Loop loop:
                     Scalar(instruction, loop.Begin, defined);
                     Scalar(instruction, loop.End, defined);
-                    Require(loop.Counter.Type.IsScalar && loop.Step > 0, instruction, "the counter is a scalar and the step positive");
+                    Require(loop.Counter.Type.IsScalar
+                        && loop.Step > 0, instruction, "the counter is a scalar and the step positive");
                     Require(!Assigns(loop.Body, loop.Counter) && !Assigns(loop.Body, loop.End), instruction,
                         "the body must not set the counter or the end");
                     Block(loop.Body, [.. defined, loop.Counter.Id]);
@@ -114,7 +117,8 @@ internal static class VecVerifier
                     Require(operands == Operands(c.Op), where, $"{c.Op} takes {Operands(c.Op)} operands");
                     Require(Fits(c), where, $"{c.Op} does not take {string.Join(", ", new[] { c.A, c.B, c.C }
                         .OfType<Reg>().Select(r => r.Type))} and give {c.Type}");
-                    Require(c.Op is not (VecOp.Scalef or VecOp.Getexp or VecOp.Getmant or VecOp.RecipEstimate or VecOp.Fraction or VecOp.BrainNaN) || function.Isa == Isa.Avx512, where,
+                    Require(c.Op is not (VecOp.Scalef or VecOp.Getexp or VecOp.Getmant or VecOp.RecipEstimate or VecOp.Fraction
+                        or VecOp.BrainNaN) || function.Isa == Isa.Avx512, where,
                         $"{c.Op} exists on avx512 alone");
                     break;
             }
@@ -124,7 +128,8 @@ internal static class VecVerifier
         {
             VecOp.Iota => 0,
             VecOp.Fma or VecOp.Select => 3,
-            >= VecOp.Add and <= VecOp.Shr or >= VecOp.Eq and <= VecOp.Ge or VecOp.Concat or VecOp.Scalef or VecOp.BrainNaN or VecOp.PowCall => 2,
+            >= VecOp.Add and <= VecOp.Shr or >= VecOp.Eq and <= VecOp.Ge or VecOp.Concat or VecOp.Scalef or VecOp.BrainNaN
+                or VecOp.PowCall => 2,
             _ => 1,
         };
 
@@ -177,8 +182,10 @@ internal static class VecVerifier
         void Storage(Instruction where, VecType type, DType storage)
         {
             Width(where, type);
-            if (type.IsScalar) Require(storage.IsInteger || storage == DType.Bool, where, "a scalar lies in memory as an integer");
-            else Require(type.Elem == VecType.ElemOf(storage), where, $"{storage.Name} in memory is {VecType.ElemOf(storage)} in registers");
+            if (type.IsScalar)
+                Require(storage.IsInteger || storage == DType.Bool, where, "a scalar lies in memory as an integer");
+            else Require(type.Elem == VecType.ElemOf(storage), where,
+                $"{storage.Name} in memory is {VecType.ElemOf(storage)} in registers");
         }
 
         void Mask(Instruction where, VecType type, Reg mask, HashSet<int> defined)

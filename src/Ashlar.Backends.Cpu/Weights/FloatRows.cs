@@ -3,7 +3,8 @@ using Ashlar.Graph;
 
 namespace Ashlar.Backends.Cpu.Weights;
 
-/// <summary>Rows of float32 times a decoded panel, on vectors of one width: what runs where there are no byte products and no tiles.</summary>
+/// <summary>Rows of float32 times a decoded panel, on vectors of one width: what runs where there are no byte products and no
+/// tiles.</summary>
 static unsafe class FloatRows<TWidth, TVector>
     where TWidth : struct, IVectorWidth<TVector>
     where TVector : unmanaged
@@ -25,9 +26,12 @@ static unsafe class FloatRows<TWidth, TVector>
             float* x0 = x + row * stride, x1 = x + r1 * stride, x2 = x + r2 * stride, x3 = x + r3 * stride;
             for (int at = 0; at < WeightLayout.PanelSide; at += 2 * lanes)
             {
-                float* y0 = sums + row * 32 + at, y1 = sums + r1 * 32 + at, y2 = sums + r2 * 32 + at, y3 = sums + r3 * 32 + at, b = w + at;
-                TVector s00 = TWidth.Load(y0), s01 = TWidth.Load(y0 + lanes), s10 = TWidth.Load(y1), s11 = TWidth.Load(y1 + lanes);
-                TVector s20 = TWidth.Load(y2), s21 = TWidth.Load(y2 + lanes), s30 = TWidth.Load(y3), s31 = TWidth.Load(y3 + lanes);
+                float* y0 = sums + row * 32 + at, y1 = sums + r1 * 32 + at, y2 = sums + r2 * 32 + at, y3 = sums + r3 * 32
+                    + at, b = w + at;
+                TVector s00 = TWidth.Load(y0), s01 = TWidth.Load(y0 + lanes), s10 = TWidth.Load(y1),
+                    s11 = TWidth.Load(y1 + lanes);
+                TVector s20 = TWidth.Load(y2), s21 = TWidth.Load(y2 + lanes), s30 = TWidth.Load(y3),
+                    s31 = TWidth.Load(y3 + lanes);
                 for (long k = 0; k < inner; k++, b += WeightLayout.PanelSide)
                 {
                     TVector b0 = TWidth.Load(b), b1 = TWidth.Load(b + lanes), a = TWidth.Fill(x0[k]);

@@ -3,7 +3,8 @@ using Ashlar.Graph;
 
 namespace Ashlar.Backends.Cpu.Weights;
 
-/// <summary>Products with packed weights on any machine: panels are decoded to float32 in the caches and multiplied there.</summary>
+/// <summary>Products with packed weights on any machine: panels are decoded to float32 in the caches and multiplied
+/// there.</summary>
 sealed unsafe class FloatWeightProduct : WeightProduct
 {
     readonly Isa isa;
@@ -30,7 +31,8 @@ sealed unsafe class FloatWeightProduct : WeightProduct
     static long PanelBytes => WeightLayout.MostSteps * WeightLayout.StepSide * WeightLayout.PanelSide * sizeof(float);
 
     public override long ScratchBytes(in WeightCall call, int workers) =>
-        Aligned(RowGroups.BytesFor(call.Rows, call.Weight.Count)) + Aligned(call.Rows * Inner(call) * sizeof(float)) + workers * (SumBytes(call) + PanelBytes);
+        Aligned(RowGroups.BytesFor(call.Rows, call.Weight.Count)) + Aligned(call.Rows * Inner(call) * sizeof(float))
+            + workers * (SumBytes(call) + PanelBytes);
 
     public override void Run(in WeightCall call, Workers workers, byte* scratch)
     {

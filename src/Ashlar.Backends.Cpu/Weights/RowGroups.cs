@@ -6,7 +6,8 @@ namespace Ashlar.Backends.Cpu.Weights;
 /// <param name="Count">How many rows, at least 1.</param>
 readonly record struct RowGroup(int Matrix, int First, int Count);
 
-/// <summary>Which row goes with which matrix: rows in the order of their experts, so that each expert's weights are read once.</summary>
+/// <summary>Which row goes with which matrix: rows in the order of their experts, so that each expert's weights are read
+/// once.</summary>
 unsafe struct RowGroups
 {
     int* order;
@@ -16,7 +17,8 @@ unsafe struct RowGroups
     public int Count { get; private set; }
 
     /// <summary>Bytes of memory for so many rows and matrices.</summary>
-    public static long BytesFor(long rows, long matrices) => (rows + matrices + 1) * sizeof(int) + Math.Min(rows, matrices) * sizeof(RowGroup) + 64;
+    public static long BytesFor(long rows, long matrices) =>
+        (rows + matrices + 1) * sizeof(int) + Math.Min(rows, matrices) * sizeof(RowGroup) + 64;
 
     /// <summary>The group at a place.</summary>
     public readonly RowGroup this[int index] => groups[index];
@@ -29,7 +31,11 @@ unsafe struct RowGroups
     /// <exception cref="KernelException">An expert does not exist (ASH0646).</exception>
     public static RowGroups Of(int* experts, int rows, int matrices, byte* memory)
     {
-        var result = new RowGroups { groups = (RowGroup*)memory, order = (int*)(memory + Math.Min(rows, matrices) * sizeof(RowGroup)) };
+        var result = new RowGroups
+        {
+            groups = (RowGroup*)memory,
+            order = (int*)(memory + Math.Min(rows, matrices) * sizeof(RowGroup)),
+        };
         if (experts == null)
         {
             for (int i = 0; i < rows; i++) result.order[i] = i;
@@ -54,9 +60,12 @@ unsafe struct RowGroups
     }
 
     /// <summary>Sorts the groups: those with the most rows first.</summary>
-    public readonly void SortBySize() => new Span<RowGroup>(groups, Count).Sort(static (a, b) => a.Count != b.Count ? b.Count.CompareTo(a.Count) : a.Matrix.CompareTo(b.Matrix));
+    public readonly void SortBySize() =>
+        new Span<RowGroup>(groups, Count).Sort(static (a, b) =>
+            a.Count != b.Count ? b.Count.CompareTo(a.Count) : a.Matrix.CompareTo(b.Matrix));
 
     [System.Diagnostics.CodeAnalysis.DoesNotReturn]
     static void Throw(int expert, int row, int matrices) => throw new KernelException("ASH0646",
-        $"ProjectExperts met the expert {expert} at row {row}, but the weight has {matrices} to choose from.", "check the indices; they count from 0.");
+        $"ProjectExperts met the expert {expert} at row {row}, but the weight has {matrices} to choose from.",
+        "check the indices; they count from 0.");
 }

@@ -36,14 +36,15 @@ readonly record struct RowKernelKey(WeightEncoding Encoding, int Rows, bool Adds
     /// <summary>Bytes of each quarter that a step fetches.</summary>
     public int StepAhead => Share == 0 ? 0 : new WeightLayout(Encoding, 1, 1).StepBytes / 4 / Share;
 
-    /// <summary>Rows of a chunk: as many as registers hold sums of. Codes are summed twice, in integers within a block and in floats.</summary>
+    /// <summary>Rows of a chunk: as many as registers hold sums of. Codes are summed twice, in integers within a block and in
+    /// floats.</summary>
     public static int MostRows(WeightEncoding encoding) => encoding.IsQuantized ? 6 : 8;
 }
 
 /// <summary>Rows on their way into a kernel: for each step, for each row of a chunk, one record.</summary>
 /// <remarks>
-/// For float weights 32 floats. For codes 64 bytes: 32 signed bytes, then their scale; for each of two halves what takes the weights' offset
-/// back out of the sum of products; for each half the sum of the rounded row, which minima are multiplied by.
+/// For float weights 32 floats. For codes 64 bytes: 32 signed bytes, then their scale; for each of two halves what takes the
+/// weights' offset back out of the sum of products; for each half the sum of the rounded row, which minima are multiplied by.
 /// </remarks>
 static class RowRecord
 {
@@ -54,9 +55,10 @@ static class RowRecord
 
 /// <summary>Assembles and keeps the kernels for few rows: AVX-512 with dot products of bytes.</summary>
 /// <remarks>
-/// Lanes are outputs: a group of inputs of a row is broadcast from memory, so no sum goes across lanes, and a row costs one instruction
-/// per 64 bytes of int8 weights. Both tiles of a panel go together: half the broadcasts, and twice as many sums that do not wait for each other. Weights come from memory once for all rows of a chunk; what a kernel works on was fetched by those before
-/// it, and meanwhile it fetches panels that come later.
+/// Lanes are outputs: a group of inputs of a row is broadcast from memory, so no sum goes across lanes, and a row costs one
+/// instruction per 64 bytes of int8 weights. Both tiles of a panel go together: half the broadcasts, and twice as many sums that
+/// do not wait for each other. Weights come from memory once for all rows of a chunk; what a kernel works on was fetched by those
+/// before it, and meanwhile it fetches panels that come later.
 /// </remarks>
 static unsafe class RowKernels
 {
@@ -69,29 +71,34 @@ static unsafe class RowKernels
     {
         lock (assembling)
         {
-            if (!assembled.TryGetValue(key, out var code)) assembled[key] = code = ExecutableMemory.Of(new RowKernelWriter(key).Write());
+            if (!assembled.TryGetValue(key, out var code))
+                assembled[key] = code = ExecutableMemory.Of(new RowKernelWriter(key).Write());
             return code;
         }
     }
 
     /// <summary>What is added to codes of this encoding so that dot instructions can take them as unsigned.</summary>
-    public static int OffsetOf(WeightEncoding encoding) => encoding.Code == WeightCode.Int8 ? WeightLayout.ByteOffset : encoding.Table switch
-    {
-        WeightTable.Centered => 8,
-        WeightTable.FromZero => 0,
-        _ => WeightLayout.ByteOffset,
-    };
+    public static int OffsetOf(WeightEncoding encoding) =>
+        encoding.Code == WeightCode.Int8 ? WeightLayout.ByteOffset : encoding.Table switch
+        {
+            WeightTable.Centered => 8,
+            WeightTable.FromZero => 0,
+            _ => WeightLayout.ByteOffset,
+        };
 
     /// <summary>True where int4 codes are looked up; else they are used as they are.</summary>
-    public static bool LooksUp(WeightEncoding encoding) => encoding.Code == WeightCode.Int4 && encoding.Table >= WeightTable.IQ4NL;
+    public static bool LooksUp(WeightEncoding encoding) =>
+        encoding.Code == WeightCode.Int4 && encoding.Table >= WeightTable.IQ4NL;
 }
 
 /// <summary>Writes one row kernel.</summary>
 sealed class RowKernelWriter(RowKernelKey key)
 {
-    static readonly AssemblerRegisterZMM[] zmm = [zmm0, zmm1, zmm2, zmm3, zmm4, zmm5, zmm6, zmm7, zmm8, zmm9, zmm10, zmm11, zmm12, zmm13, zmm14, zmm15,
+    static readonly AssemblerRegisterZMM[] zmm =
+        [zmm0, zmm1, zmm2, zmm3, zmm4, zmm5, zmm6, zmm7, zmm8, zmm9, zmm10, zmm11, zmm12, zmm13, zmm14, zmm15,
         zmm16, zmm17, zmm18, zmm19, zmm20, zmm21, zmm22, zmm23, zmm24, zmm25, zmm26, zmm27, zmm28, zmm29, zmm30, zmm31];
-    static readonly AssemblerRegisterXMM[] kept = [xmm6, xmm7, xmm8, xmm9, xmm10, xmm11, xmm12, xmm13, xmm14, xmm15];   // on Windows
+    // On Windows.
+    static readonly AssemblerRegisterXMM[] kept = [xmm6, xmm7, xmm8, xmm9, xmm10, xmm11, xmm12, xmm13, xmm14, xmm15];
 
     readonly Assembler x = new(64);
     readonly WeightLayout layout = new(key.Encoding, 1, 1);
@@ -241,7 +248,8 @@ sealed class RowKernelWriter(RowKernelKey key)
             }
         }
         if (!key.Encoding.HasMinimum) return;
-        for (int tile = 0; tile < 2; tile++) x.vcvtph2ps(codes[tile], __ymmword_ptr[weights + at + layout.Scales * 64 + tile * 32]);
+        for (int tile = 0; tile < 2; tile++)
+            x.vcvtph2ps(codes[tile], __ymmword_ptr[weights + at + layout.Scales * 64 + tile * 32]);
         Fetch();
         for (int row = 0; row < key.Rows; row++)
             for (int tile = 0; tile < 2; tile++)
@@ -263,8 +271,8 @@ sealed class RowKernelWriter(RowKernelKey key)
         if (RowKernels.LooksUp(key.Encoding)) x.vpshufb(codes[tile], table, codes[tile]);
     }
 
-    // A line of what comes later, beside each line of this: from four places in turn, which lie in pages of their own, because each
-    // page is prefetched by itself and one at a time leaves memory half idle.
+    // A line of what comes later, beside each line of this: from four places in turn, which lie in pages of their own, because
+    // each page is prefetched by itself and one at a time leaves memory half idle.
     void Fetch()
     {
         if (fetched >= 4 * FetchedLines) return;

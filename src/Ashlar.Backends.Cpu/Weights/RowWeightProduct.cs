@@ -7,9 +7,10 @@ namespace Ashlar.Backends.Cpu.Weights;
 
 /// <summary>Products of few rows with packed weights by <see cref="RowKernels"/>: as fast as weights come from memory.</summary>
 /// <remarks>
-/// Rows go in chunks (<see cref="RowKernelKey.MostRows"/>). Each panel of an inner block is read from memory for the first chunk and found in the nearest
-/// cache by the others. Each worker has items of panels that lie one after another, so that the beginning of the next one is fetched while this one ends; who
-/// is done early takes from the end of another's (<see cref="OwnedItems"/>).
+/// Rows go in chunks (<see cref="RowKernelKey.MostRows"/>). Each panel of an inner block is read from memory for the first chunk
+/// and found in the nearest cache by the others. Each worker has items of panels that lie one after another, so that the
+/// beginning of the next one is fetched while this one ends; who is done early takes from the end of another's
+/// (<see cref="OwnedItems"/>).
 /// </remarks>
 sealed unsafe class RowWeightProduct : WeightProduct
 {
@@ -46,7 +47,9 @@ sealed unsafe class RowWeightProduct : WeightProduct
         mostRows = RowKernelKey.MostRows(encoding);
         kernels = new nint[mostRows * 8];
         for (int i = 0; i < kernels.Length; i++)
-            kernels[i] = (nint)RowKernels.Get(new(encoding, i / 8 + 1, (i & 1) != 0, RowKernelKey.ShareOf(i / 2 % RowKernelKey.Shares))).Entry;
+            kernels[i] =
+                (nint)RowKernels.Get(new(encoding, i / 8 + 1, (i & 1) != 0,
+                    RowKernelKey.ShareOf(i / 2 % RowKernelKey.Shares))).Entry;
     }
 
     /// <summary>Where the table of int4 codes lies, four times, each value plus 128.</summary>
@@ -57,7 +60,9 @@ sealed unsafe class RowWeightProduct : WeightProduct
     {
         var all = GC.AllocateArray<byte>(4 * 64 + 64, pinned: true);
         foreach (var table in Enum.GetValues<WeightTable>())
-            for (int i = 0; i < 64; i++) all[(int)table * 64 + i] = (byte)(WeightDecoding.Table(WeightEncoding.Int4(table: table))[i % 16] + WeightLayout.ByteOffset);
+            for (int i = 0; i < 64; i++)
+                all[(int)table * 64 + i] =
+                    (byte)(WeightDecoding.Table(WeightEncoding.Int4(table: table))[i % 16] + WeightLayout.ByteOffset);
         return all;
     }
 
@@ -65,7 +70,8 @@ sealed unsafe class RowWeightProduct : WeightProduct
 
     static long WorkerBytes(in WeightCall call) => Aligned(call.Weight.Layout.Steps * WeightLayout.StepSide * sizeof(float));
 
-    public override long ScratchBytes(in WeightCall call, int workers) => Aligned(RowGroups.BytesFor(call.Rows, call.Weight.Count))
+    public override long ScratchBytes(in WeightCall call, int workers) =>
+        Aligned(RowGroups.BytesFor(call.Rows, call.Weight.Count))
         + Aligned(call.Rows * sizeof(nint)) + Aligned(RecordBytes(call)) + workers * WorkerBytes(call);
 
     public override void Run(in WeightCall call, Workers workers, byte* scratch)
@@ -76,12 +82,17 @@ sealed unsafe class RowWeightProduct : WeightProduct
         var layout = call.Weight.Layout;
         groups = RowGroups.Of((int*)call.Experts, (int)call.Rows, (int)call.Weight.Count, scratch);
         results = (nint*)(scratch + Aligned(RowGroups.BytesFor(call.Rows, call.Weight.Count)));
-        for (int place = 0; place < call.Rows; place++) results[place] = call.Y + (nint)(groups.Row(place) * layout.Rows * sizeof(float));
+        for (int place = 0; place < call.Rows; place++)
+            results[place] = call.Y + (nint)(groups.Row(place) * layout.Rows * sizeof(float));
         records = (byte*)results + Aligned(call.Rows * sizeof(nint));
         own = records + Aligned(RecordBytes(call));
-        int helpers = (int)Math.Clamp(groups.Count * layout.Bytes * Math.Max(1, call.Rows / 16.0) / WorthAnotherThread, 1, workers.Count);
-        window = Math.Clamp((WindowBytes + layout.BlockSteps * layout.StepBytes / 2) / (layout.BlockSteps * layout.StepBytes), 1, 4);
-        long wanted = helpers == 1 ? 1 : Math.Clamp((helpers * ItemsPerWorker + groups.Count - 1) / groups.Count, 1, layout.Panels);
+        int helpers =
+            (int)Math.Clamp(groups.Count * layout.Bytes * Math.Max(1, call.Rows / 16.0) / WorthAnotherThread, 1, workers.Count);
+        window =
+            Math.Clamp((WindowBytes + layout.BlockSteps * layout.StepBytes / 2) / (layout.BlockSteps * layout.StepBytes), 1, 4);
+        long wanted = helpers == 1
+            ? 1
+            : Math.Clamp((helpers * ItemsPerWorker + groups.Count - 1) / groups.Count, 1, layout.Panels);
         // Whole windows: what is left over would be fetched in part only.
         partPanels = (layout.Panels + wanted - 1) / wanted;
         if (partPanels > window) partPanels = (partPanels + window - 1) / window * window;
@@ -112,7 +123,8 @@ sealed unsafe class RowWeightProduct : WeightProduct
         var (item, end) = OwnedItems.ShareOf(groups.Count * parts, worker, workers);
         if (item == end) return;
         var (group, part) = Math.DivRem(item, parts);
-        long first = part * partPanels, bytes = Math.Min(window, Math.Min(partPanels, layout.Panels - first)) * Math.Min(layout.BlockSteps, layout.Steps) * layout.StepBytes;
+        long first = part * partPanels, bytes = Math.Min(window, Math.Min(partPanels, layout.Panels - first))
+            * Math.Min(layout.BlockSteps, layout.Steps) * layout.StepBytes;
         byte* from = (byte*)call.Data + groups[(int)group].Matrix * layout.Bytes + layout.Offset(first, 0);
         long quarter = (bytes / 4 + 63) / 64 * 64;
         for (byte* stop = from + quarter; from < stop; from += 64)
@@ -169,7 +181,9 @@ sealed unsafe class RowWeightProduct : WeightProduct
         long columns = call.Weight.Columns;
         if (call.Type == DType.Float32 && columns == padded) return (float*)call.X + row * columns;
         long first = firstStep * WeightLayout.StepSide, end = Math.Min(columns, endStep * WeightLayout.StepSide);
-        if (call.Type == DType.Float32) new ReadOnlySpan<float>((float*)call.X + row * columns + first, (int)(end - first)).CopyTo(new(memory + first, (int)(end - first)));
+        if (call.Type == DType.Float32)
+            new ReadOnlySpan<float>((float*)call.X + row * columns + first, (int)(end - first))
+                .CopyTo(new(memory + first, (int)(end - first)));
         else
         {
             ushort* from = (ushort*)call.X + row * columns;
@@ -189,7 +203,8 @@ sealed unsafe class RowWeightProduct : WeightProduct
         float greatest = Math.Max(Math.Max(four[0], four[1]), Math.Max(four[2], four[3]));
         float scale = greatest / 127, inverse = greatest > 1e-30f ? 127 / greatest : 0;   // below, 127 / x may be infinite
         if (greatest <= 1e-30f) scale = 0;
-        Vector512<int> ia = Avx512F.ConvertToVector512Int32(a * Vector512.Create(inverse)), ib = Avx512F.ConvertToVector512Int32(b * Vector512.Create(inverse));
+        Vector512<int> ia = Avx512F.ConvertToVector512Int32(a * Vector512.Create(inverse)),
+            ib = Avx512F.ConvertToVector512Int32(b * Vector512.Create(inverse));
         Avx512F.ConvertToVector128SByteWithSaturation(ia).Store((sbyte*)record);
         Avx512F.ConvertToVector128SByteWithSaturation(ib).Store((sbyte*)record + 16);
         int sumA = Vector512.Sum(ia), sumB = Vector512.Sum(ib), offset = -RowKernels.OffsetOf(encoding);
@@ -208,7 +223,9 @@ sealed unsafe class RowWeightProduct : WeightProduct
         byte* matrix = (byte*)call.Data + group.Matrix * layout.Bytes;
         long steps = layout.Steps, each = layout.BlockSteps, recordBytes = RowRecord.BytesFor(encoding);
         // Chunks share the fetching, so that memory is at work while any of them is.
-        int stepBytes = layout.StepBytes, chunks = Chunks(group.Count), share = chunks == 1 ? 1 : chunks < 4 ? 2 : 3, fetching = RowKernelKey.ShareOf(share);
+        int stepBytes = layout.StepBytes, chunks = Chunks(group.Count), share = chunks == 1
+            ? 1
+            : chunks < 4 ? 2 : 3, fetching = RowKernelKey.ShareOf(share);
         nint table = TableOf(encoding);
         for (long block = 0; block < steps; block += each)
         {
@@ -222,7 +239,8 @@ sealed unsafe class RowWeightProduct : WeightProduct
                 long column = panel * WeightLayout.PanelSide, outputs = Math.Min(WeightLayout.PanelSide, layout.Rows - column);
                 for (int chunk = 0; chunk < chunks; chunk++)
                 {
-                    int start = ChunkStart(chunk, chunks, group.Count), count = ChunkStart(chunk + 1, chunks, group.Count) - start;
+                    int start = ChunkStart(chunk, chunks, group.Count),
+                        count = ChunkStart(chunk + 1, chunks, group.Count) - start;
                     arguments.Rows = (long)(records + ((group.First + start) * steps + block * count) * recordBytes);
                     arguments.Results = (long)(results + group.First + start);
                     arguments.Column = column * sizeof(float);
@@ -235,13 +253,14 @@ sealed unsafe class RowWeightProduct : WeightProduct
         }
     }
 
-    // Panels go in windows of some 64 KiB. While one is multiplied, the next one is fetched, from its four quarters in turn; behind the last one
-    // the first of the item that follows, up to the panel `next`. False where nothing follows.
+    // Panels go in windows of some 64 KiB. While one is multiplied, the next one is fetched, from its four quarters in turn;
+    // behind the last one the first of the item that follows, up to the panel `next`. False where nothing follows.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     bool Ahead(ref RowArguments arguments, byte* matrix, long first, long last, long next, long panel, long block)
     {
         var layout = call.Weight.Layout;
-        long here = Math.Min(layout.BlockSteps, layout.Steps - block), within = (panel - first) % window, start = panel - within + window, steps = here;
+        long here = Math.Min(layout.BlockSteps, layout.Steps - block), within = (panel - first) % window, start = panel - within
+            + window, steps = here;
         if (start >= last)
         {
             block += here;

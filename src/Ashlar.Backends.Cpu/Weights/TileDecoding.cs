@@ -20,8 +20,8 @@ struct DecodeArguments
 
 /// <summary>Assembles and keeps the kernels that decode a panel to bfloat16 in the order of tiles.</summary>
 /// <remarks>
-/// Codes are exact in float32; scale and offset are one multiply-add, rounded once, then rounded to bfloat16 (to nearest, ties away from
-/// zero). About 20 instructions for 64 weights of int8.
+/// Codes are exact in float32; scale and offset are one multiply-add, rounded once, then rounded to bfloat16 (to nearest, ties
+/// away from zero). About 20 instructions for 64 weights of int8.
 /// </remarks>
 static unsafe class TileDecoding
 {
@@ -144,7 +144,8 @@ static unsafe class TileDecoding
                         x.vsubps(offset, offset, source);
                     }
                 }
-                if (encoding.Code == WeightCode.Int8) x.vmovdqa64(codes, __zmmword_ptr[from + tile * layout.TileBytes + group * 64]);
+                if (encoding.Code == WeightCode.Int8)
+                    x.vmovdqa64(codes, __zmmword_ptr[from + tile * layout.TileBytes + group * 64]);
                 else
                 {
                     if (group % 2 == 0) x.vmovdqa64(source, __zmmword_ptr[from + tile * layout.TileBytes + group / 2 * 64]);

@@ -7,12 +7,15 @@ namespace Ashlar.Backends.Cpu.Weights;
 
 /// <summary>Products of many rows with packed weights on the tile unit, in bfloat16 with float32 sums.</summary>
 /// <remarks>
-/// Weights of bfloat16 lie as tiles already; all others are decoded by the engine, a panel of an inner block at a time, into the cache
-/// from which the tiles come. Experts are one grouped product: rows are gathered as they are packed and scattered as they are stored.
+/// Weights of bfloat16 lie as tiles already; all others are decoded by the engine, a panel of an inner block at a time, into the
+/// cache from which the tiles come. Experts are one grouped product: rows are gathered as they are packed and scattered as they
+/// are stored.
 /// </remarks>
 sealed unsafe class TileWeightProduct(WeightEncoding encoding) : WeightProduct
 {
-    readonly MatrixContraction engine = encoding.Code == WeightCode.BF16 ? new(TileProduct.BF16, rightIsPacked: true) { Tuned = TunedProducts.Current } : new(TileProduct.BF16, decoder: new(encoding));
+    readonly MatrixContraction engine = encoding.Code == WeightCode.BF16
+        ? new(TileProduct.BF16, rightIsPacked: true) { Tuned = TunedProducts.Current }
+        : new(TileProduct.BF16, decoder: new(encoding));
 
     static ContractionCall Product(in WeightCall of) => new()
     {
@@ -28,7 +31,8 @@ sealed unsafe class TileWeightProduct(WeightEncoding encoding) : WeightProduct
 
     static long GroupBytes(in WeightCall call) => Aligned(RowGroups.BytesFor(call.Rows, call.Weight.Count));
 
-    public override long ScratchBytes(in WeightCall call, int workers) => !HasExperts(call) ? engine.ScratchBytes(Product(call), workers)
+    public override long ScratchBytes(in WeightCall call, int workers) =>
+        !HasExperts(call) ? engine.ScratchBytes(Product(call), workers)
         : GroupBytes(call) + engine.GroupScratchBytes(Product(call), call.Weight.Count, workers);
 
     public override void Run(in WeightCall call, Workers workers, byte* scratch)

@@ -38,7 +38,8 @@ abstract unsafe class WeightProduct
     protected static void Widen(in WeightCall call, long row, float* to, long padded)
     {
         long columns = call.Weight.Columns;
-        if (call.Type == DType.Float32) new ReadOnlySpan<float>((float*)call.X + row * columns, (int)columns).CopyTo(new(to, (int)columns));
+        if (call.Type == DType.Float32)
+            new ReadOnlySpan<float>((float*)call.X + row * columns, (int)columns).CopyTo(new(to, (int)columns));
         else
         {
             ushort* from = (ushort*)call.X + row * columns;

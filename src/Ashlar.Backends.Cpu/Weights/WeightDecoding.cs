@@ -4,12 +4,14 @@ using Ashlar.Graph;
 
 namespace Ashlar.Backends.Cpu.Weights;
 
-/// <summary>Panels of packed weights as float32, by 256-bit vectors of .NET's portable vocabulary: every machine runs it.</summary>
+/// <summary>Panels of packed weights as float32, by 256-bit vectors of .NET's portable vocabulary: every machine runs
+/// it.</summary>
 static unsafe class WeightDecoding
 {
     static readonly sbyte[][] tables = [.. Enum.GetValues<WeightTable>().Select(Integers)];
 
-    /// <summary>The table of int4 codes as signed bytes; <see cref="WeightLayout.ScaleFactor"/> is in the stored scales.</summary>
+    /// <summary>The table of int4 codes as signed bytes; <see cref="WeightLayout.ScaleFactor"/> is in the stored
+    /// scales.</summary>
     public static ReadOnlySpan<sbyte> Table(WeightEncoding encoding) => tables[(int)encoding.Table];
 
     static sbyte[] Integers(WeightTable table)
@@ -49,13 +51,15 @@ static unsafe class WeightDecoding
 
     static void Halves(byte* codes, float* to)
     {
-        for (int input = 0; input < WeightLayout.StepSide; input++, codes += 32, to += WeightLayout.PanelSide) Wide((ushort*)codes).Store(to);
+        for (int input = 0; input < WeightLayout.StepSide; input++, codes += 32, to += WeightLayout.PanelSide)
+            Wide((ushort*)codes).Store(to);
     }
 
     static void Bytes(in WeightLayout layout, byte* codes, byte* scales, float* to)
     {
         for (int group = 0; group < 8; group++, codes += 64, to += 4 * WeightLayout.PanelSide)
-            Four(layout, Vector256.Load((uint*)codes) ^ Vector256.Create(0x80808080u), scales + group * 4 / layout.Encoding.Block * 64, to);
+            Four(layout, Vector256.Load((uint*)codes) ^ Vector256.Create(0x80808080u), scales
+                + group * 4 / layout.Encoding.Block * 64, to);
     }
 
     static void Nibbles(in WeightLayout layout, Vector128<byte> table, byte* codes, byte* scales, float* to)
@@ -85,7 +89,9 @@ static unsafe class WeightDecoding
     {
         var (low, high) = Vector128.Widen(Vector128.Load(from));
         var bits = Vector256.Create(low, high);
-        var magnitude = ((bits & Vector256.Create(0x7fffu)) << 13).AsSingle() * Vector256.Create(BitConverter.UInt32BitsToSingle(0x77800000));   // 2^112
+        // 2^112.
+        var magnitude =
+            ((bits & Vector256.Create(0x7fffu)) << 13).AsSingle() * Vector256.Create(BitConverter.UInt32BitsToSingle(0x77800000));
         return (magnitude.AsUInt32() | (bits & Vector256.Create(0x8000u)) << 16).AsSingle();
     }
 
@@ -105,11 +111,15 @@ static unsafe class WeightDecoding
                 byte* code = from + layout.CodeAt(output, input);
                 if (!encoding.IsQuantized)
                 {
-                    *to = encoding.Code == WeightCode.BF16 ? BitConverter.UInt32BitsToSingle((uint)*(ushort*)code << 16) : (float)*(Half*)code;
+                    *to = encoding.Code == WeightCode.BF16
+                        ? BitConverter.UInt32BitsToSingle((uint)*(ushort*)code << 16)
+                        : (float)*(Half*)code;
                     continue;
                 }
                 byte* scale = from + layout.ScaleAt(output, input);
-                float value = encoding.Code == WeightCode.Int8 ? *code - WeightLayout.ByteOffset : table[*code >> (input / 4 % 2 * 4) & 15];
+                float value = encoding.Code == WeightCode.Int8
+                    ? *code - WeightLayout.ByteOffset
+                    : table[*code >> (input / 4 % 2 * 4) & 15];
                 *to = (float)*(Half*)scale * value - (encoding.HasMinimum ? (float)*(Half*)(scale + layout.Scales * 64) : 0);
             }
         }

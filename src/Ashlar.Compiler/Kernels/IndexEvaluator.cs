@@ -7,8 +7,9 @@ namespace Ashlar.Compiler.Kernels;
 /// <remarks>
 /// How movement disappears: asked for element (i, j) of a transpose, it asks the input for (j, i); a slice adds its start, a
 /// reshape divides and takes rests, which <see cref="Affine"/> simplifies. Elementwise ops become the same ops over scalars.
-/// It stops at nodes that are in memory, or that the kernel computes in a statement of its own: <paramref name="stop"/> gives their value.
-/// 16-bit floats are computed in float32 and small integers in int32; values come out in the compute type of their node.
+/// It stops at nodes that are in memory, or that the kernel computes in a statement of its own: <paramref name="stop"/> gives
+/// their value. 16-bit floats are computed in float32 and small integers in int32; values come out in the compute type of their
+/// node.
 /// </remarks>
 /// <param name="stop">The value of a node that is not inlined, at an index, under a guard; null to inline the node.</param>
 sealed class IndexEvaluator(Func<Node, Affine[], Node?, Node?> stop)
@@ -63,7 +64,8 @@ sealed class IndexEvaluator(Func<Node, Affine[], Node?, Node?> stop)
                 return Value(node.Inputs[0], [.. index.Select((axis, i) => axis * slice.Steps[i] + slice.Starts[i])], guard);
             case Op.Flip:
                 var flipped = node.Get<AxesAttributes>().Axes;
-                return Value(node.Inputs[0], [.. index.Select((axis, i) => flipped.Contains(i) ? axis * -1 + (node.Shape[i] - 1) : axis)], guard);
+                return Value(node.Inputs[0],
+                    [.. index.Select((axis, i) => flipped.Contains(i) ? axis * -1 + (node.Shape[i] - 1) : axis)], guard);
             case Op.Window:
                 var window = node.Get<WindowAttributes>();
                 var joined = index[window.Axis] * window.Stride + index[window.Axis + 1] * window.Dilation;
@@ -86,7 +88,8 @@ sealed class IndexEvaluator(Func<Node, Affine[], Node?, Node?> stop)
         var inputs = new Node[node.Inputs.Count];
         for (int i = 0; i < inputs.Length; i++) inputs[i] = Value(node.Inputs[i], index, guard);
         var value = Node.Of(node.Op, inputs, node.Attributes);
-        return node.DType is DType.Int8 or DType.Int16 or DType.UInt8 ? Rounded(value, node.DType) : value;   // wraps as the small type does
+        // Wraps as the small type does.
+        return node.DType is DType.Int8 or DType.Int16 or DType.UInt8 ? Rounded(value, node.DType) : value;
     }
 
     Node Pad(Node node, Affine[] index, Node? guard)
@@ -98,7 +101,8 @@ sealed class IndexEvaluator(Func<Node, Affine[], Node?, Node?> stop)
         {
             inner[i] = index[i] - Affine.Of(pad.Before[i]);
             if (pad.Before[i] != 0) inside = And(inside, Nodes.Binary(Op.LessEqual, TileNodes.Number(0), inner[i].ToNode()));
-            if (pad.After[i] != 0) inside = And(inside, Nodes.Binary(Op.Less, inner[i].ToNode(), Nodes.Size(node.Inputs[0].Shape[i])));
+            if (pad.After[i] != 0)
+                inside = And(inside, Nodes.Binary(Op.Less, inner[i].ToNode(), Nodes.Size(node.Inputs[0].Shape[i])));
         }
         if (inside is null) return Value(node.Inputs[0], inner, guard);
         return Nodes.Select(inside, Value(node.Inputs[0], inner, And(guard, inside)), Value(node.Inputs[1], [], guard));
@@ -136,7 +140,8 @@ sealed class IndexEvaluator(Func<Node, Affine[], Node?, Node?> stop)
 
         // The data are alike along the axis, a constant for example: the index is not used, but it must be in range all the same.
         // What stands for the value outside of the range differs from it, so that the choice is not one of the same twice.
-        if (guard is not null) bound = TileNodes.Bound(Nodes.Select(guard, chosen, chosen.Like(0)), Nodes.Max(extent, extent.Like(1)), site);
+        if (guard is not null)
+            bound = TileNodes.Bound(Nodes.Select(guard, chosen, chosen.Like(0)), Nodes.Max(extent, extent.Like(1)), site);
         var inRange = Nodes.Binary(Op.LessEqual, TileNodes.Number(0), bound);
         return Nodes.Select(inRange, value, value.Like(value.Constant == 0 ? 1 : 0));
     }
@@ -145,7 +150,8 @@ sealed class IndexEvaluator(Func<Node, Affine[], Node?, Node?> stop)
     static Node Rounded(Node value, DType dtype) => Nodes.Cast(Nodes.Cast(value, dtype), dtype.Compute);
 
     /// <summary>Both conditions; null stands for true.</summary>
-    public static Node? And(Node? a, Node? b) => a is null ? b : b is null || ReferenceEquals(a, b) ? a : Nodes.Binary(Op.And, a, b);
+    public static Node? And(Node? a, Node? b) =>
+        a is null ? b : b is null || ReferenceEquals(a, b) ? a : Nodes.Binary(Op.And, a, b);
 
     /// <summary>The row-major position of an index.</summary>
     public static Affine Flatten(Affine[] index, Shape shape)

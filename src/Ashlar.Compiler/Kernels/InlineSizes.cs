@@ -2,10 +2,11 @@ using Ashlar.Graph;
 
 namespace Ashlar.Compiler.Kernels;
 
-/// <summary>How large the expression is that computes an element of a node, from what is in memory: instructions, roughly, and at least one per node.</summary>
+/// <summary>How large the expression is that computes an element of a node, from what is in memory: instructions, roughly, and at
+/// least one per node.</summary>
 /// <remarks>
-/// Bounds what a kernel inlines, and so how deep its expressions are. A value that is used twice at one index is computed once and counts
-/// once; parts of a concat are computed each under a guard of its own, so what they share counts for each.
+/// Bounds what a kernel inlines, and so how deep its expressions are. A value that is used twice at one index is computed once
+/// and counts once; parts of a concat are computed each under a guard of its own, so what they share counts for each.
 /// </remarks>
 /// <param name="isStored">Nodes that are in memory, or will be.</param>
 sealed class InlineSizes(Func<Node, bool> isStored)

@@ -30,7 +30,8 @@ sealed class Kernel
     /// <summary>How many elements in a row; 1 for a map.</summary>
     public Extent Columns { get; set; } = 1;
 
-    /// <summary>Of a kernel with sums over rows: how many consecutive rows make one sum; they run one after another. Null without such sums.</summary>
+    /// <summary>Of a kernel with sums over rows: how many consecutive rows make one sum; they run one after another. Null without
+    /// such sums.</summary>
     public Extent? Part { get; init; }
 
     /// <summary>The contraction, or the op of a single kernel.</summary>
@@ -39,7 +40,8 @@ sealed class Kernel
     /// <summary>Reductions, and row values, that the kernel computes in statements of their own without storing them.</summary>
     public HashSet<Node> Inner { get; } = [];
 
-    public override string ToString() => $"{Kind} {Rows}x{Columns}: {string.Join(", ", Roots.Select(root => $"{root.Meaning.Name}{root.Shape}"))}";
+    public override string ToString() =>
+        $"{Kind} {Rows}x{Columns}: {string.Join(", ", Roots.Select(root => $"{root.Meaning.Name}{root.Shape}"))}";
 }
 
 /// <summary>Rough sizes, to compare costs with. Symbols count as 512, or the bound next to it.</summary>

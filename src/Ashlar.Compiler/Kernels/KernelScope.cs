@@ -9,7 +9,8 @@ namespace Ashlar.Compiler.Kernels;
 /// <param name="Outputs">The root of each buffer that is written; these buffers come after the inputs.</param>
 /// <param name="Form">Of a contraction: the same before blocking, for targets with a matrix engine.</param>
 /// <param name="Library">Of a kernel whose inside is the backend's: which; the program has no body then.</param>
-public sealed record BuiltKernel(TileProgram Program, ValueList<Node> Inputs, ValueList<Node> Outputs, ContractionForm? Form = null,
+public sealed record BuiltKernel(TileProgram Program, ValueList<Node> Inputs, ValueList<Node> Outputs,
+    ContractionForm? Form = null,
     BackendKernel? Library = null);
 
 /// <summary>What building one tile program needs: its buffers, made when first read, and its loop variables.</summary>
@@ -65,7 +66,8 @@ sealed class KernelScope
 sealed class Domain(KernelScope scope, IReadOnlyList<Extent> runs)
 {
     /// <summary>For each run its variables, outermost first.</summary>
-    public List<LoopVariable>[] Variables { get; private set; } = [.. runs.Select(run => new List<LoopVariable> { scope.Variable(run) })];
+    public List<LoopVariable>[] Variables { get; private set; } =
+        [.. runs.Select(run => new List<LoopVariable> { scope.Variable(run) })];
 
     /// <summary>The row-major position within each run.</summary>
     public Affine[] Positions => [.. Variables.Select(Position)];
@@ -78,9 +80,11 @@ sealed class Domain(KernelScope scope, IReadOnlyList<Extent> runs)
         var divisors = new Dictionary<LoopVariable, long>();
         foreach (var node in Traversal.PostOrder(values))
         {
-            if (node is not (Op.Div or Op.Mod, [{ Op: Op.Index } index, { Attributes: ConstantAttributes divisor }]) || node.DType != DType.Int64) continue;
+            if (node is not (Op.Div or Op.Mod, [{ Op: Op.Index } index, { Attributes: ConstantAttributes divisor }])
+                || node.DType != DType.Int64) continue;
             var variable = index.Variable();
-            if (!own.Contains(variable) || divisor.Integer < 2 || !variable.Count.TryDivide(divisor.Integer, out var outer) || outer == 1) continue;
+            if (!own.Contains(variable) || divisor.Integer < 2 || !variable.Count.TryDivide(divisor.Integer, out var outer)
+                || outer == 1) continue;
             // The greatest divisor first: the smaller ones then split the inner part.
             divisors[variable] = Math.Max(divisors.GetValueOrDefault(variable), divisor.Integer);
         }
@@ -110,7 +114,8 @@ sealed class Domain(KernelScope scope, IReadOnlyList<Extent> runs)
 static class Expressions
 {
     /// <summary>The values with other expressions in place of loop variables.</summary>
-    public static Node[] Substitute(IEnumerable<Node> values, IReadOnlyDictionary<LoopVariable, Node> replace) => replace.Count == 0
+    public static Node[] Substitute(IEnumerable<Node> values, IReadOnlyDictionary<LoopVariable, Node> replace) =>
+        replace.Count == 0
         ? [.. values]
         : Traversal.Rewrite(values, node => node.Op == Op.Index ? replace.GetValueOrDefault(node.Variable()) : null);
 
@@ -124,7 +129,8 @@ static class Expressions
         : Nodes.Binary(Op.Div, Nodes.Size(extent + (tile - 1)), TileNodes.Number(tile));
 
     /// <summary>A count that the number of tiles never exceeds.</summary>
-    public static Extent MostTiles(Extent extent, long tile) => extent.TryGetValue(out long number) ? (number + tile - 1) / tile : extent;
+    public static Extent MostTiles(Extent extent, long tile) =>
+        extent.TryGetValue(out long number) ? (number + tile - 1) / tile : extent;
 
     /// <summary>Loops over variables, outermost first, around a body.</summary>
     public static ValueList<Statement> Grid(IEnumerable<(LoopVariable Variable, Node Count)> loops, ValueList<Statement> body)

@@ -6,7 +6,8 @@ namespace Ashlar.Compiler.Kernels;
 /// <summary>Whether movement ops between a contraction and memory can be read as strides.</summary>
 static class OperandViews
 {
-    /// <summary>True when each element of <paramref name="node"/> is an element of one stored node, at an offset that is affine in the index.</summary>
+    /// <summary>True when each element of <paramref name="node"/> is an element of one stored node, at an offset that is affine
+    /// in the index.</summary>
     public static bool IsStrided(Node node, Func<Node, bool> isOwned)
     {
         bool strided = true;

@@ -22,7 +22,8 @@ sealed class Partition
 
     const int MostBuffers = 20;
 
-    // An expression that reads more, such as a sum over all parameters of a model, is cut: a kernel has at most 64 buffers and tiles.
+    // An expression that reads more, such as a sum over all parameters of a model, is cut: a kernel has at most 64 buffers and
+    // tiles.
     const int MostReads = 40;
 
     // A contraction's operand is computed while it is packed up to this cost (a sigmoid), from so many arrays; a right operand
@@ -92,7 +93,8 @@ sealed class Partition
             }
             if (fuse) reads[node] = CutTo(MostReads, node, reads);
             CutTo(GreatestCost, node, sizes);
-            if (IsAnchor(node) || results.Contains(node) || copied.Contains(node) || !fuse && Estimate.Cost(node.Op) > 0 || fuse && IsShared(node) || FeedsAnchorUnreadably(node))
+            if (IsAnchor(node) || results.Contains(node) || copied.Contains(node) || !fuse && Estimate.Cost(node.Op) > 0 || fuse
+                && IsShared(node) || FeedsAnchorUnreadably(node))
                 Add(node);
         }
     }
@@ -109,7 +111,8 @@ sealed class Partition
                 else
                 {
                     all.UnionWith(reads[input]);
-                    if (reads[input].Count > 1 && (greatest is null || reads[input].Count > reads[greatest].Count)) greatest = input;
+                    if (reads[input].Count > 1 && (greatest is null || reads[input].Count > reads[greatest].Count))
+                        greatest = input;
                 }
             if (all.Count <= most || greatest is null) return all;
             Add(greatest);
@@ -126,7 +129,8 @@ sealed class Partition
             foreach (var input in node.Inputs)
             {
                 var source = Moved(input);
-                if (sizes.Of(source, most) > 1 && (greatest is null || sizes.Of(source, most) > sizes.Of(greatest, most))) greatest = source;
+                if (sizes.Of(source, most) > 1 && (greatest is null || sizes.Of(source, most) > sizes.Of(greatest, most)))
+                    greatest = source;
             }
             if (greatest is null) return;
             Add(greatest);
@@ -141,7 +145,8 @@ sealed class Partition
         return node;
     }
 
-    static bool IsMovement(Node node) => node.Op is Op.Reshape or Op.Permute or Op.Broadcast or Op.Slice or Op.Flip or Op.Window or Op.Barrier;
+    static bool IsMovement(Node node) =>
+        node.Op is Op.Reshape or Op.Permute or Op.Broadcast or Op.Slice or Op.Flip or Op.Window or Op.Barrier;
 
     // Of the node, and before it of the movement between it and what was stored.
     void Forget(Node node, InlineSizes sizes)
@@ -164,7 +169,8 @@ sealed class Partition
         foreach (var input in node.Inputs)
             if (!IsStored(input)) Add(input);
         var call = node.Get<KernelAttributes>();
-        var roots = Enumerable.Range(0, call.Kernel.Outputs.Count).Select(output => Node.Of(Op.Kernel, [.. node.Inputs], call with { Output = output })).ToList();
+        var roots = Enumerable.Range(0, call.Kernel.Outputs.Count).Select(output =>
+            Node.Of(Op.Kernel, [.. node.Inputs], call with { Output = output })).ToList();
         var kernel = new Kernel { Kind = KernelKind.Single, Roots = roots, Anchor = node };
         kernels.Add(kernel);
         foreach (var root in roots) owner[root] = kernel;
@@ -198,15 +204,35 @@ sealed class Partition
 
     static Kernel KernelOf(Node node)
     {
-        if (node.Op == Op.Contract) return new() { Kind = KernelKind.Contraction, Roots = [node], Anchor = node, Rows = node.Shape.Elements };
-        if (IsRowReduction(node)) return new() { Kind = KernelKind.Rows, Roots = [node], Rows = node.Shape.Elements, Columns = Row(node) };
-        if (ColumnSum(node) is var (parts, part, columns)) return new() { Kind = KernelKind.Rows, Roots = [node], Rows = parts * part, Columns = columns, Part = part };
+        if (node.Op == Op.Contract) return new()
+        {
+            Kind = KernelKind.Contraction,
+            Roots = [node],
+            Anchor = node,
+            Rows = node.Shape.Elements,
+        };
+        if (IsRowReduction(node)) return new()
+        {
+            Kind = KernelKind.Rows,
+            Roots = [node],
+            Rows = node.Shape.Elements,
+            Columns = Row(node),
+        };
+        if (ColumnSum(node) is var (parts, part, columns)) return new()
+        {
+            Kind = KernelKind.Rows,
+            Roots = [node],
+            Rows = parts * part,
+            Columns = columns,
+            Part = part,
+        };
         if (IsAnchor(node)) return new() { Kind = KernelKind.Single, Roots = [node], Anchor = node, Rows = node.Shape.Elements };
         return new() { Kind = KernelKind.Map, Roots = [node], Rows = node.Shape.Elements };
     }
 
     /// <summary>True for ops that are not computed where they are used.</summary>
-    public static bool IsAnchor(Node node) => node.Op is >= Op.ReduceSum and <= Op.ArgSort or Op.Scatter or Op.Contract or Op.Kernel || IsWhole(node);
+    public static bool IsAnchor(Node node) =>
+        node.Op is >= Op.ReduceSum and <= Op.ArgSort or Op.Scatter or Op.Contract or Op.Kernel || IsWhole(node);
 
     /// <summary>True for a reduction over trailing axes that make a row short enough to stay in cache.</summary>
     public static bool IsRowReduction(Node node)
@@ -217,20 +243,25 @@ sealed class Partition
         return Row(node).Max is > 0 and <= LongestRow;
     }
 
-    /// <summary>Of a sum over middle axes that a kernel of rows can keep in a tile: [parts, part, columns] of its input; null for other nodes.</summary>
+    /// <summary>Of a sum over middle axes that a kernel of rows can keep in a tile: [parts, part, columns] of its input; null for
+    /// other nodes.</summary>
     public static (Extent Parts, Extent Part, Extent Columns)? ColumnSum(Node node)
     {
         if (node.Op != Op.ReduceSum) return null;
         var shape = node.Inputs[0].Shape;
         int[] axes = [.. ReducedAxes(node).Order()];
-        if (axes.Length == 0 || !axes.SequenceEqual(Enumerable.Range(axes[0], axes.Length)) || axes[^1] == shape.Rank - 1) return null;
+        if (axes.Length == 0 || !axes.SequenceEqual(Enumerable.Range(axes[0], axes.Length)) || axes[^1] == shape.Rank - 1)
+            return null;
         var (parts, part) = (Extent.Product(shape.Take(axes[0])), Extent.Product(axes.Select(axis => shape[axis])));
         var columns = Extent.Product(shape.Skip(axes[^1] + 1));
-        return parts.Min >= FewestParts && part.Min >= 2 && columns.Min > 1 && columns.Max <= MostSummedColumns ? (parts, part, columns) : null;
+        return parts.Min >= FewestParts && part.Min >= 2 && columns.Min > 1 && columns.Max <= MostSummedColumns
+            ? (parts, part, columns)
+            : null;
     }
 
     /// <summary>The axes of the input that a reduction makes vanish.</summary>
-    public static int[] ReducedAxes(Node node) => node.Op is Op.ArgMax or Op.ArgMin ? [node.Get<AxisAttributes>().Axis] : [.. node.Get<AxesAttributes>().Axes];
+    public static int[] ReducedAxes(Node node) =>
+        node.Op is Op.ArgMax or Op.ArgMin ? [node.Get<AxisAttributes>().Axis] : [.. node.Get<AxesAttributes>().Axes];
 
     static Extent Row(Node node) => Extent.Product(ReducedAxes(node).Select(axis => node.Inputs[0].Shape[axis]));
 
@@ -263,17 +294,22 @@ sealed class Partition
     bool FeedsAnchorUnreadably(Node node)
     {
         if (!users[node].Exists(user => user.Op == Op.Contract)) return false;
-        bool moves = node.Op is Op.Reshape or Op.Permute or Op.Broadcast or Op.Slice or Op.Window && OperandViews.IsStrided(node, owner.ContainsKey);
+        bool moves = node.Op is Op.Reshape or Op.Permute or Op.Broadcast or Op.Slice or Op.Window
+            && OperandViews.IsStrided(node, owner.ContainsKey);
         return !moves && !(epilogues && IsPrologue(node));
     }
 
     // Elementwise work that is cheaper to do while packing than to store and read: each element is packed about once.
     bool IsPrologue(Node node)
     {
-        if (users[node] is not [{ Op: Op.Contract } contract] || contract.Inputs[0] == contract.Inputs[1] || results.Contains(node)) return false;
+        if (users[node] is not [{ Op: Op.Contract } contract] || contract.Inputs[0] == contract.Inputs[1]
+            || results.Contains(node)) return false;
         // Widening is never stored: engines take narrow operands as they are, and some multiply them so.
-        bool isRight = contract.Inputs[1] == node, widens = node is (Op.Cast, [var narrow]) && narrow.DType != node.DType && narrow.DType.Compute == node.DType;
-        if (isRight && !widens && Estimate.Elements(contract.Inputs[0]) > MostPackedRows * Estimate.Of(Inner(contract))) return false;   // packed anew for each block of rows
+        bool isRight = contract.Inputs[1] == node, widens = node is (Op.Cast, [var narrow]) && narrow.DType != node.DType
+            && narrow.DType.Compute == node.DType;
+        // Packed anew for each block of rows.
+        if (isRight && !widens && Estimate.Elements(contract.Inputs[0]) > MostPackedRows * Estimate.Of(Inner(contract)))
+            return false;
         int cost = 0, reads = 0;
         var seen = new HashSet<Node>();
         var stack = new Stack<Node>([node]);
@@ -281,7 +317,8 @@ sealed class Partition
         {
             if (!seen.Add(next) || next.Op == Op.Constant) continue;
             if (IsStored(next) || owner.ContainsKey(next)) { reads++; continue; }
-            if (next.Meaning.Element is null && next.Op is not (Op.Cast or Op.Reshape or Op.Permute or Op.Broadcast or Op.Slice)) return false;
+            if (next.Meaning.Element is null && next.Op is not (Op.Cast or Op.Reshape or Op.Permute or Op.Broadcast or Op.Slice))
+                return false;
             cost += Estimate.Cost(next.Op);
             foreach (var input in next.Inputs) stack.Push(input);
         }
@@ -323,17 +360,30 @@ sealed class Partition
     {
         if (consumer.Kind is KernelKind.Contraction or KernelKind.Single || producer.Kind == KernelKind.Single) return null;
         if (consumer.Roots.Exists(root => results.Contains(root) && IsCopy(root))) return null;
-        if (producer.Kind == KernelKind.Contraction && (!epilogues || consumer.Kind != KernelKind.Map || consumer.Rows != producer.Rows)) return null;
+        if (producer.Kind == KernelKind.Contraction
+            && (!epilogues || consumer.Kind != KernelKind.Map || consumer.Rows != producer.Rows)) return null;
         if (Space(producer, consumer) is not var (rows, columns)) return null;
         if (producer.Part is { } one && consumer.Part is { } other && one != other) return null;
         if (ReachesAround(producer, consumer)) return null;
 
         var roots = producer.Roots.Concat(consumer.Roots).ToList();
-        var kind = producer.Kind == KernelKind.Contraction ? KernelKind.Contraction : columns == 1 ? KernelKind.Map : KernelKind.Rows;
-        if (Views.Of(roots, rows, columns, IsForeign) is not { } views || views.Cost > GreatestCost || views.Reads + roots.Count > MostBuffers) return null;
+        var kind = producer.Kind == KernelKind.Contraction
+            ? KernelKind.Contraction
+            : columns == 1 ? KernelKind.Map : KernelKind.Rows;
+        if (Views.Of(roots, rows, columns, IsForeign) is not { } views || views.Cost > GreatestCost
+            || views.Reads + roots.Count > MostBuffers) return null;
 
-        var joined = new Kernel { Kind = kind, Roots = roots, Rows = rows, Columns = columns, Anchor = producer.Anchor, Part = producer.Part ?? consumer.Part };
-        joined.Roots.RemoveAll(root => !results.Contains(root) && IsUsedOnlyBy(root, views.Members, roots) && !IsReadElsewhere(root));
+        var joined = new Kernel
+        {
+            Kind = kind,
+            Roots = roots,
+            Rows = rows,
+            Columns = columns,
+            Anchor = producer.Anchor,
+            Part = producer.Part ?? consumer.Part,
+        };
+        joined.Roots.RemoveAll(root => !results.Contains(root) && IsUsedOnlyBy(root, views.Members, roots)
+            && !IsReadElsewhere(root));
         foreach (var root in roots) owner[root] = joined;
         foreach (var inner in (IEnumerable<Node>)[.. producer.Inner, .. consumer.Inner, .. producer.Roots, .. consumer.Roots])
             if (!joined.Roots.Contains(inner)) { joined.Inner.Add(inner); owner[inner] = joined; }
@@ -342,7 +392,8 @@ sealed class Partition
         kernels.Remove(producer);
         return joined;
 
-        bool IsForeign(Node node) => IsStored(node) || owner.TryGetValue(node, out var kernel) && kernel != producer && kernel != consumer;
+        bool IsForeign(Node node) =>
+            IsStored(node) || owner.TryGetValue(node, out var kernel) && kernel != producer && kernel != consumer;
 
         // A member that is cheap may be computed in other kernels too, which then read what it is computed from.
         bool IsReadElsewhere(Node root)
@@ -360,7 +411,8 @@ sealed class Partition
         }
     }
 
-    /// <summary>Joins sums over rows to kernels of rows that read the same array: a bias's gradient to the norm's that reads it too.</summary>
+    /// <summary>Joins sums over rows to kernels of rows that read the same array: a bias's gradient to the norm's that reads it
+    /// too.</summary>
     void JoinSiblings()
     {
         var all = kernels.Where(kernel => kernel.Part is not null).ToList();
@@ -372,7 +424,8 @@ sealed class Partition
             var reads = Reads(sums, owner).Where(node => node.Shape.Elements == sums.Rows * sums.Columns).ToHashSet();
             foreach (var other in ordered)
                 if (other != sums && other.Kind == KernelKind.Rows && other.Rows == sums.Rows && other.Columns == sums.Columns
-                    && Reads(other, owner).Exists(reads.Contains) && !Needs(sums, other) && !Needs(other, sums) && TryJoin(sums, other) is not null)
+                    && Reads(other, owner).Exists(reads.Contains) && !Needs(sums, other) && !Needs(other, sums)
+                    && TryJoin(sums, other) is not null)
                 {
                     ordered = Ordered();
                     break;
@@ -393,7 +446,8 @@ sealed class Partition
         return false;
     }
 
-    /// <summary>Computes in a producer what a consumer would compute from several of its roots alone, where storing the one value moves fewer bytes.</summary>
+    /// <summary>Computes in a producer what a consumer would compute from several of its roots alone, where storing the one value
+    /// moves fewer bytes.</summary>
     /// <remarks>
     /// A backward pass reads what the forward pass left. GELU's slope needs the pre-activation and its error function: two arrays
     /// stored, two read, an exponential again. Computed beside the activation it is one array: the least cut between the passes.
@@ -429,13 +483,16 @@ sealed class Partition
         foreach (var (node, from) in leaves)
         {
             if (node.Meaning.Element is null || consumer.Roots.Contains(node) || owner.ContainsKey(node)) continue;
-            if (!from.All(leaf => IsStored(leaf) || leaf.Op == Op.Constant || producer.Roots.Contains(leaf)) || !from.Any(producer.Roots.Contains)) continue;
+            if (!from.All(leaf => IsStored(leaf) || leaf.Op == Op.Constant || producer.Roots.Contains(leaf))
+                || !from.Any(producer.Roots.Contains)) continue;
             var left = Inside(consumer, stop: node).SelectMany(member => member.Inputs).Where(input => input != node).ToHashSet();
             long saved = -2 * Estimate.Bytes(node);
             foreach (var leaf in from.Where(leaf => !left.Contains(leaf)))
             {
                 saved += Estimate.Bytes(leaf);
-                if (producer.Roots.Contains(leaf) && !results.Contains(leaf) && users[leaf].TrueForAll(user => leaves.ContainsKey(user) || owner.GetValueOrDefault(user) == producer || IsInside(user, producer)))
+                if (producer.Roots.Contains(leaf) && !results.Contains(leaf)
+                    && users[leaf].TrueForAll(user => leaves.ContainsKey(user) || owner.GetValueOrDefault(user) == producer
+                        || IsInside(user, producer)))
                     saved += Estimate.Bytes(leaf);
             }
             if (saved > most) (best, most) = (node, saved);
@@ -466,23 +523,27 @@ sealed class Partition
 
         void Visit(Node node)
         {
-            if (node == stop || IsStored(node) || owner.TryGetValue(node, out var other) && other != kernel || !seen.Add(node)) return;
+            if (node == stop || IsStored(node) || owner.TryGetValue(node, out var other) && other != kernel || !seen.Add(node))
+                return;
             foreach (var input in node.Inputs) Visit(input);
             order.Add(node);
         }
     }
 
     // Every user of the node is a member of the kernel, so nobody needs it in memory.
-    bool IsUsedOnlyBy(Node node, HashSet<Node> members, List<Node> roots) => users[node].TrueForAll(user => members.Contains(user) || roots.Contains(user));
+    bool IsUsedOnlyBy(Node node, HashSet<Node> members, List<Node> roots) =>
+        users[node].TrueForAll(user => members.Contains(user) || roots.Contains(user));
 
     static (Extent Rows, Extent Columns)? Space(Kernel a, Kernel b)
     {
-        if (a.Kind == KernelKind.Rows && b.Kind == KernelKind.Rows) return a.Rows == b.Rows && a.Columns == b.Columns ? (a.Rows, a.Columns) : null;
+        if (a.Kind == KernelKind.Rows && b.Kind == KernelKind.Rows)
+            return a.Rows == b.Rows && a.Columns == b.Columns ? (a.Rows, a.Columns) : null;
         if (a.Kind == KernelKind.Rows) return Fits(b, a) ? (a.Rows, a.Columns) : null;
         if (b.Kind == KernelKind.Rows) return Fits(a, b) ? (b.Rows, b.Columns) : null;
         if (a.Rows == b.Rows) return (a.Rows, 1);
         // A value per row that a map stretches over the row.
-        if (a.Kind == KernelKind.Map && a.Rows != 1 && b.Rows.TryDivide(a.Rows, out var columns) && columns.Max is > 1 and <= LongestRow) return (a.Rows, columns);
+        if (a.Kind == KernelKind.Map && a.Rows != 1 && b.Rows.TryDivide(a.Rows, out var columns)
+            && columns.Max is > 1 and <= LongestRow) return (a.Rows, columns);
         return null;
 
         static bool Fits(Kernel map, Kernel rows) => map.Rows == rows.Rows || map.Rows == rows.Rows * rows.Columns;

@@ -66,5 +66,6 @@ sealed class Phases
 
     bool VariesByColumn(Node node) => Expressions.DependsOn(node, columns);
 
-    static int Cost(Node value) => Traversal.PostOrder([value]).Sum(node => node.DType == DType.Int64 && node.Op != Op.Load ? 0 : Estimate.Cost(node.Op));
+    static int Cost(Node value) =>
+        Traversal.PostOrder([value]).Sum(node => node.DType == DType.Int64 && node.Op != Op.Load ? 0 : Estimate.Cost(node.Op));
 }

@@ -73,16 +73,19 @@ sealed class RowKernelBuilder
                 if (kernel.Part is not null && Partition.ColumnSum(root) is not null)
                 {
                     var place = IndexEvaluator.Unflatten(domain.Positions[0] * kernel.Columns + domain.Positions[^1], root.Shape);
-                    sums.Add((root, [.. place.Select(axis => axis.ToNode())], evaluator.Value(root.Inputs[0], IndexEvaluator.Unflatten(whole, root.Inputs[0].Shape))));
+                    sums.Add((root, [.. place.Select(axis => axis.ToNode())],
+                        evaluator.Value(root.Inputs[0], IndexEvaluator.Unflatten(whole, root.Inputs[0].Shape))));
                     continue;
                 }
-                bool isWhole = kernel.Columns != 1 && root.Shape.Elements == kernel.Rows * kernel.Columns && !Partition.IsRowReduction(root);
+                bool isWhole = kernel.Columns != 1 && root.Shape.Elements == kernel.Rows * kernel.Columns
+                    && !Partition.IsRowReduction(root);
                 var index = IndexEvaluator.Unflatten(isWhole ? whole : rows, root.Shape);
                 var value = Nodes.Cast(evaluator.Value(root, index), root.DType);
                 stores.Add((root, [.. index.Select(axis => axis.ToNode())], value, isWhole));
             }
         }
-        while (domain.Split([.. stores.SelectMany(store => store.Index.Append(store.Value)), .. sums.SelectMany(sum => sum.Index.Append(sum.Value)), .. reduced.Values.Select(entry => entry.Value)]));
+        while (domain.Split([.. stores.SelectMany(store => store.Index.Append(store.Value)),
+            .. sums.SelectMany(sum => sum.Index.Append(sum.Value)), .. reduced.Values.Select(entry => entry.Value)]));
     }
 
     BuiltKernel Map()
@@ -105,7 +108,9 @@ sealed class RowKernelBuilder
                 replace[variable] = Nodes.Binary(Op.Add, start, within.Index());
                 grid.Insert(0, (block, Expressions.Tiles(variable.Count, tile)));
                 bool divides = variable.Count.TryGetValue(out long whole) && whole % tile == 0;
-                inner.Insert(0, divides ? DomainAxis.Whole(within) : new(within, Nodes.Min(TileNodes.Number(tile), Nodes.Binary(Op.Sub, Nodes.Size(variable.Count), start))));
+                inner.Insert(0, divides
+                    ? DomainAxis.Whole(within)
+                    : new(within, Nodes.Min(TileNodes.Number(tile), Nodes.Binary(Op.Sub, Nodes.Size(variable.Count), start))));
             }
             else if (grid.Count == 0 && (inner.Count == 0 || elements * count <= MapTile / 2))
             {
@@ -120,7 +125,8 @@ sealed class RowKernelBuilder
         foreach (var (root, index, value, _) in stores.OrderByDescending(store => ContractionForm.BuffersOf([store.Value]).Count))
         {
             var replaced = Expressions.Substitute([.. index, value], replace);
-            body.Add(new Store(scope.Write(root), [.. replaced[..^1]], replaced[^1], inner.ToValueList(), Streaming: IsStreamed(root)));
+            body.Add(new Store(scope.Write(root), [.. replaced[..^1]], replaced[^1], inner.ToValueList(),
+                Streaming: IsStreamed(root)));
         }
         return scope.Finish(Name("map"), Expressions.Grid(grid, body.ToValueList()));
     }
@@ -130,13 +136,17 @@ sealed class RowKernelBuilder
     List<DomainAxis> Paged(List<DomainAxis> inner, Dictionary<LoopVariable, Node> replace)
     {
         const long strip = 64, least = 512;
-        if (inner.Count == 0 || !inner[^1].Variable.Count.TryGetValue(out long count) || inner[^1].Extent.Constant != count) return inner;
+        if (inner.Count == 0 || !inner[^1].Variable.Count.TryGetValue(out long count) || inner[^1].Extent.Constant != count)
+            return inner;
         if (Estimate.Of(kernel.Rows * kernel.Columns) < 1 << 21) return inner;   // stays in the caches
         long stretches = new long[] { 8, 4, 2 }.FirstOrDefault(n => count % (n * strip) == 0 && count / n >= least);
         if (stretches == 0) return inner;
-        var (step, stretch, within) = (scope.Variable(count / stretches / strip, "s"), scope.Variable(stretches, "p"), scope.Variable(strip));
+        var (step, stretch, within) =
+            (scope.Variable(count / stretches / strip, "s"), scope.Variable(stretches, "p"), scope.Variable(strip));
         var position = Affine.Of(stretch) * (count / stretches) + Affine.Of(step) * strip + Affine.Of(within);
-        foreach (var (variable, place) in replace.ToList()) replace[variable] = Expressions.Substitute([place], new Dictionary<LoopVariable, Node> { [inner[^1].Variable] = position.ToNode() })[0];
+        foreach (var (variable, place) in replace.ToList())
+            replace[variable] = Expressions.Substitute([place],
+                new Dictionary<LoopVariable, Node> { [inner[^1].Variable] = position.ToNode() })[0];
         replace[inner[^1].Variable] = position.ToNode();
         return [.. inner[..^1], DomainAxis.Whole(step), DomainAxis.Whole(stretch), DomainAxis.Whole(within)];
     }
@@ -155,7 +165,8 @@ sealed class RowKernelBuilder
         var columns = domain.Variables[^1];
         var over = columns.Select(DomainAxis.Whole).ToValueList();
         var phases = new Phases(reduced, columns);
-        var staged = phases.Stage(reductionOrder, [.. stores.Select(store => store.Value), .. sums.Select(sum => sum.Value)], Cheap);
+        var staged =
+            phases.Stage(reductionOrder, [.. stores.Select(store => store.Value), .. sums.Select(sum => sum.Value)], Cheap);
         var tiles = new Dictionary<Node, Tile>();
         var row = Shape.Of(columns.Select(column => column.Count));
         foreach (var (value, _) in staged) tiles[value] = scope.Tile(value.DType, row);
@@ -170,13 +181,17 @@ sealed class RowKernelBuilder
             foreach (var (value, first) in staged)
                 if (first == phase) body.Add(new Store(tiles[value], [.. at], Later(value, phase, except: value), over));
             foreach (var tile in reductionOrder)
-                if (phases.Of(tile) == phase) body.Add(new Reduce(reduced[tile].Reduction.Op, tile, [], Later(reduced[tile].Value, phase), [], over));
+                if (phases.Of(tile) == phase)
+                    body.Add(new Reduce(reduced[tile].Reduction.Op, tile, [], Later(reduced[tile].Value, phase), [], over));
             for (int i = 0; i < sums.Count; i++)
                 if (phases.Of(sums[i].Value) == phase)
-                    body.Add(new Store(running[i], [.. at], Nodes.Binary(Op.Add, running[i].Load(at), Later(sums[i].Value, phase)), over));
+                    body.Add(new Store(running[i], [.. at],
+                        Nodes.Binary(Op.Add, running[i].Load(at), Later(sums[i].Value, phase)), over));
             foreach (var (root, index, value, whole) in stores)
                 if (phases.Of(value) == phase)
-                    body.Add(new Store(scope.Write(root), [.. index], Later(value, phase), whole ? over : [], Streaming: IsStreamed(root)));
+                    body.Add(new Store(scope.Write(root), [.. index], Later(value, phase), whole
+                        ? over
+                        : [], Streaming: IsStreamed(root)));
         }
         if (sums.Count > 0) body = [.. InParts(body.ToValueList())];
         var grid = domain.Variables[0].Select(variable => (variable, Nodes.Size(variable.Count)));
@@ -187,15 +202,19 @@ sealed class RowKernelBuilder
         {
             foreach (var tile in running) yield return new Allocate(tile);
             foreach (var tile in running) yield return new Store(tile, [.. at], tile.Load(at).Like(0), over);
-            foreach (var variable in Enumerable.Reverse(domain.Variables[1])) rowBody = [new For(variable, Nodes.Size(variable.Count), LoopKind.Serial, rowBody)];
+            foreach (var variable in Enumerable.Reverse(domain.Variables[1]))
+                rowBody = [new For(variable, Nodes.Size(variable.Count), LoopKind.Serial, rowBody)];
             foreach (var statement in rowBody) yield return statement;
-            for (int i = 0; i < sums.Count; i++) yield return new Store(scope.Write(sums[i].Root), [.. sums[i].Index], Nodes.Cast(running[i].Load(at), sums[i].Root.DType), over);
+            for (int i = 0; i < sums.Count; i++)
+                yield return new Store(scope.Write(sums[i].Root), [.. sums[i].Index],
+                    Nodes.Cast(running[i].Load(at), sums[i].Root.DType), over);
         }
 
         // In phases after the one that computes it, a staged value is read from its tile.
         Node Later(Node value, int phase, Node? except = null)
         {
-            var replace = staged.Where(entry => entry.First < phase && entry.Value != except).ToDictionary(entry => entry.Value, entry => tiles[entry.Value].Load(at));
+            var replace = staged.Where(entry => entry.First < phase && entry.Value != except)
+                .ToDictionary(entry => entry.Value, entry => tiles[entry.Value].Load(at));
             return replace.Count == 0 ? value : ReplaceFromTop(value, replace);
         }
     }

@@ -25,7 +25,8 @@ sealed class SingleKernelBuilder
     {
         if (kernel.Anchor is { Attributes: KernelAttributes { Kernel: TileKernel written } } call)
             return new(written.Program, call.Inputs.ToValueList(), kernel.Roots.ToValueList());
-        if (kernel.Anchor is { Attributes: KernelAttributes { Kernel: BackendKernel library } } known) return Library(kernel, known, library);
+        if (kernel.Anchor is { Attributes: KernelAttributes { Kernel: BackendKernel library } } known)
+            return Library(kernel, known, library);
         var builder = new SingleKernelBuilder(kernel.Anchor!, isForeign);
         return kernel.Anchor!.Op switch
         {
@@ -65,7 +66,8 @@ sealed class SingleKernelBuilder
     {
         var inputs = library.Inputs.Select((type, i) => new TileBuffer($"in{i}", type.DType, type.Shape, written: false));
         var outputs = library.Outputs.Select((type, i) => new TileBuffer($"out{i}", type.DType, type.Shape, written: true));
-        return new(new(library.Name, [.. inputs, .. outputs], []), call.Inputs.ToValueList(), kernel.Roots.ToValueList(), Library: library);
+        return new(new(library.Name, [.. inputs, .. outputs], []), call.Inputs.ToValueList(), kernel.Roots.ToValueList(),
+            Library: library);
     }
 
     BuiltKernel Reduce()
@@ -100,9 +102,11 @@ sealed class SingleKernelBuilder
             var offset = index[window.Axis] - Affine.Of(member) * window.Dilation;
             Affine position = offset.Divide(window.Stride), rest = offset.Modulo(window.Stride);
             var inside = IndexEvaluator.And(
-                IndexEvaluator.And(Nodes.Binary(Op.LessEqual, TileNodes.Number(0), offset.ToNode()), Nodes.Binary(Op.Less, position.ToNode(), Nodes.Size(window.Positions))),
+                IndexEvaluator.And(Nodes.Binary(Op.LessEqual, TileNodes.Number(0), offset.ToNode()),
+                    Nodes.Binary(Op.Less, position.ToNode(), Nodes.Size(window.Positions))),
                 window.Stride == 1 ? null : Nodes.Binary(Op.Equal, rest.ToNode(), TileNodes.Number(0)));
-            var element = evaluator.Value(input, [.. index[..window.Axis], position, Affine.Of(member), .. index[(window.Axis + 1)..]], inside);
+            var element = evaluator.Value(input,
+                [.. index[..window.Axis], position, Affine.Of(member), .. index[(window.Axis + 1)..]], inside);
             value = Nodes.Select(inside!, element, element.Like(0));
         }
         while (domain.Split([value]));
@@ -121,7 +125,8 @@ sealed class SingleKernelBuilder
         Node value;
         do value = evaluator.Value(input, IndexEvaluator.Unflatten(Flat(), input.Shape));
         while (domain.Split([value]));
-        return Finish([.. domain.Variables[0], .. domain.Variables[1]], after != 1, Flat(), value, (target, index, what, inner) => node.Attributes is SortAttributes sort
+        return Finish([.. domain.Variables[0], .. domain.Variables[1]], after != 1, Flat(), value, (target, index, what, inner) =>
+            node.Attributes is SortAttributes sort
             ? new Sort(target, index, what, inner, DomainAxis.Whole(along), sort.Descending)
             : new Scan(node.Op, target, index, what, inner, DomainAxis.Whole(along), node.Get<ScanAttributes>().Reverse));
     }
@@ -133,7 +138,8 @@ sealed class SingleKernelBuilder
         var attributes = node.Get<ScatterAttributes>();
         int axis = attributes.Axis;
         Extent before = Extent.Product(node.Shape.Take(axis)), after = Extent.Product(node.Shape.Skip(axis + 1));
-        var domain = new Domain(scope, [before, after, node.Shape[axis], indices.Shape[axis]]);   // the last two: rows kept, updates
+        // The last two: rows kept, updates.
+        var domain = new Domain(scope, [before, after, node.Shape[axis], indices.Shape[axis]]);
         var to = scope.Write(node);
         Node[] kept, target;
         Node old, added;
@@ -141,9 +147,12 @@ sealed class SingleKernelBuilder
         {
             Affine[] At(Affine along, Shape shape) =>
                 IndexEvaluator.Unflatten((domain.Positions[0] * shape[axis] + along) * after + domain.Positions[1], shape);
-            Affine[] at = At(domain.Positions[2], node.Shape), from = At(domain.Positions[3], indices.Shape), moved = (Affine[])from.Clone();
+            Affine[] at = At(domain.Positions[2], node.Shape), from = At(domain.Positions[3], indices.Shape),
+                moved = (Affine[])from.Clone();
             var chosen = Nodes.Cast(evaluator.Value(indices, from), DType.Int64);
-            moved[axis] = Affine.Of(TileNodes.Bound(chosen, Nodes.Size(node.Shape[axis]), $"scatter along axis {axis} of {node.DType.Name}{node.Shape}"));
+            moved[axis] =
+                Affine.Of(TileNodes.Bound(chosen, Nodes.Size(node.Shape[axis]),
+                    $"scatter along axis {axis} of {node.DType.Name}{node.Shape}"));
             kept = [.. at.Select(i => i.ToNode())];
             target = [.. moved.Select(i => i.ToNode())];
             old = Nodes.Cast(evaluator.Value(data, at), node.DType);
@@ -151,18 +160,27 @@ sealed class SingleKernelBuilder
         }
         while (domain.Split([.. kept, .. target, old, added]));
 
-        var (grid, columns, replaced) = Tiled([.. domain.Variables[0], .. domain.Variables[1]], after != 1, [.. kept, .. target, old, added]);
+        var (grid, columns, replaced) =
+            Tiled([.. domain.Variables[0], .. domain.Variables[1]], after != 1, [.. kept, .. target, old, added]);
         int rank = node.Shape.Rank;
-        var mode = attributes.Mode switch { ScatterMode.Add => StoreMode.Add, ScatterMode.Max => StoreMode.Max, _ => StoreMode.Set };
+        var mode = attributes.Mode switch
+        {
+            ScatterMode.Add => StoreMode.Add,
+            ScatterMode.Max => StoreMode.Max,
+            _ => StoreMode.Set,
+        };
         return scope.Finish("scatter", Expressions.Grid(grid,
         [
             new Store(to, [.. replaced[..rank]], replaced[^2], [.. domain.Variables[2].Select(DomainAxis.Whole), .. columns]),
-            new Store(to, [.. replaced[rank..(2 * rank)]], replaced[^1], [.. domain.Variables[3].Select(DomainAxis.Whole), .. columns], mode),
+            new Store(to, [.. replaced[rank..(2 * rank)]], replaced[^1],
+                [.. domain.Variables[3].Select(DomainAxis.Whole), .. columns], mode),
         ]));
     }
 
-    // Grid over the kept variables; the innermost one, where it is contiguous, is cut into tiles that become the statement's domain.
-    (List<(LoopVariable, Node)> Grid, ValueList<DomainAxis> Inner, Node[] Values) Tiled(List<LoopVariable> kept, bool contiguous, Node[] values)
+    // Grid over the kept variables; the innermost one, where it is contiguous, is cut into tiles that become the statement's
+    // domain.
+    (List<(LoopVariable, Node)> Grid, ValueList<DomainAxis> Inner, Node[] Values) Tiled(List<LoopVariable> kept, bool contiguous,
+        Node[] values)
     {
         var grid = kept.Select(variable => (variable, Nodes.Size(variable.Count))).ToList();
         if (!contiguous || kept.Count == 0) return (grid, [], values);
@@ -177,13 +195,17 @@ sealed class SingleKernelBuilder
         var start = Nodes.Binary(Op.Mul, block.Index(), TileNodes.Number(ColumnTile));
         grid[^1] = (block, Expressions.Tiles(last.Count, ColumnTile));
         return (grid, [new(within, Nodes.Min(TileNodes.Number(ColumnTile), Nodes.Binary(Op.Sub, Nodes.Size(last.Count), start)))],
-            Expressions.Substitute(values, new Dictionary<LoopVariable, Node> { [last] = Nodes.Binary(Op.Add, start, within.Index()) }));
+            Expressions.Substitute(values, new Dictionary<LoopVariable, Node>
+            {
+                [last] = Nodes.Binary(Op.Add, start, within.Index()),
+            }));
     }
 
     BuiltKernel Finish(List<LoopVariable> kept, bool contiguous, Affine position, Node value,
         Func<Memory, ValueList<Node>, Node, ValueList<DomainAxis>, Statement> statement)
     {
-        var (grid, inner, replaced) = Tiled(kept, contiguous, [.. IndexEvaluator.Unflatten(position, node.Shape).Select(axis => axis.ToNode()), value]);
+        var (grid, inner, replaced) =
+            Tiled(kept, contiguous, [.. IndexEvaluator.Unflatten(position, node.Shape).Select(axis => axis.ToNode()), value]);
         var index = replaced[..^1].ToValueList();
         value = replaced[^1];
         var to = scope.Write(node);
@@ -214,7 +236,10 @@ sealed class SingleKernelBuilder
         var runs = new List<Run>();
         for (int axis = 0; axis < shape.Rank; axis++)
         {
-            if (runs.Count > 0 && runs[^1].Marked == isMarked(axis)) runs[^1] = runs[^1] with { Extent = runs[^1].Extent * shape[axis] };
+            if (runs.Count > 0 && runs[^1].Marked == isMarked(axis)) runs[^1] = runs[^1] with
+            {
+                Extent = runs[^1].Extent * shape[axis],
+            };
             else runs.Add(new(shape[axis], isMarked(axis)));
         }
         return runs;

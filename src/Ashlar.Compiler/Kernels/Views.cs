@@ -2,11 +2,13 @@ using Ashlar.Graph;
 
 namespace Ashlar.Compiler.Kernels;
 
-/// <summary>How a kernel of rows and columns sees the nodes it computes: element for element, value per row, or otherwise.</summary>
+/// <summary>How a kernel of rows and columns sees the nodes it computes: element for element, value per row, or
+/// otherwise.</summary>
 /// <remarks>
 /// From each root downward: elementwise ops and reshapes keep the view, a broadcast along trailing axes turns the whole into one
-/// value per row, a row reduction turns a value per row into the whole, and so does a sum over rows, which is a root. Anything else (transposes, slices, gathers) may only lead to
-/// memory that other kernels wrote, since those elements are not the ones this iteration computes.
+/// value per row, a row reduction turns a value per row into the whole, and so does a sum over rows, which is a root. Anything
+/// else (transposes, slices, gathers) may only lead to memory that other kernels wrote, since those elements are not the ones
+/// this iteration computes.
 /// </remarks>
 sealed class Views
 {
@@ -51,7 +53,8 @@ sealed class Views
             }
             if (Partition.IsAnchor(node))
             {
-                if (!Partition.IsRowReduction(node) || node.Inputs[0].Shape.Elements != rows * columns || node.Shape.Elements != rows) return null;
+                if (!Partition.IsRowReduction(node) || node.Inputs[0].Shape.Elements != rows * columns
+                    || node.Shape.Elements != rows) return null;
                 stack.Push((node.Inputs[0], View.Whole));
                 continue;
             }
@@ -61,7 +64,8 @@ sealed class Views
 
         View? Level(Node node)
         {
-            if (columns != 1 && own.Contains(node) && Partition.ColumnSum(node) is var (parts, part, width) && parts * part == rows && width == columns) return View.Column;
+            if (columns != 1 && own.Contains(node) && Partition.ColumnSum(node) is var (parts, part, width)
+                && parts * part == rows && width == columns) return View.Column;
             if (columns != 1 && node.Shape.Elements == rows * columns && !Partition.IsRowReduction(node)) return View.Whole;
             if (node.Shape.Elements == rows) return columns == 1 ? View.Whole : View.Row;
             return null;
@@ -70,14 +74,16 @@ sealed class Views
         View Through(Node node, Node input, View view)
         {
             if (view == View.Other) return View.Other;
-            if (node.Meaning.Element is not null || node.Op is Op.Cast or Op.BitCast) return input.Shape == node.Shape ? view : View.Other;
+            if (node.Meaning.Element is not null || node.Op is Op.Cast or Op.BitCast)
+                return input.Shape == node.Shape ? view : View.Other;
             switch (node.Op)
             {
                 case Op.Reshape or Op.Barrier:
                     return input.Shape.Elements == node.Shape.Elements ? view : View.Other;
                 case Op.Broadcast:
                     if (input.Shape.Elements == node.Shape.Elements) return view;
-                    return view == View.Whole && columns != 1 && input.Shape.Elements == rows && StretchesTrailingAxes(input.Shape, node.Shape) ? View.Row : View.Other;
+                    return view == View.Whole && columns != 1 && input.Shape.Elements == rows
+                        && StretchesTrailingAxes(input.Shape, node.Shape) ? View.Row : View.Other;
                 default:
                     return View.Other;
             }

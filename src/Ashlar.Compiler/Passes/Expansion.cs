@@ -11,7 +11,9 @@ static class Expansion
         while (true)
         {
             var results = Traversal.Rewrite(function.Results, node =>
-                node.Attributes is CustomAttributes custom ? custom.Forward.Inline(node.Inputs)[0] : node.Meaning.Decompose?.Invoke(node));
+                node.Attributes is CustomAttributes custom
+                    ? custom.Forward.Inline(node.Inputs)[0]
+                    : node.Meaning.Decompose?.Invoke(node));
             bool same = results.AsSpan().SequenceEqual(function.Results.Span);
             function = function with { Results = results.ToValueList() };
             if (same) return function;   // a decomposition may use composites itself

@@ -4,7 +4,8 @@ using Ashlar.Graph;
 namespace Ashlar.Compiler.Passes;
 
 /// <summary>Cuts a reduction of many elements to few into two: parts that run in parallel, then their reduction.</summary>
-/// <remarks>The number of parts depends on shapes only, never on threads, so results are the same on every machine of one path.</remarks>
+/// <remarks>The number of parts depends on shapes only, never on threads, so results are the same on every machine of one
+/// path.</remarks>
 static class LongReductions
 {
     // Fewer kept elements than this leave workers idle; below these many elements in all one worker is as fast.
@@ -16,7 +17,11 @@ static class LongReductions
 
     /// <summary>The same function with long reductions cut.</summary>
     public static Function Split(Function function) =>
-        function with { Results = Traversal.Rewrite(function.Results, node => node.Op is Op.ReduceSum or Op.ReduceProd or Op.ReduceMax or Op.ReduceMin ? Split(node) : null).ToValueList() };
+        function with
+        {
+            Results = Traversal.Rewrite(function.Results, node =>
+                node.Op is Op.ReduceSum or Op.ReduceProd or Op.ReduceMax or Op.ReduceMin ? Split(node) : null).ToValueList(),
+        };
 
     static Node? Split(Node node)
     {
@@ -44,7 +49,8 @@ static class LongReductions
 
     // A sum of many rows into one: in parts it joins the kernel that makes the rows, or reads them in the order they lie.
     static bool SumsRows(Node node, int[] axes) =>
-        node.Op == Op.ReduceSum && axes.Order().SequenceEqual(Enumerable.Range(0, axes.Length)) && Estimate.Elements(node) <= 1 << 14
+        node.Op == Op.ReduceSum && axes.Order().SequenceEqual(Enumerable.Range(0, axes.Length))
+            && Estimate.Elements(node) <= 1 << 14
         && Estimate.Elements(node.Inputs[0]) / Math.Max(1, Estimate.Elements(node)) >= 16 * Parts;
 
     static long Divisor(long extent)

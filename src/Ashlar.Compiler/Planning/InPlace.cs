@@ -7,16 +7,18 @@ namespace Ashlar.Compiler.Planning;
 /// <summary>Whether a kernel may write an output over an input.</summary>
 static class InPlace
 {
-    /// <summary>True when each element of <paramref name="output"/> is written after the last read of the same element of <paramref name="input"/>.</summary>
+    /// <summary>True when each element of <paramref name="output"/> is written after the last read of the same element of
+    /// <paramref name="input"/>.</summary>
     /// <remarks>
-    /// That holds when the output is stored by one plain store, every load of the input is at the position of that store, in it or
-    /// before it in the same iteration, and the two have elements of one size.
+    /// That holds when the output is stored by one plain store, every load of the input is at the position of that store, in it
+    /// or before it in the same iteration, and the two have elements of one size.
     /// </remarks>
     public static bool IsSafe(BuiltKernel kernel, TileBuffer input, TileBuffer output)
     {
         if (input.DType.Bytes != output.DType.Bytes || input.Shape.Elements != output.Shape.Elements) return false;
         if (kernel.Library is { } library)
-            return library.MayOverwrite(kernel.Program.Buffers.IndexOf(input), kernel.Program.Buffers.IndexOf(output) - kernel.Inputs.Count);
+            return library.MayOverwrite(kernel.Program.Buffers.IndexOf(input), kernel.Program.Buffers.IndexOf(output)
+                - kernel.Inputs.Count);
         return kernel.Form is { } form ? IsSafe(form, input, output) : IsSafe(kernel.Program.Body, input, output);
     }
 
@@ -27,7 +29,8 @@ static class InPlace
         if (form.Stores.Skip(before.Count + 1).Any(store => Loads([store.Value], input).Count > 0)) return false;
         var target = form.Stores[before.Count];
         var position = Flat(output, target.Indices);
-        return before.Append(target).All(store => Loads([.. store.Indices, store.Value], input).TrueForAll(load => Flat(input, load.Indices()) == position));
+        return before.Append(target).All(store =>
+            Loads([.. store.Indices, store.Value], input).TrueForAll(load => Flat(input, load.Indices()) == position));
     }
 
     static bool IsSafe(IReadOnlyList<Statement> body, TileBuffer input, TileBuffer output)
@@ -71,5 +74,6 @@ static class InPlace
     static List<Node> Loads(IEnumerable<Node> values, Memory memory) =>
         Traversal.PostOrder(values).FindAll(node => node.Op == Op.Load && ReferenceEquals(node.Source(), memory));
 
-    static Node Flat(Memory memory, IReadOnlyList<Node> indices) => IndexEvaluator.Flatten([.. indices.Select(Affine.Of)], memory.Shape).ToNode();
+    static Node Flat(Memory memory, IReadOnlyList<Node> indices) =>
+        IndexEvaluator.Flatten([.. indices.Select(Affine.Of)], memory.Shape).ToNode();
 }

@@ -27,7 +27,8 @@ public sealed record MemoryPlan(long[] Offsets, long ArenaBytes, long PeakBytes,
             var home = plan.Home(value);
             if (home.Residence != Residence.Arena) continue;
             var (first, last, size) = lives.GetValueOrDefault(home.Index, (int.MaxValue, -1, 0));
-            lives[home.Index] = (Math.Min(first, value.Written), Math.Max(last, Math.Max(value.LastRead, value.Written)), Math.Max(size, bytes));
+            lives[home.Index] =
+                (Math.Min(first, value.Written), Math.Max(last, Math.Max(value.LastRead, value.Written)), Math.Max(size, bytes));
         }
 
         var offsets = new long[plan.Values.Count];

@@ -3,7 +3,8 @@ using Ashlar.Graph;
 
 namespace Ashlar.Compiler.Planning;
 
-/// <summary>The order of kernels: needed values first, donated parameters overwritten last, and as few bytes alive as a greedy choice finds.</summary>
+/// <summary>The order of kernels: needed values first, donated parameters overwritten last, and as few bytes alive as a greedy
+/// choice finds.</summary>
 static class Order
 {
     /// <summary>The better of the order given and a greedy one.</summary>
@@ -11,16 +12,20 @@ static class Order
     {
         var needs = Needs(kernels, donated);
         var waits = Waits(kernels, needs);
-        // What barriers wait for is an order to save memory, not one of data: fusion may have put both sides into one kernel, or in a circle.
+        // What barriers wait for is an order to save memory, not one of data: fusion may have put both sides into one kernel, or
+        // in a circle.
         var order = Sort(kernels, waits, greedy: false) is { } given ? Better(given, Sort(kernels, waits, greedy: true)!) : null;
         return order ?? Better(Sorted(greedy: false), Sorted(greedy: true));
 
-        List<BuiltKernel> Sorted(bool greedy) => Sort(kernels, needs, greedy) ?? throw new InvalidOperationException("kernels need each other in a circle");
+        List<BuiltKernel> Sorted(bool greedy) =>
+            Sort(kernels, needs, greedy) ?? throw new InvalidOperationException("kernels need each other in a circle");
     }
 
-    static List<BuiltKernel> Better(List<BuiltKernel> given, List<BuiltKernel> greedy) => Peak(greedy) < Peak(given) ? greedy : given;
+    static List<BuiltKernel> Better(List<BuiltKernel> given, List<BuiltKernel> greedy) =>
+        Peak(greedy) < Peak(given) ? greedy : given;
 
-    // The needs, and the kernels that barriers inside of a kernel wait for: a checkpointed region is computed again only when its gradient is due.
+    // The needs, and the kernels that barriers inside of a kernel wait for: a checkpointed region is computed again only when its
+    // gradient is due.
     static List<int>[] Waits(List<BuiltKernel> kernels, List<int>[] needs)
     {
         var writer = new Dictionary<Node, int>();
@@ -63,7 +68,8 @@ static class Order
         var writer = new Dictionary<Node, int>();
         for (int i = 0; i < kernels.Count; i++)
             foreach (var root in kernels[i].Outputs) writer[root] = i;
-        var needs = kernels.Select(kernel => kernel.Inputs.Where(writer.ContainsKey).Select(node => writer[node]).Distinct().ToList()).ToArray();
+        var needs = kernels.Select(kernel =>
+            kernel.Inputs.Where(writer.ContainsKey).Select(node => writer[node]).Distinct().ToList()).ToArray();
         foreach (var (result, parameter) in donated)
             for (int reader = 0; reader < kernels.Count; reader++)
                 if (reader != writer[result] && kernels[reader].Inputs.Contains(parameter)) needs[writer[result]].Add(reader);
@@ -95,7 +101,8 @@ static class Order
         return order.Count == kernels.Count ? order : null;
 
         long Growth(BuiltKernel kernel) =>
-            kernel.Outputs.Sum(Estimate.Bytes) - kernel.Inputs.Where(node => !Partition.IsStored(node) && readers[node] == 1).Sum(Estimate.Bytes);
+            kernel.Outputs.Sum(Estimate.Bytes) - kernel.Inputs.Where(node => !Partition.IsStored(node) && readers[node] == 1)
+                .Sum(Estimate.Bytes);
     }
 
     static long Peak(List<BuiltKernel> order)
@@ -108,7 +115,8 @@ static class Order
         {
             alive += order[i].Outputs.Sum(Estimate.Bytes);
             peak = Math.Max(peak, alive);
-            alive -= order[i].Inputs.Concat(order[i].Outputs).Where(node => last[node] == i && !Partition.IsStored(node)).Sum(Estimate.Bytes);
+            alive -= order[i].Inputs.Concat(order[i].Outputs).Where(node => last[node] == i && !Partition.IsStored(node))
+                .Sum(Estimate.Bytes);
         }
         return peak;
     }

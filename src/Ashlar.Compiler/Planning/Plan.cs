@@ -37,7 +37,8 @@ public sealed class PlannedValue
     /// <summary>Where it lives.</summary>
     public Residence Residence { get; internal set; }
 
-    /// <summary>Which parameter or result; for <see cref="Residence.Shared"/> the index of the value whose memory it takes.</summary>
+    /// <summary>Which parameter or result; for <see cref="Residence.Shared"/> the index of the value whose memory it
+    /// takes.</summary>
     public int Slot { get; internal set; }
 
     /// <summary>How many bytes it takes.</summary>
@@ -60,7 +61,8 @@ public sealed record Launch(BuiltKernel Kernel, ValueList<int> Values);
 /// <param name="Symbols">The symbols that runs give values to, by name.</param>
 /// <param name="Values">Every value in memory.</param>
 /// <param name="Launches">The calls, in order.</param>
-public sealed record Plan(Function Function, ValueList<Symbol> Symbols, IReadOnlyList<PlannedValue> Values, IReadOnlyList<Launch> Launches)
+public sealed record Plan(Function Function, ValueList<Symbol> Symbols, IReadOnlyList<PlannedValue> Values,
+    IReadOnlyList<Launch> Launches)
 {
     /// <summary>The value whose memory a value really uses, through all sharing.</summary>
     public PlannedValue Home(PlannedValue value)
@@ -79,7 +81,9 @@ public sealed record Plan(Function Function, ValueList<Symbol> Symbols, IReadOnl
         {
             var program = Launches[i].Kernel.Program;
             text.Append(System.Globalization.CultureInfo.InvariantCulture, $"{i,4}  {program.Name}(");
-            text.AppendJoin(", ", Launches[i].Values.Select((value, slot) => $"{(program.Buffers[slot].Written ? "-> " : "")}{Place(Values[value], memory)} {program.Buffers[slot].DType.Name}{program.Buffers[slot].Shape}"));
+            text.AppendJoin(", ",
+                Launches[i].Values.Select((value, slot) =>
+                    $"{(program.Buffers[slot].Written ? "-> " : "")}{Place(Values[value], memory)} {program.Buffers[slot].DType.Name}{program.Buffers[slot].Shape}"));
             text.AppendLine(")");
         }
         return text.ToString();

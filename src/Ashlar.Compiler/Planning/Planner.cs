@@ -14,7 +14,8 @@ static class Planner
     /// <param name="built">Its kernels, in an order in which they can run.</param>
     /// <param name="donations">Pairs (result, parameter) that are one buffer, none of them unsafe.</param>
     /// <param name="share">Let values take the memory of others that are dead.</param>
-    public static Plan Plan(Function function, List<BuiltKernel> built, IReadOnlyList<(int Result, int Parameter)> donations, bool share)
+    public static Plan Plan(Function function, List<BuiltKernel> built,
+        IReadOnlyList<(int Result, int Parameter)> donations, bool share)
     {
         var donated = donations.ToDictionary(pair => function.Results[pair.Result], pair => function.Parameters[pair.Parameter]);
         built = Order.ForPeakMemory(built, donated);
@@ -41,7 +42,8 @@ static class Planner
         }
         // Parameters that nothing reads have symbols too: their places are planned like the others'.
         var plan = new Plan(function, function.Symbols.ToValueList(), values, launches);
-        foreach (var (result, parameter) in donated) (byNode[result].Residence, byNode[result].Slot) = (Residence.Shared, byNode[parameter].Index);
+        foreach (var (result, parameter) in donated)
+            (byNode[result].Residence, byNode[result].Slot) = (Residence.Shared, byNode[parameter].Index);
         if (share) Share(plan);
         for (int i = 0; i < launches.Count; i++) launches[i] = KeepInCache(plan, launches[i]);
         return plan;
@@ -54,21 +56,25 @@ static class Planner
         }
     }
 
-    /// <summary>Gives every result a node of its own that is no parameter; those in <paramref name="copied"/> are computed beside and copied.</summary>
+    /// <summary>Gives every result a node of its own that is no parameter; those in <paramref name="copied"/> are computed beside
+    /// and copied.</summary>
     public static Function SeparateResults(Function function, IReadOnlyCollection<int> copied)
     {
         var results = function.Results.ToArray();
         var seen = new HashSet<Node>();
         for (int i = 0; i < results.Length; i++)
         {
-            if (copied.Contains(i)) results[i] = Nodes.Barrier(Partition.IsStored(results[i]) ? Nodes.Barrier(results[i]) : results[i]);
+            if (copied.Contains(i))
+                results[i] = Nodes.Barrier(Partition.IsStored(results[i]) ? Nodes.Barrier(results[i]) : results[i]);
             while (Partition.IsStored(results[i]) || !seen.Add(results[i])) results[i] = Nodes.Barrier(results[i]);
         }
         return function with { Results = results.ToValueList() };
     }
 
-    /// <summary>The results that cannot be written straight over their parameters: a kernel would read what is overwritten already.</summary>
-    public static List<int> UnsafeDonations(Function function, List<BuiltKernel> kernels, IReadOnlyList<(int Result, int Parameter)> donations)
+    /// <summary>The results that cannot be written straight over their parameters: a kernel would read what is overwritten
+    /// already.</summary>
+    public static List<int> UnsafeDonations(Function function, List<BuiltKernel> kernels,
+        IReadOnlyList<(int Result, int Parameter)> donations)
     {
         var writer = new Dictionary<Node, int>();
         for (int i = 0; i < kernels.Count; i++)
@@ -76,7 +82,8 @@ static class Planner
         var needs = Reachable(kernels, writer);
         var readers = new Dictionary<Node, List<int>>();
         for (int i = 0; i < kernels.Count; i++)
-            foreach (var input in kernels[i].Inputs) (readers.TryGetValue(input, out var list) ? list : readers[input] = []).Add(i);
+            foreach (var input in kernels[i].Inputs)
+                (readers.TryGetValue(input, out var list) ? list : readers[input] = []).Add(i);
 
         var overwritten = new Dictionary<int, List<Node>>();
         var wrong = new List<int>();
@@ -87,10 +94,13 @@ static class Planner
             var kernel = kernels[at];
             bool readLater = readers.GetValueOrDefault(target, []).Exists(reader => reader != at && needs[reader][at]);
             bool readElsewhere = kernel.Inputs.IndexOf(target) is >= 0 and var place
-                && !InPlace.IsSafe(kernel, kernel.Program.Buffers[place], kernel.Program.Buffers[kernel.Inputs.Count + kernel.Outputs.IndexOf(root)]);
+                && !InPlace.IsSafe(kernel, kernel.Program.Buffers[place],
+                    kernel.Program.Buffers[kernel.Inputs.Count + kernel.Outputs.IndexOf(root)]);
             // Two kernels that each overwrite what the other reads cannot be ordered.
-            bool circular = readers.GetValueOrDefault(target, []).Exists(reader => reader != at && overwritten.GetValueOrDefault(reader, []).Exists(kernel.Inputs.Contains));
-            if (readLater || readElsewhere || circular || target.Shape != root.Shape || target.DType != root.DType) wrong.Add(result);
+            bool circular = readers.GetValueOrDefault(target, []).Exists(reader => reader != at
+                && overwritten.GetValueOrDefault(reader, []).Exists(kernel.Inputs.Contains));
+            if (readLater || readElsewhere || circular || target.Shape != root.Shape || target.DType != root.DType)
+                wrong.Add(result);
             else (overwritten.TryGetValue(at, out var list) ? list : overwritten[at] = []).Add(target);
         }
         return wrong;
@@ -116,8 +126,10 @@ static class Planner
     /// <summary>The programs of kernels.</summary>
     public static List<BuiltKernel> Build(List<Kernel> kernels)
     {
-        var owner = kernels.SelectMany(kernel => kernel.Roots, (kernel, root) => (kernel, root)).ToDictionary(pair => pair.root, pair => pair.kernel);
-        return kernels.ConvertAll(kernel => Build(kernel, node => Partition.IsStored(node) || owner.TryGetValue(node, out var other) && other != kernel));
+        var owner = kernels.SelectMany(kernel => kernel.Roots, (kernel, root) => (kernel, root))
+            .ToDictionary(pair => pair.root, pair => pair.kernel);
+        return kernels.ConvertAll(kernel =>
+            Build(kernel, node => Partition.IsStored(node) || owner.TryGetValue(node, out var other) && other != kernel));
     }
 
     static BuiltKernel Build(Kernel kernel, Func<Node, bool> isForeign) => kernel.Kind switch
@@ -140,7 +152,8 @@ static class Planner
                 foreach (int candidate in launch.Values)
                 {
                     var input = plan.Values[candidate];
-                    if (input.Written >= i || input.Written < 0 || plan.Home(input).Residence != Residence.Arena || taken.Contains(candidate)) continue;
+                    if (input.Written >= i || input.Written < 0 || plan.Home(input).Residence != Residence.Arena
+                        || taken.Contains(candidate)) continue;
                     if (!DiesAt(plan, input, i) || !CanWriteOver(plan, i, input, output)) continue;
                     (output.Residence, output.Slot) = (Residence.Shared, candidate);
                     taken.Add(candidate);
@@ -153,27 +166,33 @@ static class Planner
     static bool DiesAt(Plan plan, PlannedValue value, int launch)
     {
         var home = plan.Home(value);
-        return plan.Values.Where(other => plan.Home(other) == home).All(other => Math.Max(other.LastRead, other.Written) <= launch);
+        return plan.Values.Where(other => plan.Home(other) == home).All(other =>
+            Math.Max(other.LastRead, other.Written) <= launch);
     }
 
     static bool CanWriteOver(Plan plan, int launch, PlannedValue input, PlannedValue output)
     {
         var (kernel, values) = plan.Launches[launch];
-        return InPlace.IsSafe(kernel, kernel.Program.Buffers[values.IndexOf(input.Index)], kernel.Program.Buffers[values.IndexOf(output.Index)]);
+        return InPlace.IsSafe(kernel, kernel.Program.Buffers[values.IndexOf(input.Index)],
+            kernel.Program.Buffers[values.IndexOf(output.Index)]);
     }
 
     // A store over an input finds its line in cache already: bypassing the caches would only throw it out.
     static Launch KeepInCache(Plan plan, Launch launch)
     {
         var program = launch.Kernel.Program;
-        var shared = program.Buffers.Where((buffer, i) => buffer.Written && plan.Values[launch.Values[i]].Residence == Residence.Shared).ToHashSet();
+        var shared = program.Buffers.Where((buffer, i) =>
+            buffer.Written && plan.Values[launch.Values[i]].Residence == Residence.Shared).ToHashSet();
         if (shared.Count == 0) return launch;
         return launch with { Kernel = launch.Kernel with { Program = program with { Body = Plain(program.Body) } } };
 
         ValueList<Statement> Plain(ValueList<Statement> body) => body.Select(statement => statement switch
         {
             For loop => loop with { Body = Plain(loop.Body) },
-            Store { Streaming: true } store when store.Target is TileBuffer buffer && shared.Contains(buffer) => store with { Streaming = false },
+            Store { Streaming: true } store when store.Target is TileBuffer buffer && shared.Contains(buffer) => store with
+            {
+                Streaming = false,
+            },
             _ => statement,
         }).ToValueList();
     }

@@ -56,7 +56,8 @@ static class TokenizerMetadata
         if (json?.Member("added_tokens") is { ValueKind: JsonValueKind.Array } added)
             foreach (var token in added.EnumerateArray())
                 if (token.Text("content") is { } content
-                    && token.Member("id") is { ValueKind: JsonValueKind.Number } number && number.TryGetInt64(out long id)) ids[content] = id;
+                    && token.Member("id") is { ValueKind: JsonValueKind.Number } number
+                    && number.TryGetInt64(out long id)) ids[content] = id;
         foreach (var (role, key) in roles)
         {
             var named = settings?.Member($"{role}_token");
@@ -121,9 +122,11 @@ static class TokenizerMetadata
         if (merge.ValueKind == JsonValueKind.Array && merge.GetArrayLength() == 2
             && merge[0] is { ValueKind: JsonValueKind.String } first && merge[1] is { ValueKind: JsonValueKind.String } second)
             return $"{first.GetString()} {second.GetString()}";
-        if (merge.ValueKind == JsonValueKind.String && merge.GetString() is { Length: > 2 } text && text.IndexOf(' ', 1) is > 0 and var space
+        if (merge.ValueKind == JsonValueKind.String && merge.GetString() is { Length: > 2 } text
+            && text.IndexOf(' ', 1) is > 0 and var space
             && space < text.Length - 1) return text;
-        throw new ModelFileException("ASH0465", $"tokenizer.json has the merge {merge.GetRawText()}, which is no pair of tokens.", "download the folder again.");
+        throw new ModelFileException("ASH0465", $"tokenizer.json has the merge {merge.GetRawText()}, which is no pair of tokens.",
+            "download the folder again.");
     }
 
     static void AddWordPiece(GgufMetadata metadata, JsonElement json, ModelConfig config)
@@ -150,7 +153,8 @@ static class TokenizerMetadata
         var byId = new SortedDictionary<int, string>();
         if (json.Member("model")?.Member("vocab") is { ValueKind: JsonValueKind.Object } vocabulary)
             foreach (var token in vocabulary.EnumerateObject())
-                if (token.Value.ValueKind != JsonValueKind.Number || !token.Value.TryGetInt32(out int id) || id < 0 || !byId.TryAdd(id, token.Name))
+                if (token.Value.ValueKind != JsonValueKind.Number || !token.Value.TryGetInt32(out int id) || id < 0
+                    || !byId.TryAdd(id, token.Name))
                     throw new ModelFileException("ASH0465",
                         $"tokenizer.json gives the token '{token.Name}' the number {token.Value.GetRawText()}, which is taken or none.", "download the folder again.");
         long size = Math.Max(config.Number("vocab_size") is { } rows ? (long)rows : 0,

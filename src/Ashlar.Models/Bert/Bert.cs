@@ -5,9 +5,10 @@ namespace Ashlar.Models;
 /// <summary>An encoder: each token sees the whole text, and what comes out says what the text is about. For embeddings.</summary>
 /// <remarks>
 /// Names of weights: <c>tokens</c>, <c>places</c>, <c>parts</c>, <c>norm</c>, then per block <c>layers.0.attn.c_attn</c>,
-/// <c>layers.0.attn.c_proj</c>, <c>layers.0.norm_1</c>, <c>layers.0.mlp.c_fc</c>, <c>layers.0.mlp.c_proj</c>, <c>layers.0.norm_2</c>;
-/// norms follow what is added. B batch, T tokens. Sources: Devlin et al. 2018, arXiv:1810.04805; with rotary positions and
-/// SwiGLU Nussbaum et al. 2024, arXiv:2402.01613; as an embedding Reimers and Gurevych 2019, arXiv:1908.10084.
+/// <c>layers.0.attn.c_proj</c>, <c>layers.0.norm_1</c>, <c>layers.0.mlp.c_fc</c>, <c>layers.0.mlp.c_proj</c>,
+/// <c>layers.0.norm_2</c>; norms follow what is added. B batch, T tokens. Sources: Devlin et al. 2018, arXiv:1810.04805; with
+/// rotary positions and SwiGLU Nussbaum et al. 2024, arXiv:2402.01613; as an embedding Reimers and Gurevych 2019,
+/// arXiv:1908.10084.
 /// </remarks>
 public sealed class Bert
 {
@@ -38,7 +39,8 @@ public sealed class Bert
     public BertConfig Config { get; }
 
     /// <summary>What the encoder says of each token.</summary>
-    /// <param name="tokens">[B, T], integers from 0 to below the vocabulary; T at most the context. All texts are equally long.</param>
+    /// <param name="tokens">[B, T], integers from 0 to below the vocabulary; T at most the context. All texts are equally
+    /// long.</param>
     /// <returns>[B, T, width]</returns>
     /// <exception cref="ModelException">ASH0347: there are more tokens than the context holds.</exception>
     public Tensor Hidden(Tensor tokens)

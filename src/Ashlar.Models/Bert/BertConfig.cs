@@ -62,7 +62,8 @@ public sealed record BertConfig
             (nameof(Hidden), Hidden), (nameof(Context), Context), (nameof(Parts), Parts)])
             if (size < 1) throw Contradiction($"{name} is {size}.", "every size must be at least 1.");
         if (Width % Heads != 0)
-            throw Contradiction($"{Heads} heads do not divide a width of {Width}.", "choose a width that is a multiple of the heads.");
+            throw Contradiction($"{Heads} heads do not divide a width of {Width}.",
+                "choose a width that is a multiple of the heads.");
         if (RotaryBase is not null && Width / Heads % 2 != 0)
             throw Contradiction($"rotary positions need heads of an even width, but they are {Width / Heads} wide.",
                 "choose a width and heads whose quotient is even.");

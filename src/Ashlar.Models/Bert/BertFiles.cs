@@ -3,8 +3,8 @@ using Ashlar.NN;
 
 namespace Ashlar.Models;
 
-/// <summary>Encoders in their published files: BERT, RoBERTa and XLM-RoBERTa, and nomic-embed, as folders of sentence-transformers
-/// and as GGUF.</summary>
+/// <summary>Encoders in their published files: BERT, RoBERTa and XLM-RoBERTa, and nomic-embed, as folders of
+/// sentence-transformers and as GGUF.</summary>
 public static class BertFiles
 {
     /// <summary>The types of models that are read here, as config.json and GGUF call them.</summary>
@@ -29,16 +29,21 @@ public static class BertFiles
         int skipped = SkippedPlaces(keys);
         var (pooling, normalises) = ReadPooling(folder);
         var published = ReadConfig(keys, skipped) with { Pooling = pooling, Normalises = normalises };
-        return new(Weights.From(published.RotaryBase is null ? FromBert(reader, published, skipped) : FromNomic(reader, published)), published);
+        return new(Weights.From(published.RotaryBase is null
+            ? FromBert(reader, published, skipped)
+            : FromNomic(reader, published)), published);
     }
 
     /// <summary>What a config.json says.</summary>
     /// <exception cref="ModelFileException">A key is missing, unknown, or of a kind that is not computed.</exception>
     internal static BertConfig ReadConfig(JsonKeys keys, int skipped)
     {
-        keys.Ignore("architectures", "_name_or_path", "auto_map", "torch_dtype", "dtype", "transformers_version", "use_cache", "initializer_range",
-            "attention_probs_dropout_prob", "hidden_dropout_prob", "classifier_dropout", "gradient_checkpointing", "id2label", "label2id",
-            "bos_token_id", "eos_token_id", "pad_token_id", "output_past", "directionality", "pooler_fc_size", "pooler_num_attention_heads",
+        keys.Ignore("architectures", "_name_or_path", "auto_map", "torch_dtype", "dtype", "transformers_version", "use_cache",
+            "initializer_range",
+            "attention_probs_dropout_prob", "hidden_dropout_prob", "classifier_dropout", "gradient_checkpointing",
+            "id2label", "label2id",
+            "bos_token_id", "eos_token_id", "pad_token_id", "output_past", "directionality", "pooler_fc_size",
+            "pooler_num_attention_heads",
             "pooler_num_fc_layers", "pooler_size_per_head", "pooler_type", "max_trained_positions");
         var config = keys.Family == "nomic_bert" ? ReadNomic(keys) : new()
         {
@@ -54,7 +59,8 @@ public static class BertFiles
             {
                 "gelu" => Activation.Gelu,
                 "gelu_new" or "gelu_pytorch_tanh" => Activation.GeluTanh,
-                var other => throw keys.Unsupported("hidden_act", other, "only gelu, gelu_new and gelu_pytorch_tanh are computed"),
+                var other =>
+                    throw keys.Unsupported("hidden_act", other, "only gelu, gelu_new and gelu_pytorch_tanh are computed"),
             },
         };
         if (keys.Family != "nomic_bert")
@@ -69,11 +75,14 @@ public static class BertFiles
 
     static BertConfig ReadNomic(JsonKeys keys)
     {
-        keys.Ignore("attn_pdrop", "embd_pdrop", "resid_pdrop", "dense_seq_output", "fused_bias_fc", "fused_dropout_add_ln", "pad_vocab_size_multiple",
-            "use_flash_attn", "use_xentropy", "reorder_and_upcast_attn", "summary_activation", "summary_first_dropout", "summary_proj_to_labels",
+        keys.Ignore("attn_pdrop", "embd_pdrop", "resid_pdrop", "dense_seq_output", "fused_bias_fc", "fused_dropout_add_ln",
+            "pad_vocab_size_multiple",
+            "use_flash_attn", "use_xentropy", "reorder_and_upcast_attn", "summary_activation", "summary_first_dropout",
+            "summary_proj_to_labels",
             "summary_type", "summary_use_proj");
         keys.Allow("activation_function", "swiglu");
-        foreach (string key in (string[])["causal", "parallel_block", "parallel_block_tied_norm", "prenorm", "mlp_fc1_bias", "mlp_fc2_bias",
+        foreach (string key in (string[])["causal", "parallel_block", "parallel_block_tied_norm", "prenorm", "mlp_fc1_bias",
+            "mlp_fc2_bias",
             "qkv_proj_bias", "use_rms_norm", "rotary_emb_interleaved", "scale_attn_by_inverse_layer_idx"])
             keys.Allow(key, false);
         keys.Allow("scale_attn_weights", true);
@@ -98,7 +107,8 @@ public static class BertFiles
     }
 
     // RoBERTa counts places from the one after the number of its padding token; those before are never used.
-    static int SkippedPlaces(JsonKeys keys) => keys.Family is "roberta" or "xlm-roberta" ? keys.Integer("pad_token_id", 1) + 1 : 0;
+    static int SkippedPlaces(JsonKeys keys) =>
+        keys.Family is "roberta" or "xlm-roberta" ? keys.Integer("pad_token_id", 1) + 1 : 0;
 
     // What sentence-transformers says of the way from tokens to one vector; a bare encoder is taken by its mean.
     static (Pooling Pooling, bool Normalises) ReadPooling(string folder)
@@ -106,7 +116,8 @@ public static class BertFiles
         string modules = Path.Combine(folder, "modules.json");
         if (!File.Exists(modules)) return (Pooling.Mean, true);
         // a list of objects: as the value of a key it can be read by the same reader
-        var steps = JsonKeys.Parse(modules, (byte[])[.. "{\"steps\":"u8, .. File.ReadAllBytes(modules), (byte)'}']).Parts("steps");
+        var steps = JsonKeys.Parse(modules, (byte[])[.. "{\"steps\":"u8, .. File.ReadAllBytes(modules), (byte)'}'])
+            .Parts("steps");
         var pooling = Pooling.Mean;
         bool normalises = false;
         foreach (var step in steps)
@@ -118,7 +129,8 @@ public static class BertFiles
             {
                 case "Transformer": break;
                 case "Normalize": normalises = true; break;
-                case "Pooling" when path.Length == 0 || path.Any(letter => letter is '/' or '\\' or ':') || path.StartsWith("..", StringComparison.Ordinal):
+                case "Pooling" when path.Length == 0 || path.Any(letter => letter is '/' or '\\' or ':')
+                    || path.StartsWith("..", StringComparison.Ordinal):
                     throw step.Wrong("path", $"is '{path}', not the name of a folder beside it");
                 case "Pooling": pooling = ReadPoolingStep(JsonKeys.Read(Path.Combine(folder, path, "config.json"))); break;
                 default: throw step.Unsupported("type", type, "only Transformer, Pooling and Normalize are computed");
@@ -131,16 +143,19 @@ public static class BertFiles
     {
         keys.Ignore("word_embedding_dimension", "include_prompt");
         bool first = keys.Flag("pooling_mode_cls_token", false), mean = keys.Flag("pooling_mode_mean_tokens", false);
-        foreach (string key in (string[])["pooling_mode_max_tokens", "pooling_mode_mean_sqrt_len_tokens", "pooling_mode_weightedmean_tokens",
+        foreach (string key in (string[])["pooling_mode_max_tokens", "pooling_mode_mean_sqrt_len_tokens",
+            "pooling_mode_weightedmean_tokens",
             "pooling_mode_lasttoken"])
             keys.Allow(key, false);
         keys.ThrowIfUnread();
         return first != mean ? first ? Pooling.First : Pooling.Mean
-            : throw keys.Unsupported("pooling_mode_cls_token", $"{first} beside pooling_mode_mean_tokens = {mean}", "exactly one of the two is computed");
+            : throw keys.Unsupported("pooling_mode_cls_token", $"{first} beside pooling_mode_mean_tokens = {mean}",
+                "exactly one of the two is computed");
     }
 
     static ModelFileException UnknownFamily(ModelKeys keys) => new("ASH0735",
-        $"{keys.Source} is of a model of type '{keys.Family}', which is no encoder that Ashlar knows.", $"take one of {string.Join(", ", Families)}.");
+        $"{keys.Source} is of a model of type '{keys.Family}', which is no encoder that Ashlar knows.",
+        $"take one of {string.Join(", ", Families)}.");
 
     static BertConfig ReadConfig(GgufKeys keys, WeightReader reader)
     {
@@ -166,7 +181,8 @@ public static class BertFiles
             {
                 1 => Pooling.Mean,
                 2 => Pooling.First,
-                var other => throw keys.Unsupported("pooling_type", $"{other}", "only 1, the mean, and 2, the first token, are computed"),
+                var other =>
+                    throw keys.Unsupported("pooling_type", $"{other}", "only 1, the mean, and 2, the first token, are computed"),
             },
         };
         keys.Ignore("context_length");
@@ -176,11 +192,14 @@ public static class BertFiles
 
     static Dictionary<string, Tensor> FromBert(WeightReader reader, BertConfig config, int skipped)
     {
-        string prefix = new[] { "bert.", "roberta." }.FirstOrDefault(name => reader.Has($"{name}embeddings.word_embeddings.weight")) ?? "";
+        string prefix =
+            new[] { "bert.", "roberta." }.FirstOrDefault(name => reader.Has($"{name}embeddings.word_embeddings.weight")) ?? "";
         int width = config.Width, hidden = config.Hidden;
         // heads of other tasks, and a constant that some files keep
-        reader.Skip(name => name.StartsWith($"{prefix}pooler.", StringComparison.Ordinal) || name.StartsWith("cls.", StringComparison.Ordinal)
-            || name.StartsWith("lm_head.", StringComparison.Ordinal) || name.EndsWith("embeddings.position_ids", StringComparison.Ordinal));
+        reader.Skip(name => name.StartsWith($"{prefix}pooler.", StringComparison.Ordinal)
+            || name.StartsWith("cls.", StringComparison.Ordinal)
+            || name.StartsWith("lm_head.", StringComparison.Ordinal)
+            || name.EndsWith("embeddings.position_ids", StringComparison.Ordinal));
         var tensors = new Dictionary<string, Tensor>
         {
             ["tokens.weight"] = reader.Dense($"{prefix}embeddings.word_embeddings.weight", config.Vocabulary, width),
@@ -192,8 +211,10 @@ public static class BertFiles
         for (int i = 0; i < config.Layers; i++)
         {
             string to = $"layers.{i}", from = $"{prefix}encoder.layer.{i}", self = $"{from}.attention.self";
-            tensors[$"{to}.attn.c_attn.weight"] = Turned(reader, width, width, $"{self}.query.weight", $"{self}.key.weight", $"{self}.value.weight");
-            tensors[$"{to}.attn.c_attn.bias"] = Joined(reader, width, $"{self}.query.bias", $"{self}.key.bias", $"{self}.value.bias");
+            tensors[$"{to}.attn.c_attn.weight"] =
+                Turned(reader, width, width, $"{self}.query.weight", $"{self}.key.weight", $"{self}.value.weight");
+            tensors[$"{to}.attn.c_attn.bias"] =
+                Joined(reader, width, $"{self}.query.bias", $"{self}.key.bias", $"{self}.value.bias");
             Linear(tensors, reader, $"{to}.attn.c_proj", $"{from}.attention.output.dense", width, width, true);
             Norm(tensors, reader, $"{to}.norm_1", $"{from}.attention.output.LayerNorm", width);
             Linear(tensors, reader, $"{to}.mlp.c_fc", $"{from}.intermediate.dense", hidden, width, true);
@@ -207,7 +228,8 @@ public static class BertFiles
     static Dictionary<string, Tensor> FromNomic(WeightReader reader, BertConfig config)
     {
         int width = config.Width, hidden = config.Hidden;
-        reader.Skip(name => name.StartsWith("pooler.", StringComparison.Ordinal) || name.StartsWith("cls.", StringComparison.Ordinal));
+        reader.Skip(name =>
+            name.StartsWith("pooler.", StringComparison.Ordinal) || name.StartsWith("cls.", StringComparison.Ordinal));
         var tensors = new Dictionary<string, Tensor>
         {
             ["tokens.weight"] = reader.Dense("embeddings.word_embeddings.weight", config.Vocabulary, width),
@@ -247,8 +269,10 @@ public static class BertFiles
             if (isNomic) Linear(tensors, reader, $"{to}.attn.c_attn", $"{from}.attn_qkv", 3 * width, width, false);
             else
             {
-                tensors[$"{to}.attn.c_attn.weight"] = Turned(reader, width, width, $"{from}.attn_q.weight", $"{from}.attn_k.weight", $"{from}.attn_v.weight");
-                tensors[$"{to}.attn.c_attn.bias"] = Joined(reader, width, $"{from}.attn_q.bias", $"{from}.attn_k.bias", $"{from}.attn_v.bias");
+                tensors[$"{to}.attn.c_attn.weight"] =
+                    Turned(reader, width, width, $"{from}.attn_q.weight", $"{from}.attn_k.weight", $"{from}.attn_v.weight");
+                tensors[$"{to}.attn.c_attn.bias"] =
+                    Joined(reader, width, $"{from}.attn_q.bias", $"{from}.attn_k.bias", $"{from}.attn_v.bias");
             }
             Linear(tensors, reader, $"{to}.attn.c_proj", $"{from}.attn_output", width, width, config.Bias);
             Norm(tensors, reader, $"{to}.norm_1", $"{from}.attn_output_norm", width);
@@ -261,7 +285,8 @@ public static class BertFiles
         return tensors;
     }
 
-    static void Linear(Dictionary<string, Tensor> tensors, WeightReader reader, string to, string from, int outputs, int inputs, bool bias)
+    static void Linear(Dictionary<string, Tensor> tensors, WeightReader reader, string to, string from, int outputs,
+        int inputs, bool bias)
     {
         tensors[$"{to}.weight"] = Turned(reader, outputs, inputs, $"{from}.weight");
         if (bias) tensors[$"{to}.bias"] = reader.Dense($"{from}.bias", outputs);

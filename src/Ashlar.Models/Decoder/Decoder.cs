@@ -4,8 +4,8 @@ namespace Ashlar.Models;
 
 /// <summary>A decoder-only language model, ready to run: layers with packed weights.</summary>
 /// <remarks>
-/// Embeddings are looked up where the file lies mapped, so that they take no memory of their own. Everything else of a step is one
-/// program: <see cref="Forward"/> is traced by whoever owns the cache. Dispose it when no step runs any more.
+/// Embeddings are looked up where the file lies mapped, so that they take no memory of their own. Everything else of a step is
+/// one program: <see cref="Forward"/> is traced by whoever owns the cache. Dispose it when no step runs any more.
 /// </remarks>
 public sealed class Decoder : IDisposable
 {
@@ -17,9 +17,11 @@ public sealed class Decoder : IDisposable
     readonly Norm finalNorm;
     readonly Projection head;
 
-    internal Decoder(DecoderConfig config, WeightFile file, WeightEntry embedding, float[]? positions, IReadOnlyList<DecoderLayer> layers, Norm finalNorm, Projection head)
+    internal Decoder(DecoderConfig config, WeightFile file, WeightEntry embedding, float[]? positions,
+        IReadOnlyList<DecoderLayer> layers, Norm finalNorm, Projection head)
     {
-        (Config, this.file, this.embedding, this.positions, Layers, this.finalNorm, this.head) = (config, file, embedding, positions, layers, finalNorm, head);
+        (Config, this.file, this.embedding, this.positions, Layers, this.finalNorm, this.head) =
+            (config, file, embedding, positions, layers, finalNorm, head);
         codec = BlockCodec.Of(embedding.Type);
         ropes = [.. config.Layers.Select(layer => layer.Rope).OfType<Rope>().Distinct()];
         FeatureWidth = config.Width + Ropes.Sum(rope => rope.Width);
@@ -34,7 +36,8 @@ public sealed class Decoder : IDisposable
     /// <summary>The kinds of rotary positions, each once.</summary>
     public IReadOnlyList<Rope> Ropes => ropes;
 
-    /// <summary>Numbers per token that <see cref="Features"/> writes: the embedding, then cosines and sines of each kind of positions.</summary>
+    /// <summary>Numbers per token that <see cref="Features"/> writes: the embedding, then cosines and sines of each kind of
+    /// positions.</summary>
     public int FeatureWidth { get; }
 
     /// <summary>Bytes of all matrices, packed; embeddings are not among them, unless they are the matrix of logits too.</summary>
@@ -49,7 +52,8 @@ public sealed class Decoder : IDisposable
     /// <summary>Numbers of all matrices, likewise.</summary>
     public long WeightCount => Projections().Sum(part => part.Count);
 
-    IEnumerable<(long Bytes, long Count)> Projections() => Layers.SelectMany(layer => layer.Attention.Sizes.Concat(layer.FeedForward.Sizes)).Append((head.Bytes, head.Count));
+    IEnumerable<(long Bytes, long Count)> Projections() =>
+        Layers.SelectMany(layer => layer.Attention.Sizes.Concat(layer.FeedForward.Sizes)).Append((head.Bytes, head.Count));
 
     /// <summary>What goes into a step: the embedding of each token, and how far its place turns it.</summary>
     /// <param name="tokens">Ids.</param>
@@ -85,7 +89,8 @@ public sealed class Decoder : IDisposable
     {
         foreach (int token in tokens)
             if ((uint)token >= (uint)Config.Vocabulary)
-                throw new ModelException("ASH0353", $"token {token} is not of the vocabulary of {Config.Vocabulary} tokens.", "pass ids that the model's own tokenizer gave.");
+                throw new ModelException("ASH0353", $"token {token} is not of the vocabulary of {Config.Vocabulary} tokens.",
+                    "pass ids that the model's own tokenizer gave.");
     }
 
     /// <summary>Pages of an empty cache, one state per layer.</summary>
@@ -94,7 +99,8 @@ public sealed class Decoder : IDisposable
     public State[] NewCache(int pages, DType dtype)
     {
         long bytes = new PageLayout(dtype, Config.KeyWidth, Config.ValueWidth).Bytes;
-        return [.. Enumerable.Range(0, Layers.Count).Select(layer => new State($"cache.{layer}", Tensor.Zeros([pages, Config.CacheHeads, bytes], DType.UInt8)))];
+        return [.. Enumerable.Range(0, Layers.Count).Select(layer =>
+            new State($"cache.{layer}", Tensor.Zeros([pages, Config.CacheHeads, bytes], DType.UInt8)))];
     }
 
     /// <summary>Logits of some of the new tokens. To be traced.</summary>
@@ -105,12 +111,14 @@ public sealed class Decoder : IDisposable
     /// <param name="cache">From <see cref="NewCache"/>; assigned.</param>
     /// <param name="cacheType">Its element type.</param>
     /// <returns>float32[W, vocabulary]</returns>
-    public Tensor Forward(Tensor features, Tensor tokens, Tensor tables, Tensor wanted, IReadOnlyList<State> cache, DType cacheType) =>
+    public Tensor Forward(Tensor features, Tensor tokens, Tensor tables, Tensor wanted, IReadOnlyList<State> cache,
+        DType cacheType) =>
         Logits(Hidden(features, tokens, tables, wanted, cache, cacheType));
 
     /// <summary>What the last layer gives for some of the new tokens, normalised: float32[W, width]. To be traced.</summary>
     /// <inheritdoc cref="Forward"/>
-    public Tensor Hidden(Tensor features, Tensor tokens, Tensor tables, Tensor wanted, IReadOnlyList<State> cache, DType cacheType)
+    public Tensor Hidden(Tensor features, Tensor tokens, Tensor tables, Tensor wanted, IReadOnlyList<State> cache,
+        DType cacheType)
     {
         ArgumentNullException.ThrowIfNull(features);
         ArgumentNullException.ThrowIfNull(tokens);
@@ -122,7 +130,8 @@ public sealed class Decoder : IDisposable
             turns[rope] = (features.Narrow(1, at, rope.Width / 2), features.Narrow(1, at + rope.Width / 2, rope.Width / 2));
             at += rope.Width;
         }
-        var step = new DecoderStep(turns, tokens.Narrow(0, 0, 1).Squeeze(0), tokens.Narrow(0, 1, 1).Squeeze(0), tables, cacheType);
+        var step = new DecoderStep(turns, tokens.Narrow(0, 0, 1).Squeeze(0), tokens.Narrow(0, 1, 1).Squeeze(0),
+            tables, cacheType);
         var x = features.Narrow(1, 0, Config.Width);
         for (int layer = 0; layer < Layers.Count; layer++) x = Layers[layer].Apply(x, step, cache[layer]);
         return finalNorm.Apply(x.Take(wanted));

@@ -72,7 +72,8 @@ public sealed record ExpertsConfig(int Count, int Used, int Width)
     public bool SharedGate { get; init; }
 }
 
-/// <summary>Keys and values as one short vector per token, and one rotated part that all heads share (DeepSeek V2, arXiv:2405.04434).</summary>
+/// <summary>Keys and values as one short vector per token, and one rotated part that all heads share (DeepSeek V2,
+/// arXiv:2405.04434).</summary>
 /// <param name="QueryRank">Width of the compressed query; null: queries are not compressed.</param>
 /// <param name="KeyRank">Width of the compressed keys and values.</param>
 /// <param name="PlainWidth">Numbers of a head's query and key that are not rotated.</param>
@@ -137,7 +138,8 @@ public sealed record DecoderConfig
     /// <summary>The file holds gate and up as one matrix.</summary>
     public bool FusedGateUp { get; init; }
 
-    /// <summary>The feed-forward layer has a gate: <c>down(activation(gate x) up x)</c>; else <c>down(activation(up x))</c>.</summary>
+    /// <summary>The feed-forward layer has a gate: <c>down(activation(gate x) up x)</c>; else <c>down(activation(up
+    /// x))</c>.</summary>
     public bool Gated { get; init; } = true;
 
     /// <summary>The function within feed-forward layers.</summary>
@@ -195,21 +197,28 @@ public sealed record DecoderConfig
     /// <exception cref="ModelException">ASH0345: they do.</exception>
     public DecoderConfig Checked()
     {
-        Check(Layers.Count > 0 && Width > 0 && Heads > 0 && KvHeads > 0 && HeadWidth > 0 && FeedForward > 0 && Vocabulary > 0 && Context > 0,
+        Check(Layers.Count > 0 && Width > 0 && Heads > 0 && KvHeads > 0 && HeadWidth > 0 && FeedForward > 0 && Vocabulary > 0
+            && Context > 0,
             $"{Layers.Count} layers, width {Width}, {Heads} heads, {KvHeads} key/value heads of {HeadWidth}, feed-forward {FeedForward}, vocabulary {Vocabulary}, context {Context}",
             "every number must be at least 1");
         Check(Heads % KvHeads == 0, $"{Heads} query heads for {KvHeads} key/value heads", "the second must divide the first");
         foreach (var layer in Layers)
-            Check(layer.Rope is null || layer.Rope.Width <= (Latent?.RotatedWidth ?? HeadWidth), $"{layer.Rope?.Width} rotated numbers in heads of {HeadWidth}", "at most all can be rotated");
-        Check(double.IsFinite(NormEpsilon) && NormEpsilon >= 0, $"a norm's epsilon of {NormEpsilon}", "it must be a small positive number");
+            Check(layer.Rope is null || layer.Rope.Width <= (Latent?.RotatedWidth ?? HeadWidth),
+                $"{layer.Rope?.Width} rotated numbers in heads of {HeadWidth}", "at most all can be rotated");
+        Check(double.IsFinite(NormEpsilon) && NormEpsilon >= 0, $"a norm's epsilon of {NormEpsilon}",
+            "it must be a small positive number");
         if (Experts is { } experts)
-            Check(experts.Used >= 1 && experts.Used <= experts.Count && experts.Width > 0 && experts.Count % experts.Groups == 0 && experts.UsedGroups <= experts.Groups,
-                $"{experts.Used} of {experts.Count} experts of width {experts.Width} in {experts.Groups} groups", "a token takes at least one and at most all");
+            Check(experts.Used >= 1 && experts.Used <= experts.Count && experts.Width > 0 && experts.Count % experts.Groups == 0
+                && experts.UsedGroups <= experts.Groups,
+                $"{experts.Used} of {experts.Count} experts of width {experts.Width} in {experts.Groups} groups",
+                "a token takes at least one and at most all");
         return this;
 
         void Check(bool holds, string found, string rule)
         {
-            if (!holds) throw new ModelException("ASH0345", $"the config of the {Family} model has {found}.", $"check config.json: {rule}.");
+            if (!holds)
+                throw new ModelException("ASH0345", $"the config of the {Family} model has {found}.",
+                    $"check config.json: {rule}.");
         }
     }
 }

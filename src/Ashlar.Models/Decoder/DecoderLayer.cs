@@ -6,7 +6,8 @@ namespace Ashlar.Models;
 /// <param name="Places">int32[T]: its place there.</param>
 /// <param name="Tables">int32[texts, pages]: the pages of each text.</param>
 /// <param name="CacheType">The element type of the cache.</param>
-public sealed record DecoderStep(IReadOnlyDictionary<Rope, (Tensor Cos, Tensor Sin)> Turns, Tensor Texts, Tensor Places, Tensor Tables, DType CacheType);
+public sealed record DecoderStep(IReadOnlyDictionary<Rope, (Tensor Cos, Tensor Sin)> Turns, Tensor Texts, Tensor Places,
+    Tensor Tables, DType CacheType);
 
 /// <summary>How a layer's numbers are brought to one size.</summary>
 /// <param name="Weight">[width]; for <see cref="NormKind.RmsPlusOne"/> with the 1 in it.</param>
@@ -51,7 +52,8 @@ public interface IFeedForward
 /// <param name="FeedForward">Works on each token.</param>
 /// <param name="FeedForwardPostNorm">After feed-forward; null for none.</param>
 /// <param name="ResidualScale">What is added is multiplied by this.</param>
-public sealed record DecoderLayer(Norm AttentionNorm, IAttention Attention, Norm? AttentionPostNorm, Norm FeedForwardNorm, IFeedForward FeedForward,
+public sealed record DecoderLayer(Norm AttentionNorm, IAttention Attention, Norm? AttentionPostNorm, Norm FeedForwardNorm,
+    IFeedForward FeedForward,
     Norm? FeedForwardPostNorm, double ResidualScale)
 {
     /// <summary>The layer on new tokens.</summary>
@@ -76,8 +78,10 @@ public sealed record DecoderLayer(Norm AttentionNorm, IAttention Attention, Norm
 /// <param name="QueryNorm">[D]; null for none.</param>
 /// <param name="KeyNorm">[D]; null for none.</param>
 /// <param name="Sinks">[H]; null for none.</param>
-/// <param name="InHalves">Queries and keys were brought into the order in which halves are rotated, whatever the file's positions are.</param>
-public sealed record GroupedAttention(DecoderConfig Config, AttentionLayer Layer, Projection Qkv, Projection Output, Norm? QueryNorm = null, Norm? KeyNorm = null,
+/// <param name="InHalves">Queries and keys were brought into the order in which halves are rotated, whatever the file's positions
+/// are.</param>
+public sealed record GroupedAttention(DecoderConfig Config, AttentionLayer Layer, Projection Qkv, Projection Output,
+    Norm? QueryNorm = null, Norm? KeyNorm = null,
     Tensor? Sinks = null, bool InHalves = false) : IAttention
 {
     /// <inheritdoc/>
@@ -90,7 +94,8 @@ public sealed record GroupedAttention(DecoderConfig Config, AttentionLayer Layer
         var k = Heads(heads, kvHeads, KeyNorm, rotated: true);
         var v = Heads(heads + kvHeads, kvHeads, null, rotated: false);
         var options = new PagedAttentionOptions(Config.AttentionScale ?? 1 / Math.Sqrt(width), Layer.Window, Config.AttentionCap);
-        var (mixed, written) = q.PagedAttention(k, v, cache.Value, step.CacheType, step.Texts, step.Places, step.Tables, options, Sinks);
+        var (mixed, written) =
+            q.PagedAttention(k, v, cache.Value, step.CacheType, step.Texts, step.Places, step.Tables, options, Sinks);
         cache.Value = written;
         return Output.Apply(mixed.Reshape(tokens, heads * width));
 
@@ -170,7 +175,8 @@ public sealed record FeedForward(ActivationKind Activation, Projection Up, Proje
 /// <param name="ChoiceBias">[experts]: counts when experts are chosen only; null for none.</param>
 /// <param name="Shared">A layer that every token takes; null for none.</param>
 /// <param name="SharedGate">[1, width]: its sigmoid weighs the shared layer; null for none.</param>
-public sealed record ExpertFeedForward(ExpertsConfig Config, ActivationKind Activation, Projection Router, ExpertProjection Up, ExpertProjection Down,
+public sealed record ExpertFeedForward(ExpertsConfig Config, ActivationKind Activation, Projection Router, ExpertProjection Up,
+    ExpertProjection Down,
     Tensor? ChoiceBias = null, IFeedForward? Shared = null, Projection? SharedGate = null) : IFeedForward
 {
     /// <inheritdoc/>
@@ -189,7 +195,8 @@ public sealed record ExpertFeedForward(ExpertsConfig Config, ActivationKind Acti
     }
 
     /// <inheritdoc/>
-    public IEnumerable<(long Bytes, long Count)> Sizes => [(Router.Bytes, Router.Count), (Up.Bytes, Up.Count), (Down.Bytes, Down.Count), .. Shared?.Sizes ?? []];
+    public IEnumerable<(long Bytes, long Count)> Sizes =>
+        [(Router.Bytes, Router.Count), (Up.Bytes, Up.Count), (Down.Bytes, Down.Count), .. Shared?.Sizes ?? []];
 
     (Tensor Chosen, Tensor Weights) Choose(Tensor logits)
     {
@@ -211,7 +218,8 @@ public sealed record ExpertFeedForward(ExpertsConfig Config, ActivationKind Acti
         var groups = choice.Reshape(tokens, Config.Groups, each);
         var best = Config.GroupByBestTwo ? groups.TopK(2).Values.Sum(-1) : groups.Max(-1);
         var kept = best.TopK(Config.UsedGroups).Indices;                          // [T, used groups]
-        var isKept = kept.Unsqueeze(-1).EqualTo(Tensor.Arange(Config.Groups).Cast(DType.Int32)).Cast(DType.Float32).Max(1);   // [T, groups]
+        // [T, groups].
+        var isKept = kept.Unsqueeze(-1).EqualTo(Tensor.Arange(Config.Groups).Cast(DType.Int32)).Cast(DType.Float32).Max(1);
         // Below every score, sigmoid or softmax, with its bias.
         return Tensor.Where(isKept.Unsqueeze(-1) > 0, groups, groups.ZerosLike() - 1e30).Reshape(tokens, Config.Count);
     }

@@ -54,7 +54,8 @@ public sealed class ExpertProjection
     readonly Tensor? dense;   // [experts, outputs, inputs]
     readonly Tensor? bias;    // [experts, outputs]
 
-    internal ExpertProjection(PackedWeight? packed, Tensor? dense, Tensor? bias) => (this.packed, this.dense, this.bias) = (packed, dense, bias);
+    internal ExpertProjection(PackedWeight? packed, Tensor? dense, Tensor? bias) =>
+        (this.packed, this.dense, this.bias) = (packed, dense, bias);
 
     /// <summary>Bytes of the weights.</summary>
     public long Bytes => packed?.Data.Shape[0].Value ?? dense!.Shape.Elements.Value * dense.DType.Bytes;

@@ -39,14 +39,20 @@ public sealed record Rope
     public static Rope Plain(int width, double theta, bool interleaved = false)
     {
         if (width < 2 || width % 2 != 0 || !(theta > 1))
-            throw new ModelException("ASH0345", $"rotary positions of {width} numbers with base {theta} cannot be.", "the width must be even and the base above 1.");
-        return new(Enumerable.Range(0, width / 2).Select(pair => Math.Pow(theta, -2.0 * pair / width)).ToValueList(), interleaved);
+            throw new ModelException("ASH0345", $"rotary positions of {width} numbers with base {theta} cannot be.",
+                "the width must be even and the base above 1.");
+        return new(Enumerable.Range(0, width / 2).Select(pair => Math.Pow(theta, -2.0 * pair / width))
+            .ToValueList(), interleaved);
     }
 
     /// <summary>All slowed by a factor: position interpolation, Chen et al. 2023, arXiv:2306.15595.</summary>
-    public Rope Linear(double factor) => this with { Frequencies = Frequencies.Select(frequency => frequency / factor).ToValueList() };
+    public Rope Linear(double factor) => this with
+    {
+        Frequencies = Frequencies.Select(frequency => frequency / factor).ToValueList(),
+    };
 
-    /// <summary>Llama 3.1: waves longer than the old context are slowed by a factor, short ones kept, those between mixed.</summary>
+    /// <summary>Llama 3.1: waves longer than the old context are slowed by a factor, short ones kept, those between
+    /// mixed.</summary>
     public Rope Llama3(double factor, double low, double high, double context) => this with
     {
         Frequencies = Frequencies.Select(frequency =>
@@ -57,7 +63,8 @@ public sealed record Rope
         }).ToValueList(),
     };
 
-    /// <summary>YaRN: Peng et al. 2023, arXiv:2309.00071. Pairs that turn less than <paramref name="slow"/> times within the old context are slowed.</summary>
+    /// <summary>YaRN: Peng et al. 2023, arXiv:2309.00071. Pairs that turn less than <paramref name="slow"/> times within the old
+    /// context are slowed.</summary>
     /// <param name="theta">The base.</param>
     /// <param name="factor">How much longer the new context is.</param>
     /// <param name="context">The old context.</param>
@@ -65,7 +72,8 @@ public sealed record Rope
     /// <param name="slow">Pairs that turn less often are slowed by the whole factor.</param>
     /// <param name="magnitude">What rotated numbers are multiplied by; null: the paper's <c>0.1 ln(factor) + 1</c>.</param>
     /// <param name="truncate">The ends of the ramp are rounded to whole pairs.</param>
-    public Rope Yarn(double theta, double factor, double context, double fast = 32, double slow = 1, double? magnitude = null, bool truncate = true)
+    public Rope Yarn(double theta, double factor, double context, double fast = 32, double slow = 1, double? magnitude = null,
+        bool truncate = true)
     {
         double PairThatTurns(double times) => Width * Math.Log(context / (times * 2 * Math.PI)) / (2 * Math.Log(theta));
         double first = PairThatTurns(fast), last = PairThatTurns(slow);
@@ -91,7 +99,9 @@ public sealed record Rope
     {
         ArgumentNullException.ThrowIfNull(divisors);
         if (divisors.Count != Frequencies.Count)
-            throw new ModelException("ASH0345", $"{divisors.Count} divisors of rotary frequencies were given for {Frequencies.Count} pairs.", "give one per pair.");
+            throw new ModelException("ASH0345",
+                $"{divisors.Count} divisors of rotary frequencies were given for {Frequencies.Count} pairs.",
+                "give one per pair.");
         return this with { Frequencies = Frequencies.Select((frequency, pair) => frequency / divisors[pair]).ToValueList() };
     }
 

@@ -29,14 +29,16 @@ public class DeepSeek2Family : ModelFamily
         int dense = keys.Integer("leading_dense_block_count", 0), inner = keys.Integer("expert_feed_forward_length");
         bool hasBias = GgufDecoder.Has(file, $"blk.{dense}.exp_probs_b.bias");
         int gating = keys.Integer("expert_gating_func", 1);
-        if (gating is not (1 or 2)) throw keys.Unsupported("expert_gating_func", $"{gating}", "1, softmax, and 2, sigmoid, are computed");
+        if (gating is not (1 or 2))
+            throw keys.Unsupported("expert_gating_func", $"{gating}", "1, softmax, and 2, sigmoid, are computed");
         keys.Ignore("nextn_predict_layers");
         return config with
         {
             KvHeads = config.Heads,
             HeadWidth = width,
             Layers = config.Layers.Select(_ => new AttentionLayer(null, rope)).ToValueList(),
-            Latent = new(keys.IntegerOrNone("attention.q_lora_rank"), keys.Integer("attention.kv_lora_rank"), width - rotated, rotated, value),
+            Latent = new(keys.IntegerOrNone("attention.q_lora_rank"), keys.Integer("attention.kv_lora_rank"), width - rotated,
+                rotated, value),
             AttentionScale = Math.Pow(strength == 0 ? 1 : Rope.Magnitude(factor, strength), 2) / Math.Sqrt(width),
             ExpertLayers = Enumerable.Range(0, config.Layers.Count).Select(layer => layer >= dense).ToValueList(),
             Experts = new(keys.Integer("expert_count"), keys.Integer("expert_used_count"), inner)
@@ -62,7 +64,8 @@ public class DeepSeek2Family : ModelFamily
     };
 
     /// <inheritdoc/>
-    public override DecoderLoader Loader(DecoderConfig config, bool isGguf, WeightReader reader) => new DeepSeekLoader(config, Names(isGguf), reader, isGguf);
+    public override DecoderLoader Loader(DecoderConfig config, bool isGguf, WeightReader reader) =>
+        new DeepSeekLoader(config, Names(isGguf), reader, isGguf);
 
     /// <summary>What the configs of both versions say.</summary>
     /// <param name="family">Its name.</param>
@@ -72,7 +75,8 @@ public class DeepSeek2Family : ModelFamily
         ArgumentNullException.ThrowIfNull(keys);
         bool isThird = family == "deepseek3";
         int heads = keys.Integer("num_attention_heads"), layers = keys.Integer("num_hidden_layers");
-        var latent = new LatentConfig(keys.IntegerOrNone("q_lora_rank"), keys.Integer("kv_lora_rank"), keys.Integer("qk_nope_head_dim"),
+        var latent =
+            new LatentConfig(keys.IntegerOrNone("q_lora_rank"), keys.Integer("kv_lora_rank"), keys.Integer("qk_nope_head_dim"),
             keys.Integer("qk_rope_head_dim"), keys.Integer("v_head_dim"));
         keys.Allow("hidden_act", "silu");
         foreach (string key in (string[])["attention_bias", "mlp_bias"]) keys.Allow(key, false);
@@ -96,17 +100,20 @@ public class DeepSeek2Family : ModelFamily
             AttentionScale = strength * strength / Math.Sqrt(width),
             Latent = latent,
             Experts = Experts(keys, isThird),
-            ExpertLayers = Enumerable.Range(0, layers).Select(layer => layer >= dense && layer % Math.Max(1, period) == 0).ToValueList(),
+            ExpertLayers = Enumerable.Range(0, layers).Select(layer => layer >= dense && layer % Math.Max(1, period) == 0)
+                .ToValueList(),
             TiedEmbeddings = keys.Flag("tie_word_embeddings", false),
         };
     }
 
     static ExpertsConfig Experts(JsonKeys keys, bool isThird)
     {
-        string method = keys.Text("topk_method", isThird ? "noaux_tc" : "greedy"), scores = keys.Text("scoring_func", isThird ? "sigmoid" : "softmax");
+        string method = keys.Text("topk_method", isThird ? "noaux_tc" : "greedy"),
+            scores = keys.Text("scoring_func", isThird ? "sigmoid" : "softmax");
         if (method is not ("greedy" or "group_limited_greedy" or "noaux_tc"))
             throw keys.Unsupported("topk_method", method, "greedy, group_limited_greedy and noaux_tc are computed");
-        if (scores is not ("sigmoid" or "softmax")) throw keys.Unsupported("scoring_func", scores, "sigmoid and softmax are computed");
+        if (scores is not ("sigmoid" or "softmax"))
+            throw keys.Unsupported("scoring_func", scores, "sigmoid and softmax are computed");
         int used = keys.Integer("num_experts_per_tok"), width = keys.Integer("moe_intermediate_size");
         bool isByBias = method == "noaux_tc", sumsToOne = keys.Flag("norm_topk_prob", isThird) && used > 1;
         double scale = keys.Number("routed_scaling_factor", 1);
@@ -134,8 +141,11 @@ public class DeepSeek2Family : ModelFamily
         string kind = scaling.Text("rope_type", scaling.Text("type", "yarn"));
         scaling.Ignore("type", "rope_type");
         if (kind != "yarn") throw scaling.Unsupported("type", kind, "yarn is computed");
-        double factor = scaling.Number("factor"), all = scaling.Number("mscale_all_dim", 0), strength = all == 0 ? 1 : Rope.Magnitude(factor, all);
-        rope = rope.Yarn(theta, factor, scaling.Number("original_max_position_embeddings"), scaling.Number("beta_fast", 32), scaling.Number("beta_slow", 1),
+        double factor = scaling.Number("factor"), all = scaling.Number("mscale_all_dim", 0), strength = all == 0
+            ? 1
+            : Rope.Magnitude(factor, all);
+        rope = rope.Yarn(theta, factor, scaling.Number("original_max_position_embeddings"), scaling.Number("beta_fast", 32),
+            scaling.Number("beta_slow", 1),
             Rope.Magnitude(factor, scaling.Number("mscale", 1)) / strength);
         scaling.ThrowIfUnread();
         return (rope, strength);

@@ -7,20 +7,23 @@ sealed class DeepSeekLoader : DecoderLoader
 {
     readonly bool isGguf;
 
-    public DeepSeekLoader(DecoderConfig config, DecoderNames names, WeightReader reader, bool isGguf) : base(config, names, reader)
+    public DeepSeekLoader(DecoderConfig config, DecoderNames names, WeightReader reader, bool isGguf) : base(config,
+        names, reader)
     {
         this.isGguf = isGguf;
         // layers that predict tokens after the next, and what they bring along
         string prefix = names.Layer[..names.Layer.IndexOf('{', StringComparison.Ordinal)];
         reader.Skip(name => name.StartsWith(prefix, StringComparison.Ordinal)
-            && int.TryParse(name.AsSpan(prefix.Length, Math.Max(0, name.IndexOf('.', prefix.Length) - prefix.Length)), NumberStyles.None, CultureInfo.InvariantCulture, out int layer)
+            && int.TryParse(name.AsSpan(prefix.Length, Math.Max(0, name.IndexOf('.', prefix.Length) - prefix.Length)),
+                NumberStyles.None, CultureInfo.InvariantCulture, out int layer)
             && layer >= config.Layers.Count);
     }
 
     protected override IAttention Attention(string path, int layer)
     {
         var latent = Config.Latent!;
-        int heads = Config.Heads, width = Config.Width, rank = latent.KeyRank, plain = latent.PlainWidth, value = latent.ValueWidth;
+        int heads = Config.Heads, width = Config.Width, rank = latent.KeyRank, plain = latent.PlainWidth,
+            value = latent.ValueWidth;
         string At(string published, string gguf) => isGguf ? path + gguf : $"{path}self_attn.{published}";
 
         Projection? down = null;
@@ -60,7 +63,8 @@ sealed class DeepSeekLoader : DecoderLoader
         ExpertProjection Stacked(string name, int outputs, int inputs)
         {
             var entry = Reader.Entry(name, heads, outputs, inputs);
-            return Reader.Experts([.. Enumerable.Range(0, heads).Select(head => new[] { WeightReader.Slice(entry, head) })], inputs, null);
+            return Reader.Experts([.. Enumerable.Range(0, heads).Select(head => new[] { WeightReader.Slice(entry, head) })],
+                inputs, null);
         }
     }
 }

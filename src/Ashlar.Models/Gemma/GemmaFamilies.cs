@@ -3,7 +3,8 @@ using Ashlar.Models.Llama;
 
 namespace Ashlar.Models.Gemma;
 
-/// <summary>Gemma 2: norms before and after each part, every other layer with a window, scores and logits kept within bounds.</summary>
+/// <summary>Gemma 2: norms before and after each part, every other layer with a window, scores and logits kept within
+/// bounds.</summary>
 /// <remarks>Gemma team 2024, arXiv:2408.00118.</remarks>
 public sealed class Gemma2Family : ModelFamily
 {
@@ -21,7 +22,11 @@ public sealed class Gemma2Family : ModelFamily
         keys.Ignore("sliding_window_size");   // once more the same
         int window = keys.Integer("sliding_window", 4096);
         string[]? kinds = keys.Texts("layer_types");
-        return config with { Layers = Alternating(config.Layers, i => kinds is null ? i % 2 == 0 : Slides(keys, kinds, i), window, config.Layers[0].Rope) };
+        return config with
+        {
+            Layers = Alternating(config.Layers, i =>
+                kinds is null ? i % 2 == 0 : Slides(keys, kinds, i), window, config.Layers[0].Rope),
+        };
     }
 
     /// <inheritdoc/>
@@ -33,7 +38,10 @@ public sealed class Gemma2Family : ModelFamily
     }
 
     /// <inheritdoc/>
-    public override DecoderNames Names(bool isGguf) => isGguf ? DecoderNames.Gguf : DecoderNames.HuggingFace with { FeedForwardNorm = "pre_feedforward_layernorm" };
+    public override DecoderNames Names(bool isGguf) => isGguf ? DecoderNames.Gguf : DecoderNames.HuggingFace with
+    {
+        FeedForwardNorm = "pre_feedforward_layernorm",
+    };
 
     /// <summary>What both versions have; all layers see everything yet.</summary>
     internal static DecoderConfig Common(string family, JsonKeys keys, Rope rope)
@@ -65,7 +73,8 @@ public sealed class Gemma2Family : ModelFamily
         };
     }
 
-    /// <summary>What GGUF files of both versions imply. Their norms hold the 1 already; the scale of attention is not written, but the largest model has another one.</summary>
+    /// <summary>What GGUF files of both versions imply. Their norms hold the 1 already; the scale of attention is not written,
+    /// but the largest model has another one.</summary>
     internal static DecoderConfig Common(DecoderConfig config, GgufKeys keys, int largest) => config with
     {
         PostNorms = true,
@@ -77,7 +86,8 @@ public sealed class Gemma2Family : ModelFamily
     };
 
     /// <summary>Some layers with a window and rotary positions of their own, the others as they are.</summary>
-    internal static ValueList<AttentionLayer> Alternating(ValueList<AttentionLayer> layers, Func<int, bool> slides, int window, Rope? rope) =>
+    internal static ValueList<AttentionLayer> Alternating(ValueList<AttentionLayer> layers, Func<int, bool> slides, int window,
+        Rope? rope) =>
         layers.Select((layer, i) => slides(i) ? new AttentionLayer(window, rope) : layer).ToValueList();
 
     /// <summary>Whether the list of kinds says that a layer has a window.</summary>
@@ -86,7 +96,8 @@ public sealed class Gemma2Family : ModelFamily
         : throw keys.Wrong("layer_types", $"does not say 'sliding_attention' or 'full_attention' of layer {layer}");
 }
 
-/// <summary>The text part of Gemma 3: normalised heads, five layers with a window for one without, each kind with its own rotary positions.</summary>
+/// <summary>The text part of Gemma 3: normalised heads, five layers with a window for one without, each kind with its own rotary
+/// positions.</summary>
 /// <remarks>Gemma team 2025, arXiv:2503.19786.</remarks>
 public sealed class Gemma3Family : ModelFamily
 {
@@ -103,11 +114,13 @@ public sealed class Gemma3Family : ModelFamily
         int headWidth = keys.Integer("head_dim", 256);
         var (near, far) = Ropes(keys, headWidth);
         var config = Gemma2Family.Common("gemma3", keys, far) with { HeadNorms = true };
-        int window = keys.Integer("sliding_window", 4096), period = keys.Integer("sliding_window_pattern", keys.Integer("_sliding_window_pattern", 6));
+        int window = keys.Integer("sliding_window", 4096), period =
+            keys.Integer("sliding_window_pattern", keys.Integer("_sliding_window_pattern", 6));
         string[]? kinds = keys.Texts("layer_types");
         return config with
         {
-            Layers = Gemma2Family.Alternating(config.Layers, i => kinds is null ? (i + 1) % period != 0 : Gemma2Family.Slides(keys, kinds, i), window, near),
+            Layers = Gemma2Family.Alternating(config.Layers, i =>
+                kinds is null ? (i + 1) % period != 0 : Gemma2Family.Slides(keys, kinds, i), window, near),
         };
     }
 
@@ -119,22 +132,31 @@ public sealed class Gemma3Family : ModelFamily
         int window = keys.Integer("attention.sliding_window", 4096);
         bool[]? slides = keys.IsList(Pattern) ? keys.Flags(Pattern) : null;
         int period = slides is null ? keys.Integer(Pattern, 6) : 0;
-        if (slides is not null && slides.Length != config.Layers.Count) throw keys.Wrong(Pattern, $"has {slides.Length} entries for {config.Layers.Count} layers");
+        if (slides is not null && slides.Length != config.Layers.Count)
+            throw keys.Wrong(Pattern, $"has {slides.Length} entries for {config.Layers.Count} layers");
         var near = Rope.Plain(config.HeadWidth, keys.Number("rope.freq_base_swa", 10000));
-        return config with { Layers = Gemma2Family.Alternating(config.Layers, i => slides?[i] ?? (i + 1) % period != 0, window, near) };
+        return config with
+        {
+            Layers = Gemma2Family.Alternating(config.Layers, i => slides?[i] ?? (i + 1) % period != 0, window, near),
+        };
     }
 
     /// <inheritdoc/>
-    public override DecoderNames Names(bool isGguf) => isGguf ? DecoderNames.Gguf : DecoderNames.HuggingFace with { FeedForwardNorm = "pre_feedforward_layernorm" };
+    public override DecoderNames Names(bool isGguf) => isGguf ? DecoderNames.Gguf : DecoderNames.HuggingFace with
+    {
+        FeedForwardNorm = "pre_feedforward_layernorm",
+    };
 
     static (Rope Near, Rope Far) Ropes(JsonKeys keys, int width)
     {
         // newer files have an object for each kind of layer
-        if (!keys.Has("rope_parameters")) return (Rope.Plain(width, keys.Number("rope_local_base_freq", 10000)), LlamaFamily.RopeOf(keys, width));
+        if (!keys.Has("rope_parameters"))
+            return (Rope.Plain(width, keys.Number("rope_local_base_freq", 10000)), LlamaFamily.RopeOf(keys, width));
         var both = keys.Part("rope_parameters")!;
         var (near, far) = (both.Part("sliding_attention"), both.Part("full_attention"));
         both.ThrowIfUnread();
-        if (near is null || far is null) throw keys.Wrong("rope_parameters", "does not say both sliding_attention and full_attention");
+        if (near is null || far is null)
+            throw keys.Wrong("rope_parameters", "does not say both sliding_attention and full_attention");
         return (Of(near), Of(far));
 
         Rope Of(ModelKeys part)

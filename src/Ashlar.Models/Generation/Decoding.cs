@@ -2,8 +2,8 @@ namespace Ashlar.Models;
 
 /// <summary>A model that goes on from a prompt, token by token, with a key/value cache.</summary>
 /// <remarks>
-/// Two compiled programs serve every length: one reads prompts, one the token chosen last. When the context is full, the later half
-/// of it is read anew and the text goes on. Holds one cache: for one text at a time and one thread.
+/// Two compiled programs serve every length: one reads prompts, one the token chosen last. When the context is full, the later
+/// half of it is read anew and the text goes on. Holds one cache: for one text at a time and one thread.
 /// </remarks>
 public sealed class Decoding
 {

@@ -9,10 +9,12 @@ public sealed record SamplingOptions(float Temperature = 1, int TopK = 0, float 
     /// <summary>Keep tokens at least so likely as this share of the likeliest; 0 keeps all.</summary>
     public float MinP { get; init; }
 
-    /// <summary>Keep the tokens whose surprise is nearest to the expected one and that together have this share of the probability; 1 keeps all.</summary>
+    /// <summary>Keep the tokens whose surprise is nearest to the expected one and that together have this share of the
+    /// probability; 1 keeps all.</summary>
     public float TypicalP { get; init; } = 1;
 
-    /// <summary>Positive logits of tokens that came before are divided by it, negative ones multiplied; 1 changes nothing.</summary>
+    /// <summary>Positive logits of tokens that came before are divided by it, negative ones multiplied; 1 changes
+    /// nothing.</summary>
     public float RepetitionPenalty { get; init; } = 1;
 
     /// <summary>Subtracted from the logits of tokens that were generated before.</summary>
@@ -29,11 +31,13 @@ public sealed record SamplingOptions(float Temperature = 1, int TopK = 0, float 
 }
 
 /// <summary>
-/// Chooses the next token. In a fixed order: bias, repetition, presence and frequency penalties, temperature, top-k, typical, top-p, min-p.
+/// Chooses the next token. In a fixed order: bias, repetition, presence and frequency penalties, temperature, top-k, typical,
+/// top-p, min-p.
 /// </summary>
 /// <remarks>
-/// Not thread-safe: it reuses scratch memory, so sampling does not allocate. Top-p: Holtzman et al. 2019, arXiv:1904.09751; typical: Meister
-/// et al. 2022, arXiv:2202.00666; min-p: Nguyen et al. 2024, arXiv:2407.01082; repetition: Keskar et al. 2019, arXiv:1909.05858.
+/// Not thread-safe: it reuses scratch memory, so sampling does not allocate. Top-p: Holtzman et al. 2019, arXiv:1904.09751;
+/// typical: Meister et al. 2022, arXiv:2202.00666; min-p: Nguyen et al. 2024, arXiv:2407.01082; repetition: Keskar et al. 2019,
+/// arXiv:1909.05858.
 /// </remarks>
 public sealed class Sampler
 {
@@ -49,7 +53,8 @@ public sealed class Sampler
     public Sampler(int vocabulary)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(vocabulary, 1);
-        (tokens, weights, keys, changed, counts) = (new int[vocabulary], new double[vocabulary], new double[vocabulary], new float[vocabulary], new int[vocabulary]);
+        (tokens, weights, keys, changed, counts) =
+            (new int[vocabulary], new double[vocabulary], new double[vocabulary], new float[vocabulary], new int[vocabulary]);
     }
 
     /// <summary>Draws a token.</summary>
@@ -58,7 +63,8 @@ public sealed class Sampler
     /// <param name="uniform">A draw from [0, 1). The caller owns the randomness, so a seed replays exactly.</param>
     /// <param name="before">Tokens of the text so far; for the repetition penalty.</param>
     /// <param name="generated">Those of them that were generated; for presence and frequency penalties.</param>
-    public int Sample(ReadOnlySpan<float> logits, SamplingOptions options, double uniform, ReadOnlySpan<int> before = default, ReadOnlySpan<int> generated = default)
+    public int Sample(ReadOnlySpan<float> logits, SamplingOptions options, double uniform, ReadOnlySpan<int> before = default,
+        ReadOnlySpan<int> generated = default)
     {
         ArgumentNullException.ThrowIfNull(options);
         if (logits.Length != tokens.Length)
@@ -79,7 +85,8 @@ public sealed class Sampler
         int kept = SortLikely(options, total);   // only a filter needs the order
         if (options.TopK > 0) kept = Math.Min(kept, options.TopK);
         if (options.TypicalP < 1) kept = KeepTypical(options.TypicalP, kept);
-        if (options.TopP < 1 && (options.TopK > 0 || options.TypicalP < 1 || kept == tokens.Length)) kept = CountToPass(options.TopP, kept);
+        if (options.TopP < 1 && (options.TopK > 0 || options.TypicalP < 1 || kept == tokens.Length))
+            kept = CountToPass(options.TopP, kept);
         if (options.MinP > 0)
         {
             int likely = 1;
@@ -111,7 +118,8 @@ public sealed class Sampler
         return [.. Enumerable.Range(1, Math.Min(count, all.Length)).Select(i => (order[^i], all[^i] - shift))];
     }
 
-    ReadOnlySpan<float> Changed(ReadOnlySpan<float> logits, SamplingOptions options, ReadOnlySpan<int> before, ReadOnlySpan<int> generated)
+    ReadOnlySpan<float> Changed(ReadOnlySpan<float> logits, SamplingOptions options, ReadOnlySpan<int> before,
+        ReadOnlySpan<int> generated)
     {
         logits.CopyTo(changed);
         if (options.Bias is { } bias)
@@ -120,12 +128,16 @@ public sealed class Sampler
         if (options.RepetitionPenalty != 1)
         {
             foreach (int token in before)
-                if (counts[token]++ == 0) changed[token] = changed[token] > 0 ? changed[token] / options.RepetitionPenalty : changed[token] * options.RepetitionPenalty;
+                if (counts[token]++ == 0)
+                    changed[token] = changed[token] > 0
+                        ? changed[token] / options.RepetitionPenalty
+                        : changed[token] * options.RepetitionPenalty;
             foreach (int token in before) counts[token] = 0;
         }
         if (options.PresencePenalty != 0 || options.FrequencyPenalty != 0)
         {
-            foreach (int token in generated) changed[token] -= options.FrequencyPenalty + (counts[token]++ == 0 ? options.PresencePenalty : 0);
+            foreach (int token in generated)
+                changed[token] -= options.FrequencyPenalty + (counts[token]++ == 0 ? options.PresencePenalty : 0);
             foreach (int token in generated) counts[token] = 0;
         }
         return changed;
@@ -143,9 +155,11 @@ public sealed class Sampler
                 (weights[likely], weights[i]) = (weights[i], weights[likely]);
                 sum += weights[likely++];
             }
-        // Sorting a vocabulary costs more than a small model's token, so only the likely tokens are sorted where no filter looks at the others.
+        // Sorting a vocabulary costs more than a small model's token, so only the likely tokens are sorted where no filter looks
+        // at the others.
         bool isEnough = options.TopK > 0 && options.TopK <= likely
-            || options.TopK == 0 && options.TypicalP >= 1 && (options.MinP > Unlikely && options.TopP >= 1 || options.TopP < 1 && sum > options.TopP * total);
+            || options.TopK == 0 && options.TypicalP >= 1
+            && (options.MinP > Unlikely && options.TopP >= 1 || options.TopP < 1 && sum > options.TopP * total);
         int count = isEnough ? likely : tokens.Length;
         Sort(count);
         if (options.TopK == 0 && options.TopP < 1 && isEnough) return CountOfShare(options.TopP * total, count);

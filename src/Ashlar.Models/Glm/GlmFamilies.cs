@@ -17,7 +17,10 @@ public sealed class GlmFamily : ModelFamily
     public override DecoderConfig Read(JsonKeys keys) => Common("glm", keys);
 
     /// <inheritdoc/>
-    public override DecoderConfig Read(GgufKeys keys, Gguf file) => GgufDecoder.Read(keys, file, "glm", interleaved: true) with { FusedGateUp = true };
+    public override DecoderConfig Read(GgufKeys keys, Gguf file) => GgufDecoder.Read(keys, file, "glm", interleaved: true) with
+    {
+        FusedGateUp = true,
+    };
 
     internal static DecoderConfig Common(string family, JsonKeys keys)
     {

@@ -139,7 +139,8 @@ public sealed record GptConfig
         if (Positions == Positions.Rotary && Width / Heads % 2 != 0)
             throw Wrong($"rotary positions need heads of an even width, but they are {Width / Heads} wide.",
                 "choose a width and heads whose quotient is even.");
-        if (ActivationDType is { IsFloat: false } dtype) throw Wrong($"{nameof(ActivationDType)} is {dtype.Name}.", "choose a float type.");
+        if (ActivationDType is { IsFloat: false } dtype)
+            throw Wrong($"{nameof(ActivationDType)} is {dtype.Name}.", "choose a float type.");
         if (Dropout is not (>= 0 and < 1)) throw Wrong($"{nameof(Dropout)} is {Dropout}.", "it must be from 0 to below 1.");
         if (Epsilon is not > 0) throw Wrong($"{nameof(Epsilon)} is {Epsilon}.", "it must be above 0; 1e-5 is usual.");
     }

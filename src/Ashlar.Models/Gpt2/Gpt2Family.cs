@@ -19,7 +19,8 @@ public sealed class Gpt2Family : ModelFamily
         int width = keys.Integer("n_embd"), heads = keys.Integer("n_head");
         foreach (string key in (string[])["scale_attn_by_inverse_layer_idx", "add_cross_attention"]) keys.Allow(key, false);
         keys.Allow("scale_attn_weights", true);
-        keys.Ignore("n_ctx", "reorder_and_upcast_attn", "summary_type", "summary_use_proj", "summary_activation", "summary_proj_to_labels", "summary_first_dropout");
+        keys.Ignore("n_ctx", "reorder_and_upcast_attn", "summary_type", "summary_use_proj", "summary_activation",
+            "summary_proj_to_labels", "summary_first_dropout");
         return Common(new()
         {
             Family = "gpt2",
@@ -37,7 +38,9 @@ public sealed class Gpt2Family : ModelFamily
             {
                 "gelu_new" or "gelu_pytorch_tanh" or "gelu_fast" => ActivationKind.GeluTanh,
                 "gelu" => ActivationKind.Gelu,
-                var other => throw keys.Unsupported("activation_function", other, "gelu_new, gelu_pytorch_tanh, gelu_fast and gelu are computed"),
+                var other =>
+                    throw keys.Unsupported("activation_function", other,
+                        "gelu_new, gelu_pytorch_tanh, gelu_fast and gelu are computed"),
             },
         });
     }
@@ -58,7 +61,8 @@ public sealed class Gpt2Family : ModelFamily
         ArgumentNullException.ThrowIfNull(reader);
         if (isGguf) return base.Loader(config, isGguf, reader);
         // masks, which some files keep
-        reader.Skip(name => name.EndsWith(".attn.bias", StringComparison.Ordinal) || name.EndsWith(".attn.masked_bias", StringComparison.Ordinal));
+        reader.Skip(name => name.EndsWith(".attn.bias", StringComparison.Ordinal)
+            || name.EndsWith(".attn.masked_bias", StringComparison.Ordinal));
         return new Gpt2Loader(config, Published(reader.Has("transformer.wte.weight") ? "transformer." : ""), reader);
     }
 

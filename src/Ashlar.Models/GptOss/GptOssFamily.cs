@@ -3,7 +3,8 @@ using Ashlar.Models.Llama;
 
 namespace Ashlar.Models.GptOss;
 
-/// <summary>GPT-OSS: experts in four-bit floats, heads with a score that has no value, every other layer with a short window.</summary>
+/// <summary>GPT-OSS: experts in four-bit floats, heads with a score that has no value, every other layer with a short
+/// window.</summary>
 /// <remarks>OpenAI 2025, arXiv:2508.10925.</remarks>
 public sealed class GptOssFamily : ModelFamily
 {
@@ -24,7 +25,8 @@ public sealed class GptOssFamily : ModelFamily
         string[]? kinds = keys.Texts("layer_types");
         bool bias = keys.Flag("attention_bias", true);
         bool Slides(int layer) => kinds is null ? layer % 2 == 0 : Gemma.Gemma2Family.Slides(keys, kinds, layer);
-        return Common(config with { QkvBias = bias, OutputBias = bias }, keys.Integer("num_local_experts"), keys.Integer("num_experts_per_tok"), window, Slides);
+        return Common(config with { QkvBias = bias, OutputBias = bias }, keys.Integer("num_local_experts"),
+            keys.Integer("num_experts_per_tok"), window, Slides);
     }
 
     private protected override void AllowStorage(ModelKeys storage) => storage.Allow("quant_method", "mxfp4");
@@ -34,13 +36,19 @@ public sealed class GptOssFamily : ModelFamily
     {
         ArgumentNullException.ThrowIfNull(keys);
         var config = GgufDecoder.Read(keys, file, "gpt-oss", interleaved: false, truncate: false);
-        int experts = keys.Integer("expert_count"), used = keys.Integer("expert_used_count"), inner = keys.Integer("expert_feed_forward_length", config.FeedForward);
-        return Common(config with { FeedForward = inner }, experts, used, keys.Integer("attention.sliding_window"), layer => layer % 2 == 0);
+        int experts = keys.Integer("expert_count"), used = keys.Integer("expert_used_count"),
+            inner = keys.Integer("expert_feed_forward_length", config.FeedForward);
+        return Common(config with { FeedForward = inner }, experts, used, keys.Integer("attention.sliding_window"), layer =>
+            layer % 2 == 0);
     }
 
     /// <inheritdoc/>
     public override DecoderNames Names(bool isGguf) => isGguf
-        ? DecoderNames.Gguf with { FeedForwardNorm = "post_attention_norm" } : DecoderNames.HuggingFace with { Router = "mlp.router" };
+        ? DecoderNames.Gguf with { FeedForwardNorm = "post_attention_norm" } : DecoderNames.HuggingFace with
+        {
+            Router =
+            "mlp.router"
+        };
 
     /// <inheritdoc/>
     public override DecoderLoader Loader(DecoderConfig config, bool isGguf, WeightReader reader) =>
@@ -55,8 +63,8 @@ public sealed class GptOssFamily : ModelFamily
     };
 }
 
-/// <summary>Reads the experts of published checkpoints: one weight for all, in which outputs of gate and up take turns; as blocks of four-bit floats,
-/// or as numbers [experts, inputs, outputs].</summary>
+/// <summary>Reads the experts of published checkpoints: one weight for all, in which outputs of gate and up take turns; as blocks
+/// of four-bit floats, or as numbers [experts, inputs, outputs].</summary>
 sealed class GptOssLoader(DecoderConfig config, DecoderNames names, WeightReader reader) : DecoderLoader(config, names, reader)
 {
     const int Block = 32, BlockBytes = Block / 2;
@@ -64,8 +72,10 @@ sealed class GptOssLoader(DecoderConfig config, DecoderNames names, WeightReader
     protected override IFeedForward Experts(string path)
     {
         var experts = Config.Experts!;
-        return new ExpertFeedForward(experts, Config.Activation, Linear(Config.Width, bias: true, (path + Names.Router, experts.Count)),
-            Matrices($"{path}mlp.experts.gate_up_proj", 2 * experts.Width, Config.Width, step: 2), Matrices($"{path}mlp.experts.down_proj", Config.Width, experts.Width, step: 1));
+        return new ExpertFeedForward(experts, Config.Activation,
+            Linear(Config.Width, bias: true, (path + Names.Router, experts.Count)),
+            Matrices($"{path}mlp.experts.gate_up_proj", 2 * experts.Width, Config.Width, step: 2),
+            Matrices($"{path}mlp.experts.down_proj", Config.Width, experts.Width, step: 1));
     }
 
     // Outputs that take turns come to lie in runs: all gates, then all that they weigh.
@@ -85,13 +95,16 @@ sealed class GptOssLoader(DecoderConfig config, DecoderNames names, WeightReader
                 for (int i = 0; i < inputs; i++) row[i] = numbers[i * outputs + From(output)];
             }, added);
         }
-        if (inputs % Block != 0) throw new ModelException("ASH0342", $"'{name}' has {inputs} inputs, which are no whole number of blocks of {Block}.", "check the config.");
+        if (inputs % Block != 0)
+            throw new ModelException("ASH0342", $"'{name}' has {inputs} inputs, which are no whole number of blocks of {Block}.",
+                "check the config.");
         int perRow = inputs / Block;
         var blocks = Reader.Entry($"{name}_blocks", count, outputs, perRow, BlockBytes);
         var scales = Reader.Entry($"{name}_scales", count, outputs, perRow);
         if (blocks.Type != WeightType.U8 || scales.Type != WeightType.U8)
             throw new ModelException("ASH0342", $"{blocks} and {scales} are not bytes.", "check the file.");
-        return Reader.Packed([blocks, scales], WeightEncoding.Int4(Block, table: WeightTable.E2M1), [.. Enumerable.Range(0, count).Select(expert =>
+        return Reader.Packed([blocks, scales], WeightEncoding.Int4(Block, table: WeightTable.E2M1),
+            [.. Enumerable.Range(0, count).Select(expert =>
             WeightSource.OfBlocks(outputs, inputs, Block, (first, rows, codes, powers, _) =>
             {
                 for (int r = 0; r < rows; r++)

@@ -46,7 +46,11 @@ public sealed class LlamaFamily : ModelFamily
             return config with { FeedForwardBias = GgufDecoder.Has(file, "blk.0.ffn_gate.bias") };
         }
         // Mixtral goes by the name of llama in GGUF files.
-        return config with { Family = "mixtral", Experts = new(experts, keys.Integer("expert_used_count"), config.FeedForward) { SoftmaxOfChosen = true } };
+        return config with
+        {
+            Family = "mixtral",
+            Experts = new(experts, keys.Integer("expert_used_count"), config.FeedForward) { SoftmaxOfChosen = true },
+        };
     }
 
     /// <summary>The keys that Llama and its descendants have.</summary>
@@ -107,11 +111,14 @@ public sealed class LlamaFamily : ModelFamily
             case "linear":
                 return rope.Linear(scaling.Number("factor"));
             case "llama3":
-                return rope.Llama3(scaling.Number("factor"), scaling.Number("low_freq_factor"), scaling.Number("high_freq_factor"), scaling.Number("original_max_position_embeddings"));
+                return rope.Llama3(scaling.Number("factor"), scaling.Number("low_freq_factor"),
+                    scaling.Number("high_freq_factor"), scaling.Number("original_max_position_embeddings"));
             case "yarn":
                 double factor = scaling.Number("factor");
-                double context = scaling.NumberOrNone("original_max_position_embeddings") ?? keys.Integer("max_position_embeddings") / factor;
-                return rope.Yarn(theta, factor, context, scaling.Number("beta_fast", 32), scaling.Number("beta_slow", 1), scaling.NumberOrNone("attention_factor"),
+                double context = scaling.NumberOrNone("original_max_position_embeddings")
+                    ?? keys.Integer("max_position_embeddings") / factor;
+                return rope.Yarn(theta, factor, context, scaling.Number("beta_fast", 32), scaling.Number("beta_slow", 1),
+                    scaling.NumberOrNone("attention_factor"),
                     scaling.Flag("truncate", true));
             default:
                 throw scaling.Unsupported("rope_type", kind, "default, linear, llama3 and yarn are computed");

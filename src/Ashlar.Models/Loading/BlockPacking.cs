@@ -28,7 +28,8 @@ static class BlockPacking
         long columns = entry.RowElements, rows = entry.Elements / columns;
         long rowBytes = columns / codec.Elements * codec.Bytes;
         var encoding = EncodingOf(codec);
-        byte[] codes = Codes(codec, encoding, out float factor) ?? [.. codec.Table.ToArray().Select(value => unchecked((byte)(sbyte)value))];
+        byte[] codes = Codes(codec, encoding, out float factor)
+            ?? [.. codec.Table.ToArray().Select(value => unchecked((byte)(sbyte)value))];
         bool isSame = codes.Index().All(pair => pair.Index == pair.Item);
         return WeightSource.OfBlocks(rows, columns, codec.SubBlock, (first, count, to, scales, minima) =>
         {
@@ -40,8 +41,8 @@ static class BlockPacking
         });
     }
 
-    // Of each code of the file, that of the encoding's table; null where the table lacks a value. Files may keep twice the values and
-    // half the scale, so that all values are whole (MXFP4).
+    // Of each code of the file, that of the encoding's table; null where the table lacks a value. Files may keep twice the values
+    // and half the scale, so that all values are whole (MXFP4).
     static byte[]? Codes(BlockCodec codec, WeightEncoding encoding, out float factor)
     {
         var from = codec.Table;

@@ -27,7 +27,8 @@ public class DecoderLoader
     /// <summary>The file.</summary>
     protected WeightReader Reader { get; }
 
-    /// <summary>The decoder with the memory of all weights; their content comes with <see cref="WeightReader.Finish"/>, and nothing runs before.</summary>
+    /// <summary>The decoder with the memory of all weights; their content comes with <see cref="WeightReader.Finish"/>, and
+    /// nothing runs before.</summary>
     /// <exception cref="ModelException">A weight is missing, left over, of other extents, or not finite.</exception>
     public Decoder Begin()
     {
@@ -50,7 +51,9 @@ public class DecoderLoader
     protected virtual DecoderLayer Layer(int layer)
     {
         string path = Names.PathOf(layer);
-        return new(Norm(path + Names.AttentionNorm), Attention(path, layer), Config.PostNorms ? Norm(path + Names.AttentionPostNorm) : null,
+        return new(Norm(path + Names.AttentionNorm), Attention(path, layer), Config.PostNorms
+            ? Norm(path + Names.AttentionPostNorm)
+            : null,
             Norm(path + Names.FeedForwardNorm), Config.HasExperts(layer) ? Experts(path) : FeedForward(path),
             Config.PostNorms ? Norm(path + Names.FeedForwardPostNorm) : null, Config.ResidualScale);
     }
@@ -62,7 +65,9 @@ public class DecoderLoader
     protected Norm Norm(string name, int? width = null, int[]? order = null)
     {
         long count = width ?? Config.Width;
-        return new(Vector(Config.Norm == NormKind.RmsPlusOne ? 1 : 0, $"{name}.weight"), Config.Norm == NormKind.Layer ? Vector(0, $"{name}.bias") : null, Config.NormEpsilon);
+        return new(Vector(Config.Norm == NormKind.RmsPlusOne ? 1 : 0, $"{name}.weight"), Config.Norm == NormKind.Layer
+            ? Vector(0, $"{name}.bias")
+            : null, Config.NormEpsilon);
 
         Tensor Vector(float plus, string full)
         {
@@ -78,22 +83,31 @@ public class DecoderLoader
         long queries = (long)Config.Heads * Config.HeadWidth, keys = (long)Config.KvHeads * Config.HeadWidth;
         // Neighbours that are rotated together come to lie half a head apart: no result differs, and vectors turn whole.
         bool isTurned = Config.Layers[layer].Rope is { Interleaved: true };
-        int[]? queryOrder = isTurned ? HalvesOf(Config.Heads, layer) : null, keyOrder = isTurned ? HalvesOf(Config.KvHeads, layer) : null;
+        int[]? queryOrder = isTurned ? HalvesOf(Config.Heads, layer) : null,
+            keyOrder = isTurned ? HalvesOf(Config.KvHeads, layer) : null;
         Projection qkv;
         if (!isTurned)
             qkv = Config.FusedQkv ? Linear(Config.Width, Config.QkvBias, (path + Names.Qkv, queries + 2 * keys))
-                : Linear(Config.Width, Config.QkvBias, (path + Names.Query, queries), (path + Names.Key, keys), (path + Names.Value, keys));
+                : Linear(Config.Width, Config.QkvBias, (path + Names.Query, queries), (path + Names.Key, keys),
+                    (path + Names.Value, keys));
         else if (Config.FusedQkv)
         {
-            int[] order = [.. queryOrder!, .. keyOrder!.Select(row => (int)queries + row), .. Enumerable.Range((int)(queries + keys), (int)keys)];
-            qkv = Reader.Projection(Config.Width, [($"{path}{Names.Qkv}.weight", queries + 2 * keys)], Config.QkvBias ? [$"{path}{Names.Qkv}.bias"] : [], [order]);
+            int[] order = [.. queryOrder!, .. keyOrder!.Select(row => (int)queries + row),
+                .. Enumerable.Range((int)(queries + keys), (int)keys)];
+            qkv = Reader.Projection(Config.Width, [($"{path}{Names.Qkv}.weight", queries + 2 * keys)], Config.QkvBias
+                ? [$"{path}{Names.Qkv}.bias"]
+                : [], [order]);
         }
         else
-            qkv = Reader.Projection(Config.Width, [($"{path}{Names.Query}.weight", queries), ($"{path}{Names.Key}.weight", keys), ($"{path}{Names.Value}.weight", keys)],
-                Config.QkvBias ? [$"{path}{Names.Query}.bias", $"{path}{Names.Key}.bias", $"{path}{Names.Value}.bias"] : [], [queryOrder, keyOrder, null]);
+            qkv = Reader.Projection(Config.Width, [($"{path}{Names.Query}.weight", queries), ($"{path}{Names.Key}.weight", keys),
+                ($"{path}{Names.Value}.weight", keys)],
+                Config.QkvBias ? [$"{path}{Names.Query}.bias", $"{path}{Names.Key}.bias", $"{path}{Names.Value}.bias"] : [],
+                [queryOrder, keyOrder, null]);
         int[]? within = isTurned ? HalvesOf(1, layer) : null;
-        return new GroupedAttention(Config, Config.Layers[layer], qkv, Linear(queries, Config.OutputBias, (path + Names.Output, Config.Width)),
-            Config.HeadNorms ? Norm(path + Names.QueryNorm, Config.HeadWidth, within) : null, Config.HeadNorms ? Norm(path + Names.KeyNorm, Config.HeadWidth, within) : null,
+        return new GroupedAttention(Config, Config.Layers[layer], qkv,
+            Linear(queries, Config.OutputBias, (path + Names.Output, Config.Width)),
+            Config.HeadNorms ? Norm(path + Names.QueryNorm, Config.HeadWidth, within) : null,
+            Config.HeadNorms ? Norm(path + Names.KeyNorm, Config.HeadWidth, within) : null,
             Config.Sinks ? Reader.Dense(path + Names.Sinks, Config.Heads) : null, isTurned);
     }
 
@@ -109,7 +123,8 @@ public class DecoderLoader
     }
 
     /// <summary>The feed-forward layer of a layer.</summary>
-    protected virtual IFeedForward FeedForward(string path) => FeedForward(path, Config.FeedForward, Names.Gate, Names.Up, Names.Down);
+    protected virtual IFeedForward FeedForward(string path) =>
+        FeedForward(path, Config.FeedForward, Names.Gate, Names.Up, Names.Down);
 
     /// <summary>A feed-forward layer of these names.</summary>
     protected IFeedForward FeedForward(string path, int inner, string gate, string up, string down)
@@ -117,17 +132,22 @@ public class DecoderLoader
         var first = !Config.Gated ? Linear(Config.Width, Config.FeedForwardBias, (path + up, inner))
             : Config.FusedGateUp ? Linear(Config.Width, Config.FeedForwardBias, (path + Names.GateUp, 2L * inner))
             : Linear(Config.Width, Config.FeedForwardBias, (path + gate, inner), (path + up, inner));
-        return new FeedForward(Config.Activation, first, Linear(inner, Config.FeedForwardBias, (path + down, Config.Width)), Config.Gated);
+        return new FeedForward(Config.Activation, first, Linear(inner, Config.FeedForwardBias, (path + down, Config.Width)),
+            Config.Gated);
     }
 
     /// <summary>The experts of a layer.</summary>
     protected virtual IFeedForward Experts(string path)
     {
         var experts = Config.Experts!;
-        var shared = experts.SharedWidth == 0 ? null : FeedForward(path, experts.SharedWidth, Names.SharedGate, Names.SharedUp, Names.SharedDown);
+        var shared = experts.SharedWidth == 0
+            ? null
+            : FeedForward(path, experts.SharedWidth, Names.SharedGate, Names.SharedUp, Names.SharedDown);
         var sharedGate = experts.SharedGate ? SharedWeight(path) : null;
-        return new ExpertFeedForward(experts, Config.Activation, Linear(Config.Width, experts.RouterBias, (path + Names.Router, experts.Count)),
-            ExpertLinear(path, Config.Width, experts.Width, Names.ExpertGate, Names.ExpertUp), ExpertLinear(path, experts.Width, Config.Width, Names.ExpertDown),
+        return new ExpertFeedForward(experts, Config.Activation,
+            Linear(Config.Width, experts.RouterBias, (path + Names.Router, experts.Count)),
+            ExpertLinear(path, Config.Width, experts.Width, Names.ExpertGate, Names.ExpertUp),
+            ExpertLinear(path, experts.Width, Config.Width, Names.ExpertDown),
             experts.ChoiceBias ? Reader.Dense(path + Names.ChoiceBias, experts.Count) : null, shared, sharedGate);
     }
 
@@ -136,7 +156,9 @@ public class DecoderLoader
     {
         string name = $"{path}{Names.SharedWeight}.weight";
         bool isVector = Reader.File.TryGet(name, out var entry) && entry.Extents.Count == 1;
-        return isVector ? new([new(Reader.Dense(name, Config.Width).Reshape(1, Config.Width))], null) : Linear(Config.Width, false, (path + Names.SharedWeight, 1));
+        return isVector
+            ? new([new(Reader.Dense(name, Config.Width).Reshape(1, Config.Width))], null)
+            : Linear(Config.Width, false, (path + Names.SharedWeight, 1));
     }
 
     /// <summary>The linear layers of all experts; those of several names lie above each other.</summary>
@@ -146,17 +168,22 @@ public class DecoderLoader
         var bias = Config.Experts.Bias ? Tensor.Concat([.. names.Select(name => ExpertBias(path + name, outputs))], 1) : null;
         if (!Names.ExpertsAreStacked)
             return Reader.Experts(inputs, [.. Enumerable.Range(0, count).Select(expert => (IReadOnlyList<(string, long)>)
-                [.. names.Select(name => ($"{path}{string.Format(CultureInfo.InvariantCulture, name, expert)}.weight", (long)outputs))])], bias);
+                [.. names.Select(name =>
+                    ($"{path}{string.Format(CultureInfo.InvariantCulture, name, expert)}.weight", (long)outputs))])], bias);
         WeightEntry[] stacked = [.. names.Select(name => Reader.Entry($"{path}{name}.weight", count, outputs, inputs))];
-        return Reader.Experts([.. Enumerable.Range(0, count).Select(expert => stacked.Select(entry => WeightReader.Slice(entry, expert)).ToArray())], inputs, bias);
+        return Reader.Experts([.. Enumerable.Range(0, count).Select(expert =>
+            stacked.Select(entry => WeightReader.Slice(entry, expert)).ToArray())], inputs, bias);
     }
 
     Tensor ExpertBias(string name, int outputs) => Names.ExpertsAreStacked
         ? Reader.Dense($"{name}.bias", Config.Experts!.Count, outputs)
-        : Tensor.From<float>([.. Enumerable.Range(0, Config.Experts!.Count).SelectMany(expert => Reader.Numbers($"{string.Format(CultureInfo.InvariantCulture, name, expert)}.bias", outputs))],
+        : Tensor.From<float>([.. Enumerable.Range(0, Config.Experts!.Count)
+            .SelectMany(expert => Reader.Numbers($"{string.Format(CultureInfo.InvariantCulture, name, expert)}.bias", outputs))],
             [Config.Experts.Count, outputs]);
 
     /// <summary>A linear layer of matrices that lie above each other.</summary>
     protected virtual Projection Linear(long inputs, bool bias, params (string Name, long Outputs)[] parts) =>
-        Reader.Projection(inputs, [.. parts.Select(part => ($"{part.Name}.weight", part.Outputs))], bias ? [.. parts.Select(part => $"{part.Name}.bias")] : []);
+        Reader.Projection(inputs, [.. parts.Select(part => ($"{part.Name}.weight", part.Outputs))], bias
+            ? [.. parts.Select(part => $"{part.Name}.bias")]
+            : []);
 }

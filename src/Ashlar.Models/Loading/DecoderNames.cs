@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace Ashlar.Models;
 
-/// <summary>What the weights of a decoder are called in a file. Names of layers stand behind the layer's path; <c>.weight</c> and <c>.bias</c> are added.</summary>
+/// <summary>What the weights of a decoder are called in a file. Names of layers stand behind the layer's path; <c>.weight</c> and
+/// <c>.bias</c> are added.</summary>
 public sealed record DecoderNames
 {
     /// <summary>The names in Hugging Face checkpoints, as Llama has them; families change what differs.</summary>

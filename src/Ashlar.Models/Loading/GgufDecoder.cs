@@ -2,7 +2,8 @@ using Ashlar.Formats;
 
 namespace Ashlar.Models;
 
-/// <summary>What the metadata of all GGUF decoders have in common: sizes, norms, and rotary positions with the stretching that the file asks for.</summary>
+/// <summary>What the metadata of all GGUF decoders have in common: sizes, norms, and rotary positions with the stretching that
+/// the file asks for.</summary>
 public static class GgufDecoder
 {
     /// <summary>Reads what decoders have in common; families add to it.</summary>
@@ -20,7 +21,9 @@ public static class GgufDecoder
         int headWidth = keys.Integer("attention.key_length", width / Math.Max(1, heads));
         keys.Ignore("attention.value_length", "vocab_size", "tensor_data_layout", "rope.scaling.finetuned");
         double theta = keys.Number("rope.freq_base", 10000);
-        var layer = new AttentionLayer(null, Stretched(Rope.Plain(keys.Integer("rope.dimension_count", headWidth), theta, interleaved), theta, keys, file, truncate));
+        var layer = new AttentionLayer(null,
+            Stretched(Rope.Plain(keys.Integer("rope.dimension_count", headWidth), theta, interleaved), theta, keys,
+                file, truncate));
         bool isLayerNorm = keys.Has("attention.layer_norm_epsilon");
         return new()
         {
@@ -44,9 +47,11 @@ public static class GgufDecoder
     }
 
     /// <summary>Whether a file has a weight.</summary>
-    public static bool Has(Gguf file, string weight) => file?.TryGet(weight, out _) ?? throw new ArgumentNullException(nameof(file));
+    public static bool Has(Gguf file, string weight) =>
+        file?.TryGet(weight, out _) ?? throw new ArgumentNullException(nameof(file));
 
-    /// <summary>The numbers of a small weight that is a part of the config, such as divisors of rotary frequencies; null where there is none.</summary>
+    /// <summary>The numbers of a small weight that is a part of the config, such as divisors of rotary frequencies; null where
+    /// there is none.</summary>
     public static float[]? Numbers(Gguf file, string weight)
     {
         ArgumentNullException.ThrowIfNull(file);
@@ -70,7 +75,9 @@ public static class GgufDecoder
         {
             "none" or "longrope" => rope,   // LongRoPE's tables are the family's business
             "linear" => factor == 1 ? rope : rope.Linear(factor),
-            "yarn" => rope.Yarn(theta, factor, context ?? keys.Number("rope.scaling.original_context_length"), keys.Number("rope.scaling.yarn_beta_fast", 32), keys.Number("rope.scaling.yarn_beta_slow", 1), truncate: truncate),
+            "yarn" => rope.Yarn(theta, factor, context ?? keys.Number("rope.scaling.original_context_length"),
+                keys.Number("rope.scaling.yarn_beta_fast", 32), keys.Number("rope.scaling.yarn_beta_slow", 1),
+                truncate: truncate),
             _ => throw keys.Unsupported("rope.scaling.type", kind, "none, linear and yarn are computed"),
         };
     }

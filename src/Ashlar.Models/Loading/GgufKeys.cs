@@ -14,7 +14,8 @@ public sealed class GgufKeys : ModelKeys
     {
         (metadata, Family) = (file.Metadata, file.Architecture);
         prefix = Family + ".";
-        All = [.. metadata.Keys.Where(key => key.StartsWith(prefix, StringComparison.Ordinal)).Select(key => key[prefix.Length..])];
+        All =
+            [.. metadata.Keys.Where(key => key.StartsWith(prefix, StringComparison.Ordinal)).Select(key => key[prefix.Length..])];
     }
 
     /// <inheritdoc/>
@@ -34,14 +35,18 @@ public sealed class GgufKeys : ModelKeys
             ? (int)number : throw Wrong(key, $"is {metadata.Int(prefix + key)}, not a whole number of 32 bits");
 
     private protected override double ReadNumber(string key) =>
-        metadata.Float(prefix + key) is var number && double.IsFinite(number) ? number : throw Wrong(key, $"is {number}, not a finite number");
+        metadata.Float(prefix + key) is var number && double.IsFinite(number)
+            ? number
+            : throw Wrong(key, $"is {number}, not a finite number");
 
     private protected override bool ReadFlag(string key) => metadata.Bool(prefix + key);
 
     private protected override string ReadText(string key) => metadata.Text(prefix + key);
 
-    private protected override double[] ReadNumbers(string key) => metadata.ListOf(prefix + key).Type is GgufValueType.F32 or GgufValueType.F64
-        ? [.. metadata.Floats(prefix + key).Select(number => (double)number)] : [.. metadata.Ints(prefix + key).Select(number => (double)number)];
+    private protected override double[] ReadNumbers(string key) =>
+        metadata.ListOf(prefix + key).Type is GgufValueType.F32 or GgufValueType.F64
+        ? [.. metadata.Floats(prefix + key).Select(number => (double)number)] : [.. metadata.Ints(prefix + key)
+            .Select(number => (double)number)];
 
     private protected override string[] ReadTexts(string key) => [.. metadata.Texts(prefix + key)];
 

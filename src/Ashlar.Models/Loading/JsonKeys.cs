@@ -14,8 +14,11 @@ public sealed class JsonKeys : ModelKeys
     JsonKeys(string source, JsonElement root, string? family) : base(source)
     {
         this.root = root;
-        this.family = family ?? (root.TryGetProperty("model_type", out var type) && type.ValueKind == JsonValueKind.String ? type.GetString()! : "");
-        All = [.. root.EnumerateObject().Where(property => property.Value.ValueKind != JsonValueKind.Null).Select(property => property.Name)];
+        this.family = family ?? (root.TryGetProperty("model_type", out var type) && type.ValueKind == JsonValueKind.String
+            ? type.GetString()!
+            : "");
+        All = [.. root.EnumerateObject().Where(property => property.Value.ValueKind != JsonValueKind.Null)
+            .Select(property => property.Name)];
         Ignore("model_type");
     }
 
@@ -76,14 +79,16 @@ public sealed class JsonKeys : ModelKeys
         var value = root.GetProperty(key);
         if (value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number)) return number;
         // writers of other languages may say 4096.0
-        if (value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double real) && real == Math.Truncate(real) && Math.Abs(real) < int.MaxValue)
+        if (value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double real) && real == Math.Truncate(real)
+            && Math.Abs(real) < int.MaxValue)
             return (int)real;
         throw Wrong(key, $"is {Shown(value)}, not a whole number of 32 bits");
     }
 
     private protected override double ReadNumber(string key) => NumberOf(key, root.GetProperty(key));
 
-    private protected override bool ReadFlag(string key) => root.GetProperty(key) is { ValueKind: JsonValueKind.True or JsonValueKind.False } value
+    private protected override bool ReadFlag(string key) =>
+        root.GetProperty(key) is { ValueKind: JsonValueKind.True or JsonValueKind.False } value
         ? value.GetBoolean() : throw Wrong(key, $"is {Shown(root.GetProperty(key))}, not true or false");
 
     private protected override string ReadText(string key) => TextOf(key, root.GetProperty(key));
@@ -93,14 +98,18 @@ public sealed class JsonKeys : ModelKeys
     private protected override string[] ReadTexts(string key) => [.. Items(key).Select(item => TextOf(key, item))];
 
     private protected override bool[] ReadFlags(string key) => [.. Items(key).Select(item =>
-        item.ValueKind is JsonValueKind.True or JsonValueKind.False ? item.GetBoolean() : throw Wrong(key, $"holds {Shown(item)}, not true or false"))];
+        item.ValueKind is JsonValueKind.True or JsonValueKind.False
+            ? item.GetBoolean()
+            : throw Wrong(key, $"holds {Shown(item)}, not true or false"))];
 
     private protected override ModelKeys ReadPart(string key) => root.GetProperty(key) is { ValueKind: JsonValueKind.Object } part
         ? new JsonKeys($"{Source} ({key})", part, part.TryGetProperty("model_type", out _) ? null : family)
         : throw Wrong(key, $"is {Shown(root.GetProperty(key))}, not an object");
 
     private protected override IReadOnlyList<ModelKeys> ReadParts(string key) => [.. Items(key).Select((item, i) =>
-        item.ValueKind == JsonValueKind.Object ? new JsonKeys($"{Source} ({key} {i})", item, null) : throw Wrong(key, $"holds {Shown(item)}, not an object"))];
+        item.ValueKind == JsonValueKind.Object
+            ? new JsonKeys($"{Source} ({key} {i})", item, null)
+            : throw Wrong(key, $"holds {Shown(item)}, not an object"))];
 
     JsonElement.ArrayEnumerator Items(string key) => root.GetProperty(key) is { ValueKind: JsonValueKind.Array } list
         ? list.EnumerateArray() : throw Wrong(key, $"is {Shown(root.GetProperty(key))}, not a list");
@@ -119,5 +128,6 @@ public sealed class JsonKeys : ModelKeys
     }
 
     static ModelFileException Unreadable(string file, string problem) => new("ASH0730",
-        $"{file} {problem}.", "a model in the Hugging Face layout has a config.json beside its weights: download the folder again, whole.");
+        $"{file} {problem}.",
+        "a model in the Hugging Face layout has a config.json beside its weights: download the folder again, whole.");
 }

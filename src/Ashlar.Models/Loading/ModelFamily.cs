@@ -11,7 +11,8 @@ public abstract class ModelFamily
     [
         new Llama.LlamaFamily(), new Mistral.MistralFamily(), new Mistral.MixtralFamily(),
         new Qwen.Qwen2Family(), new Qwen.Qwen2MoeFamily(), new Qwen.Qwen3Family(), new Qwen.Qwen3MoeFamily(),
-        new Gemma.Gemma2Family(), new Gemma.Gemma3Family(), new Phi.Phi3Family(), new SmolLm.SmolLm3Family(), new Glm.GlmFamily(), new Glm.Glm4Family(),
+        new Gemma.Gemma2Family(), new Gemma.Gemma3Family(), new Phi.Phi3Family(), new SmolLm.SmolLm3Family(), new Glm.GlmFamily(),
+        new Glm.Glm4Family(),
         new GptOss.GptOssFamily(), new DeepSeek.DeepSeek2Family(), new DeepSeek.DeepSeek3Family(), new Gpt2.Gpt2Family(),
     ];
 
@@ -27,9 +28,11 @@ public abstract class ModelFamily
 
     /// <summary>Reads the metadata of a GGUF file of one of <see cref="Architectures"/>.</summary>
     /// <exception cref="ModelException">A key is missing, of another kind, or says what Ashlar cannot compute.</exception>
-    public virtual DecoderConfig Read(GgufKeys keys, Gguf file) => throw new UnreachableException($"no GGUF file is a {ModelTypes[0]}");
+    public virtual DecoderConfig Read(GgufKeys keys, Gguf file) =>
+        throw new UnreachableException($"no GGUF file is a {ModelTypes[0]}");
 
-    // How matrices are stored, where that is not as plain numbers: here as ScaledWeights has them. How activations are rounded is left out: they are not.
+    // How matrices are stored, where that is not as plain numbers: here as ScaledWeights has them. How activations are rounded is
+    // left out: they are not.
     private protected virtual void AllowStorage(ModelKeys storage)
     {
         storage.Allow("quant_method", "fp8");
@@ -45,13 +48,15 @@ public abstract class ModelFamily
     public virtual DecoderNames Names(bool isGguf) => isGguf ? DecoderNames.Gguf : DecoderNames.HuggingFace;
 
     /// <summary>What loads a model of this family.</summary>
-    public virtual DecoderLoader Loader(DecoderConfig config, bool isGguf, WeightReader reader) => new(config, Names(isGguf), reader);
+    public virtual DecoderLoader Loader(DecoderConfig config, bool isGguf, WeightReader reader) =>
+        new(config, Names(isGguf), reader);
 
     /// <summary>Opens a model: a safetensors folder with its config.json, or a GGUF file.</summary>
     /// <param name="path">A folder or a file.</param>
     /// <param name="options">How weights are kept.</param>
     /// <exception cref="ModelFileException">A file is missing or damaged.</exception>
-    /// <exception cref="ModelException">The model is of a kind that Ashlar does not know, or its weights are not those of its config.</exception>
+    /// <exception cref="ModelException">The model is of a kind that Ashlar does not know, or its weights are not those of its
+    /// config.</exception>
     public static Decoder Load(string path, LoadOptions? options = null)
     {
         var loading = Begin(path, options);
@@ -59,7 +64,8 @@ public abstract class ModelFamily
         return loading.Decoder;
     }
 
-    /// <summary>Opens a model, and leaves the packing of its weights for later: meanwhile programs over it can be compiled.</summary>
+    /// <summary>Opens a model, and leaves the packing of its weights for later: meanwhile programs over it can be
+    /// compiled.</summary>
     /// <inheritdoc cref="Load"/>
     public static ModelLoading Begin(string path, LoadOptions? options = null)
     {
@@ -90,7 +96,9 @@ public abstract class ModelFamily
             metadata.ThrowIfUnread();
             return (known, read, true);
         }
-        var keys = JsonKeys.Read(Directory.Exists(path) ? path : Path.Combine(Path.GetDirectoryName(Path.GetFullPath(path))!, "config.json"));
+        var keys = JsonKeys.Read(Directory.Exists(path)
+            ? path
+            : Path.Combine(Path.GetDirectoryName(Path.GetFullPath(path))!, "config.json"));
         var found = All.FirstOrDefault(family => family.ModelTypes.Contains(keys.Family))
             ?? throw Unknown(path, "model_type", keys.Family, All.SelectMany(family => family.ModelTypes));
         keys.Ignore(Bookkeeping);
@@ -105,13 +113,18 @@ public abstract class ModelFamily
         return (found, config, false);
     }
 
-    // What these keys of a config.json say changes nothing that is computed: training, other programs, and special tokens, which the tokenizer knows.
+    // What these keys of a config.json say changes nothing that is computed: training, other programs, and special tokens, which
+    // the tokenizer knows.
     static ReadOnlySpan<string> Bookkeeping => new[]
     {
-        "architectures", "torch_dtype", "dtype", "transformers_version", "use_cache", "initializer_range", "attention_dropout", "pretraining_tp",
-        "bos_token_id", "eos_token_id", "pad_token_id", "unk_token_id", "_name_or_path", "auto_map", "hidden_dropout", "resid_pdrop", "embd_pdrop", "attn_pdrop",
-        "output_router_logits", "router_aux_loss_coef", "aux_loss_alpha", "seq_aux", "task_specific_params", "gradient_checkpointing", "output_attentions",
-        "output_hidden_states", "is_encoder_decoder", "_attn_implementation", "attn_implementation", "cache_implementation", "tokenizer_class", "transformers.js_config",
+        "architectures", "torch_dtype", "dtype", "transformers_version", "use_cache", "initializer_range", "attention_dropout",
+            "pretraining_tp",
+        "bos_token_id", "eos_token_id", "pad_token_id", "unk_token_id", "_name_or_path", "auto_map", "hidden_dropout",
+        "resid_pdrop", "embd_pdrop", "attn_pdrop",
+        "output_router_logits", "router_aux_loss_coef", "aux_loss_alpha", "seq_aux", "task_specific_params",
+        "gradient_checkpointing", "output_attentions",
+        "output_hidden_states", "is_encoder_decoder", "_attn_implementation", "attn_implementation", "cache_implementation",
+        "tokenizer_class", "transformers.js_config",
     };
 
     static ModelException Unknown(string path, string key, string value, IEnumerable<string> known) => new("ASH0351",
@@ -132,8 +145,10 @@ public sealed class ModelLoading
     /// <summary>The model. Nothing is to be computed with it before <see cref="Finish"/>.</summary>
     public Decoder Decoder { get; }
 
-    /// <summary>Packs the weights, or waits until those of an earlier start are checked. Where that fails, the model is closed.</summary>
-    /// <returns>False where the file of packed weights turned out to be damaged: the model is closed, and <see cref="Again"/> opens it without that file.</returns>
+    /// <summary>Packs the weights, or waits until those of an earlier start are checked. Where that fails, the model is
+    /// closed.</summary>
+    /// <returns>False where the file of packed weights turned out to be damaged: the model is closed, and <see cref="Again"/>
+    /// opens it without that file.</returns>
     /// <exception cref="ModelFileException">A weight holds what is no number (ASH0648).</exception>
     public bool Finish()
     {
@@ -151,5 +166,8 @@ public sealed class ModelLoading
 
     /// <summary>Opens the model anew; its file of packed weights is replaced, not read.</summary>
     /// <inheritdoc cref="ModelFamily.Begin"/>
-    public ModelLoading Again() => ModelFamily.Begin(path, options with { Cache = options.Cache is { } cache ? cache with { Replaces = true } : null });
+    public ModelLoading Again() => ModelFamily.Begin(path, options with
+    {
+        Cache = options.Cache is { } cache ? cache with { Replaces = true } : null,
+    });
 }

@@ -5,9 +5,9 @@ namespace Ashlar.Models;
 /// <summary>The settings of a model as its files give them: keys of a config.json (<see cref="JsonKeys"/>), or metadata of a GGUF
 /// file (<see cref="GgufKeys"/>). Knows which were read, so that none is overlooked.</summary>
 /// <remarks>
-/// A family reads what it knows, says by <see cref="Ignore"/> and <see cref="Allow{T}"/> which keys change nothing or must have one value, and
-/// ends with <see cref="ThrowIfUnread"/>: a key that nobody knows may change every result, so it is an error. A key that is null counts as
-/// absent. Not thread-safe.
+/// A family reads what it knows, says by <see cref="Ignore"/> and <see cref="Allow{T}"/> which keys change nothing or must have
+/// one value, and ends with <see cref="ThrowIfUnread"/>: a key that nobody knows may change every result, so it is an error. A
+/// key that is null counts as absent. Not thread-safe.
 /// </remarks>
 public abstract class ModelKeys
 {
@@ -18,7 +18,8 @@ public abstract class ModelKeys
     /// <summary>What errors call the settings: the path of the file, and a part of it where this is one.</summary>
     public string Source { get; }
 
-    /// <summary>What the file says that the model is: the <c>model_type</c> of a config.json, the architecture of a GGUF file.</summary>
+    /// <summary>What the file says that the model is: the <c>model_type</c> of a config.json, the architecture of a GGUF
+    /// file.</summary>
     public abstract string Family { get; }
 
     /// <summary>Every key that is not null.</summary>
@@ -28,7 +29,8 @@ public abstract class ModelKeys
     public abstract bool Has(string key);
 
     /// <summary>A whole number.</summary>
-    /// <exception cref="ModelFileException">The key is missing (ASH0731), or its value is no whole number of 32 bits (ASH0732).</exception>
+    /// <exception cref="ModelFileException">The key is missing (ASH0731), or its value is no whole number of 32 bits
+    /// (ASH0732).</exception>
     public int Integer(string key) => ReadInteger(Required(key));
 
     /// <summary>A whole number, or another where the key is absent.</summary>
@@ -123,13 +125,15 @@ public abstract class ModelKeys
     /// <param name="found">Its value.</param>
     /// <param name="computed">What is computed instead, as an end of a sentence.</param>
     public ModelFileException Unsupported(string key, string found, string computed) => new("ASH0734",
-        $"{Source} has {key} = {found}, but {computed}.", "take a model without this setting; what it would say here could not be trusted.");
+        $"{Source} has {key} = {found}, but {computed}.",
+        "take a model without this setting; what it would say here could not be trusted.");
 
     /// <summary>The error for a value that cannot be.</summary>
     /// <param name="key">The key.</param>
     /// <param name="problem">What its value is and should be, as an end of a sentence.</param>
     public ModelFileException Wrong(string key, string problem) => new("ASH0732",
-        $"{Source}: {key} {problem}.", "download the file again; if it is as published, its model is not one that Ashlar can run.");
+        $"{Source}: {key} {problem}.",
+        "download the file again; if it is as published, its model is not one that Ashlar can run.");
 
     /// <summary>Fails where there are keys that were neither read nor ignored.</summary>
     /// <exception cref="ModelFileException">ASH0733: the error names them.</exception>

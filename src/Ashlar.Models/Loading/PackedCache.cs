@@ -7,7 +7,8 @@ namespace Ashlar.Models;
 
 /// <summary>That packed weights are kept in a file from one start to the next, where they are mapped instead of packed.</summary>
 /// <param name="Folder">Where the file is; made where it does not exist. Null keeps it beside the model.</param>
-/// <param name="Notice">Told in words when a file was written, and why one that was there is not used; null: nobody is told.</param>
+/// <param name="Notice">Told in words when a file was written, and why one that was there is not used; null: nobody is
+/// told.</param>
 public sealed record WeightCache(string? Folder = null, Action<string>? Notice = null)
 {
     /// <summary>The file that is there turned out to be damaged: it is not looked at, but replaced.</summary>
@@ -16,8 +17,9 @@ public sealed record WeightCache(string? Folder = null, Action<string>? Notice =
 
 /// <summary>The file of one model's packed weights: docs/formats/packed-weights.md.</summary>
 /// <remarks>
-/// It is of use only for the very files that it was made of (names, lengths, times of change and samples of the content), for one encoding and one
-/// layout. All of its bytes are checked, in the background: <see cref="IsWhole"/> waits for that. A file that does not fit is replaced, and the owner is told why.
+/// It is of use only for the very files that it was made of (names, lengths, times of change and samples of the content), for one
+/// encoding and one layout. All of its bytes are checked, in the background: <see cref="IsWhole"/> waits for that. A file that
+/// does not fit is replaced, and the owner is told why.
 /// </remarks>
 sealed class PackedCache
 {
@@ -63,7 +65,8 @@ sealed class PackedCache
     public PackedWeight? Find(string name, WeightEncoding encoding, long rows, long columns, long count)
     {
         string key = Key(name, encoding, rows, columns, count);
-        if (file is null || !file.TryGet(key, out var entry) || entry.Bytes != PackedWeight.BytesOf(encoding, rows, columns, count)) return null;
+        if (file is null || !file.TryGet(key, out var entry)
+            || entry.Bytes != PackedWeight.BytesOf(encoding, rows, columns, count)) return null;
         var weight = PackedWeight.Over(encoding, rows, columns, count, file.Pin(entry));
         all.Add((key, weight));
         return weight;
@@ -76,7 +79,8 @@ sealed class PackedCache
         fresh++;
     }
 
-    /// <summary>Writes the file where it lacks something. One that cannot be written is told, not an error: the model is loaded.</summary>
+    /// <summary>Writes the file where it lacks something. One that cannot be written is told, not an error: the model is
+    /// loaded.</summary>
     /// <param name="progress">Told which share is written.</param>
     public void Save(Action<double>? progress)
     {
@@ -86,7 +90,8 @@ sealed class PackedCache
         var sums = new uint[all.Count];
         Parallel.For(0, sums.Length, i => sums[i] = Checksum(all[i].Weight.Data.Shape[0].Value, all[i].Weight.Span));
         var metadata = new Dictionary<string, string> { [FormatKey] = FormatName, [SourceKey] = source };
-        for (int i = 0; i < sums.Length; i++) metadata[ChecksumKey + all[i].Name] = sums[i].ToString("x8", CultureInfo.InvariantCulture);
+        for (int i = 0; i < sums.Length; i++)
+            metadata[ChecksumKey + all[i].Name] = sums[i].ToString("x8", CultureInfo.InvariantCulture);
         try
         {
             Safetensors.Write(path, all.Select(one => new NamedArray(one.Name, DType.UInt8, one.Weight.Data.Shape, stream =>
@@ -106,7 +111,8 @@ sealed class PackedCache
         }
     }
 
-    /// <summary>Waits until all bytes of the file that was there are checked. Before, nothing may be computed with them.</summary>
+    /// <summary>Waits until all bytes of the file that was there are checked. Before, nothing may be computed with
+    /// them.</summary>
     /// <returns>False where it is damaged: the owner was told, and weights that were found in it are of no use.</returns>
     public bool IsWhole()
     {
@@ -121,24 +127,31 @@ sealed class PackedCache
     void CheckHeader(Safetensors found)
     {
         if (!found.Metadata.TryGetValue(FormatKey, out string? format) || format != FormatName)
-            throw new ModelFileException("ASH0740", $"{path} is no file of packed weights that this version of Ashlar writes.", "delete it, or name another folder for packed weights.");
+            throw new ModelFileException("ASH0740", $"{path} is no file of packed weights that this version of Ashlar writes.",
+                "delete it, or name another folder for packed weights.");
         if (!found.Metadata.TryGetValue(SourceKey, out string? of) || of != source)
-            throw new ModelFileException("ASH0740", $"{path} was packed of other files, or for another layout.", "nothing is to be done: it is replaced.");
+            throw new ModelFileException("ASH0740", $"{path} was packed of other files, or for another layout.",
+                "nothing is to be done: it is replaced.");
     }
 
     // Half of the processors: the others compile meanwhile.
     ModelFileException? Damage(Safetensors found)
     {
         int damaged = -1;
-        Parallel.For(0, found.Entries.Count, new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, Environment.ProcessorCount / 2) }, i =>
+        Parallel.For(0, found.Entries.Count, new ParallelOptions
+        {
+            MaxDegreeOfParallelism = Math.Max(1, Environment.ProcessorCount / 2),
+        }, i =>
         {
             var entry = found.Entries[i];
             if (entry.Offset % 64 != 0 || !found.Metadata.TryGetValue(ChecksumKey + entry.Name, out string? sum)
-                || sum != Checksum(entry.Bytes, (at, count) => found.Span(entry, at, count)).ToString("x8", CultureInfo.InvariantCulture))
+                || sum != Checksum(entry.Bytes, (at, count) => found.Span(entry, at, count))
+                .ToString("x8", CultureInfo.InvariantCulture))
                 Interlocked.Exchange(ref damaged, i);
         });
         return damaged < 0 ? null
-            : new("ASH0739", $"{path} is damaged: the bytes of {found.Entries[damaged].Name} are not those that were written.", "nothing is to be done: it is replaced. Check the disk if it happens again.");
+            : new("ASH0739", $"{path} is damaged: the bytes of {found.Entries[damaged].Name} are not those that were written.",
+                "nothing is to be done: it is replaced. Check the disk if it happens again.");
     }
 
     delegate ReadOnlySpan<byte> Piece(long start, int count);
@@ -150,7 +163,8 @@ sealed class PackedCache
         return sum.Value;
     }
 
-    static string Key(string name, WeightEncoding encoding, long rows, long columns, long count) => $"{name} {encoding.Name} {count}x{rows}x{columns}";
+    static string Key(string name, WeightEncoding encoding, long rows, long columns, long count) =>
+        $"{name} {encoding.Name} {count}x{rows}x{columns}";
 
     static string PathOf(WeightFile model, WeightEncoding? encoding, string? folder)
     {
@@ -175,7 +189,8 @@ sealed class PackedCache
             using var handle = File.OpenHandle(part, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             for (int i = 0; i < Samples; i++)
             {
-                int read = RandomAccess.Read(handle, sample, (long)((double)Math.Max(0, info.Length - SampleBytes) * i / (Samples - 1)));
+                int read =
+                    RandomAccess.Read(handle, sample, (long)((double)Math.Max(0, info.Length - SampleBytes) * i / (Samples - 1)));
                 hash.AppendData(sample.AsSpan(0, read));
             }
         }

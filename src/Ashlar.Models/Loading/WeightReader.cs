@@ -7,13 +7,15 @@ namespace Ashlar.Models;
 /// <param name="Encoding">What matrices of floats become; null keeps the type of the file, float32 too.</param>
 /// <param name="Progress">Told which share of the bytes is read, from 0 to 1.</param>
 /// <param name="Cancellation">Stops loading.</param>
-public sealed record LoadOptions(WeightEncoding? Encoding = null, IProgress<double>? Progress = null, CancellationToken Cancellation = default)
+public sealed record LoadOptions(WeightEncoding? Encoding = null, IProgress<double>? Progress = null,
+    CancellationToken Cancellation = default)
 {
     /// <summary>Keeps packed weights in a file for the next start; null packs them each time.</summary>
     public WeightCache? Cache { get; init; }
 }
 
-/// <summary>Takes weights out of a file by name: matrices packed for products, vectors as float32. Knows what was not taken.</summary>
+/// <summary>Takes weights out of a file by name: matrices packed for products, vectors as float32. Knows what was not
+/// taken.</summary>
 /// <remarks>Pages of the file are given back as soon as a matrix is packed, so a model is never held twice.</remarks>
 public sealed partial class WeightReader
 {
@@ -54,7 +56,8 @@ public sealed partial class WeightReader
         taken.Add(name);
         if (ScaledWeights.ScalesOf(File, entry) is { } scales) taken.Add(scales.Name);   // they are read with the weight
         if (!Same(entry.Extents, extents))
-            throw new ModelException("ASH0342", $"the weight '{name}' should be [{string.Join(", ", extents.ToArray())}], but {File.Path} holds {entry}.",
+            throw new ModelException("ASH0342",
+                $"the weight '{name}' should be [{string.Join(", ", extents.ToArray())}], but {File.Path} holds {entry}.",
                 "check the config against the weights.");
         return entry;
     }
@@ -72,7 +75,8 @@ public sealed partial class WeightReader
     }
 
     /// <summary>The numbers of a weight.</summary>
-    /// <exception cref="ModelException">ASH0352: one of them is not finite; or the weight is missing or of other extents.</exception>
+    /// <exception cref="ModelException">ASH0352: one of them is not finite; or the weight is missing or of other
+    /// extents.</exception>
     public float[] Numbers(string name, params ReadOnlySpan<long> extents)
     {
         return Decoded(Entry(name, extents));
@@ -82,15 +86,18 @@ public sealed partial class WeightReader
     /// <param name="inputs">Numbers that come in.</param>
     /// <param name="parts">Name and outputs of each matrix.</param>
     /// <param name="bias">Names of the biases, one per matrix; empty for none.</param>
-    public Projection Projection(long inputs, IReadOnlyList<(string Name, long Outputs)> parts, params IReadOnlyList<string> bias) =>
+    public Projection Projection(long inputs, IReadOnlyList<(string Name, long Outputs)> parts,
+        params IReadOnlyList<string> bias) =>
         Projection(inputs, parts, bias, []);
 
     /// <summary>A linear layer of matrices whose outputs come in another order than in the file.</summary>
     /// <param name="inputs">Numbers that come in.</param>
     /// <param name="parts">Name and outputs of each matrix.</param>
     /// <param name="bias">Names of the biases, one per matrix; empty for none.</param>
-    /// <param name="orders">Of each output of each matrix, which row of the file it is; null for matrices that stay. Empty: all stay.</param>
-    public Projection Projection(long inputs, IReadOnlyList<(string Name, long Outputs)> parts, IReadOnlyList<string> bias, IReadOnlyList<int[]?> orders)
+    /// <param name="orders">Of each output of each matrix, which row of the file it is; null for matrices that stay. Empty: all
+    /// stay.</param>
+    public Projection Projection(long inputs, IReadOnlyList<(string Name, long Outputs)> parts, IReadOnlyList<string> bias,
+        IReadOnlyList<int[]?> orders)
     {
         ArgumentNullException.ThrowIfNull(parts);
         ArgumentNullException.ThrowIfNull(bias);
@@ -108,7 +115,8 @@ public sealed partial class WeightReader
             var alike = entries[first..end];
             int[]?[] alikeOrders = [.. Enumerable.Range(first, end - first).Select(OrderOf)];
             matrices.Add(encodings[first] is { } encoding ? new(Pack(encoding, [alike], alikeOrders))
-                : new(Tensor.From<float>([.. alike.SelectMany((entry, i) => Ordered(Decoded(entry), (int)inputs, alikeOrders[i]))], [alike.Sum(entry => entry.Elements) / inputs, inputs])));
+                : new(Tensor.From<float>([.. alike.SelectMany((entry, i) => Ordered(Decoded(entry), (int)inputs,
+                    alikeOrders[i]))], [alike.Sum(entry => entry.Elements) / inputs, inputs])));
             first = end;
         }
         return new(matrices, added);
@@ -118,10 +126,12 @@ public sealed partial class WeightReader
     /// <param name="inputs">Numbers that come in.</param>
     /// <param name="experts">Of each expert, name and outputs of the matrices that lie above each other.</param>
     /// <param name="bias">float32[experts, outputs]; null for none.</param>
-    public ExpertProjection Experts(long inputs, IReadOnlyList<IReadOnlyList<(string Name, long Outputs)>> experts, Tensor? bias = null)
+    public ExpertProjection Experts(long inputs, IReadOnlyList<IReadOnlyList<(string Name, long Outputs)>> experts,
+        Tensor? bias = null)
     {
         ArgumentNullException.ThrowIfNull(experts);
-        WeightEntry[][] entries = [.. experts.Select(parts => parts.Select(part => Entry(part.Name, part.Outputs, inputs)).ToArray())];
+        WeightEntry[][] entries =
+            [.. experts.Select(parts => parts.Select(part => Entry(part.Name, part.Outputs, inputs)).ToArray())];
         return Experts(entries, inputs, bias);
     }
 
@@ -130,19 +140,26 @@ public sealed partial class WeightReader
         long outputs = entries[0].Sum(entry => entry.Elements / inputs);
         var first = entries[0][0];
         if (entries.SelectMany(parts => parts).FirstOrDefault(entry => EncodingOf(entry) != EncodingOf(first)) is { } other)
-            throw new ModelException("ASH0366", $"{File.Path} keeps '{first.Name}' as {first.Type.Name} and '{other.Name}' as {other.Type.Name}, but what experts multiply at once is of one type.",
+            throw new ModelException("ASH0366",
+                $"{File.Path} keeps '{first.Name}' as {first.Type.Name} and '{other.Name}' as {other.Type.Name}, but what experts multiply at once is of one type.",
                 "quantise the gates and the ups of all experts of a layer alike.");
         if (EncodingOf(first) is { } encoding) return new(Pack(encoding, entries), null, bias);
         float[] all = [.. entries.SelectMany(parts => parts.SelectMany(Decoded))];
         return new(null, Tensor.From<float>(all, [entries.Length, outputs, inputs]), bias);
     }
 
-    /// <summary>Matrices of all experts that the file keeps as one weight [experts, outputs, inputs]: that of one of them.</summary>
+    /// <summary>Matrices of all experts that the file keeps as one weight [experts, outputs, inputs]: that of one of
+    /// them.</summary>
     public static WeightEntry Slice(WeightEntry stacked, int expert)
     {
         ArgumentNullException.ThrowIfNull(stacked);
         long bytes = stacked.Bytes / stacked.Extents[0];
-        return stacked with { Extents = stacked.Extents.Skip(1).ToValueList(), Offset = stacked.Offset + expert * bytes, Bytes = bytes };
+        return stacked with
+        {
+            Extents = stacked.Extents.Skip(1).ToValueList(),
+            Offset = stacked.Offset + expert * bytes,
+            Bytes = bytes,
+        };
     }
 
     /// <summary>Weights that are known and not needed.</summary>
@@ -178,14 +195,20 @@ public sealed partial class WeightReader
     PackedWeight Pack(WeightEncoding encoding, WeightEntry[][] experts, int[]?[]? orders = null)
     {
         long columns = experts[0][0].RowElements, rows = experts[0].Sum(entry => entry.Elements / columns);
-        string name = string.Join('+', experts.SelectMany((parts, expert) => parts.Select((entry, i) => expert == 0 ? entry.Name + (orders?[i] is null ? "" : "*") : "")).Where(part => part.Length > 0));
+        string name =
+            string.Join('+',
+                experts.SelectMany((parts, expert) => parts.Select((entry, i) =>
+                    expert == 0 ? entry.Name + (orders?[i] is null ? "" : "*") : "")).Where(part => part.Length > 0));
         return Kept(name, encoding, rows, columns, experts.Length, experts.SelectMany(parts => parts), () =>
         {
             var weight = PackedWeight.Reserve(encoding, rows, columns, experts.Length);
             pending.Add(() =>
             {
                 var progress = options.Progress is null ? null : new RowProgress(this, experts);
-                weight.Fill([.. experts.Select(parts => (IReadOnlyList<WeightSource>)[.. parts.Select((entry, i) => orders?[i] is { } order ? Source(entry).InOrder(order) : Source(entry))])],
+                weight.Fill([.. experts.Select(parts =>
+                    (IReadOnlyList<WeightSource>)[.. parts.Select((entry, i) => orders?[i] is { } order
+                        ? Source(entry).InOrder(order)
+                        : Source(entry))])],
                     progress, options.Cancellation);
                 foreach (var entry in experts.SelectMany(parts => parts))
                 {
@@ -198,7 +221,8 @@ public sealed partial class WeightReader
     }
 
     // A packed weight out of the file that keeps them, or made anew.
-    PackedWeight Kept(string name, WeightEncoding encoding, long rows, long columns, long count, IEnumerable<WeightEntry> entries, Func<PackedWeight> make)
+    PackedWeight Kept(string name, WeightEncoding encoding, long rows, long columns, long count, IEnumerable<WeightEntry> entries,
+        Func<PackedWeight> make)
     {
         if (cache is null) return make();
         string key = $"{packedWeights++}:{name}";
@@ -212,8 +236,10 @@ public sealed partial class WeightReader
         return made;
     }
 
-    /// <summary>Packs what was asked for, and keeps it in a file where that is wanted. Until then weights have memory, but no content.</summary>
-    /// <returns>False where the file of packed weights turned out to be damaged: the model is to be opened anew, without it.</returns>
+    /// <summary>Packs what was asked for, and keeps it in a file where that is wanted. Until then weights have memory, but no
+    /// content.</summary>
+    /// <returns>False where the file of packed weights turned out to be damaged: the model is to be opened anew, without
+    /// it.</returns>
     /// <exception cref="ModelFileException">A weight holds what is no number (ASH0648).</exception>
     public bool Finish()
     {
@@ -234,7 +260,8 @@ public sealed partial class WeightReader
     {
         if (order is null) return numbers;
         var ordered = new float[numbers.Length];
-        for (int row = 0; row < order.Length; row++) numbers.AsSpan(order[row] * width, width).CopyTo(ordered.AsSpan(row * width));
+        for (int row = 0; row < order.Length; row++)
+            numbers.AsSpan(order[row] * width, width).CopyTo(ordered.AsSpan(row * width));
         return ordered;
     }
 
@@ -265,7 +292,8 @@ public sealed partial class WeightReader
         options.Cancellation.ThrowIfCancellationRequested();
     }
 
-    void Report(double bytes) => options.Progress?.Report(Math.Min(1, bytes / total) * (cache is { IsMissing: true } ? PackingShare : 1));
+    void Report(double bytes) =>
+        options.Progress?.Report(Math.Min(1, bytes / total) * (cache is { IsMissing: true } ? PackingShare : 1));
 
     static bool Same(ValueList<long> extents, ReadOnlySpan<long> wanted)
     {

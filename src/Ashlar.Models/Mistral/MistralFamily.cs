@@ -31,7 +31,13 @@ public sealed class MixtralFamily : ModelFamily
     {
         var config = MistralFamily.Windowed(LlamaFamily.Common("mixtral", keys), keys);
         keys.Ignore("router_jitter_noise");   // of training
-        return config with { Experts = new(keys.Integer("num_local_experts"), keys.Integer("num_experts_per_tok"), config.FeedForward) { SoftmaxOfChosen = true } };
+        return config with
+        {
+            Experts = new(keys.Integer("num_local_experts"), keys.Integer("num_experts_per_tok"), config.FeedForward)
+            {
+                SoftmaxOfChosen = true,
+            },
+        };
     }
 
     /// <inheritdoc/>

@@ -3,8 +3,10 @@ using Ashlar.Models.Llama;
 
 namespace Ashlar.Models.Phi;
 
-/// <summary>Phi-3, 3.5 and 4: Llama with query, key and value in one matrix, gate and up in another, and LongRoPE for long contexts.</summary>
-/// <remarks>Abdin et al. 2024, arXiv:2404.14219 and arXiv:2412.08905; Phi-4-mini: arXiv:2503.01743; LongRoPE: Ding et al. 2024, arXiv:2402.13753.</remarks>
+/// <summary>Phi-3, 3.5 and 4: Llama with query, key and value in one matrix, gate and up in another, and LongRoPE for long
+/// contexts.</summary>
+/// <remarks>Abdin et al. 2024, arXiv:2404.14219 and arXiv:2412.08905; Phi-4-mini: arXiv:2503.01743; LongRoPE: Ding et al. 2024,
+/// arXiv:2402.13753.</remarks>
 public sealed class Phi3Family : ModelFamily
 {
     /// <inheritdoc/>
@@ -17,7 +19,8 @@ public sealed class Phi3Family : ModelFamily
     public override DecoderConfig Read(JsonKeys keys)
     {
         ArgumentNullException.ThrowIfNull(keys);
-        int width = keys.Integer("hidden_size"), heads = keys.Integer("num_attention_heads"), headWidth = keys.Integer("head_dim", width / Math.Max(1, heads));
+        int width = keys.Integer("hidden_size"), heads = keys.Integer("num_attention_heads"),
+            headWidth = keys.Integer("head_dim", width / Math.Max(1, heads));
         keys.Allow("hidden_act", "silu");
         foreach (string key in (string[])["attention_bias", "mlp_bias", "lm_head_bias"]) keys.Allow(key, false);
         keys.Allow("full_attn_mod", 1);
@@ -34,7 +37,8 @@ public sealed class Phi3Family : ModelFamily
             FeedForward = keys.Integer("intermediate_size"),
             Vocabulary = keys.Integer("vocab_size"),
             Context = context,
-            Layers = Enumerable.Repeat(new AttentionLayer(Window(keys.IntegerOrNone("sliding_window"), context), rope), keys.Integer("num_hidden_layers")).ToValueList(),
+            Layers = Enumerable.Repeat(new AttentionLayer(Window(keys.IntegerOrNone("sliding_window"), context), rope),
+                keys.Integer("num_hidden_layers")).ToValueList(),
             NormEpsilon = keys.Number("rms_norm_eps", 1e-5),
             FusedQkv = true,
             FusedGateUp = true,
@@ -51,9 +55,19 @@ public sealed class Phi3Family : ModelFamily
         var rope = config.Layers[0].Rope!;
         double factor = keys.Number("rope.scaling.attn_factor", 1);
         int original = keys.Integer("rope.scaling.original_context_length", config.Context);
-        if (GgufDecoder.Numbers(file, "rope_factors_short.weight") is { } quick && GgufDecoder.Numbers(file, "rope_factors_long.weight") is { } slow)
-            rope = rope.Divided(quick) with { LongFrequencies = rope.Divided(slow).Frequencies, LongFrom = original, Factor = factor };
-        return config with { FusedGateUp = true, Layers = config.Layers.Select(_ => new AttentionLayer(window, rope)).ToValueList() };
+        if (GgufDecoder.Numbers(file, "rope_factors_short.weight") is { } quick
+            && GgufDecoder.Numbers(file, "rope_factors_long.weight") is { } slow)
+            rope = rope.Divided(quick) with
+            {
+                LongFrequencies = rope.Divided(slow).Frequencies,
+                LongFrom = original,
+                Factor = factor,
+            };
+        return config with
+        {
+            FusedGateUp = true,
+            Layers = config.Layers.Select(_ => new AttentionLayer(window, rope)).ToValueList(),
+        };
     }
 
     /// <inheritdoc/>
@@ -77,9 +91,15 @@ public sealed class Phi3Family : ModelFamily
         scaling!.Ignore("type", "rope_type", "rope_theta", "factor", "partial_rotary_factor");
         original = scaling.Integer("original_max_position_embeddings", original);
         double stretch = (double)context / original;
-        double factor = scaling.NumberOrNone("attention_factor") ?? (stretch <= 1 ? 1 : Math.Sqrt(1 + Math.Log(stretch) / Math.Log(original)));
+        double factor = scaling.NumberOrNone("attention_factor")
+            ?? (stretch <= 1 ? 1 : Math.Sqrt(1 + Math.Log(stretch) / Math.Log(original)));
         var plain = Rope.Plain(width, theta);
-        var rope = plain.Divided(Divisors("short_factor")) with { LongFrequencies = plain.Divided(Divisors("long_factor")).Frequencies, LongFrom = original, Factor = factor };
+        var rope = plain.Divided(Divisors("short_factor")) with
+        {
+            LongFrequencies = plain.Divided(Divisors("long_factor")).Frequencies,
+            LongFrom = original,
+            Factor = factor,
+        };
         scaling.ThrowIfUnread();
         return rope;
 

@@ -14,7 +14,10 @@ public sealed class Qwen2Family : ModelFamily
     public override IReadOnlyList<string> Architectures => ["qwen2"];
 
     /// <inheritdoc/>
-    public override DecoderConfig Read(JsonKeys keys) => Windowed(LlamaFamily.Common("qwen2", keys), keys) with { QkvBias = true };
+    public override DecoderConfig Read(JsonKeys keys) => Windowed(LlamaFamily.Common("qwen2", keys), keys) with
+    {
+        QkvBias = true,
+    };
 
     /// <inheritdoc/>
     public override DecoderConfig Read(GgufKeys keys, Gguf file)
@@ -34,12 +37,16 @@ public sealed class Qwen2Family : ModelFamily
         return config with
         {
             Layers = config.Layers.Select((layer, i) =>
-                layer with { Window = isUsed && (kinds is null ? i >= first : kinds[i] == "sliding_attention") ? window : null }).ToValueList(),
+                layer with
+                {
+                    Window = isUsed && (kinds is null ? i >= first : kinds[i] == "sliding_attention") ? window : null,
+                }).ToValueList(),
         };
     }
 }
 
-/// <summary>Qwen 2 with experts: a layer that every token takes, weighed by a gate of its own, beside those that a router chooses.</summary>
+/// <summary>Qwen 2 with experts: a layer that every token takes, weighed by a gate of its own, beside those that a router
+/// chooses.</summary>
 /// <remarks>Qwen team 2024, arXiv:2407.10671, section 2.2.2.</remarks>
 public sealed class Qwen2MoeFamily : ModelFamily
 {
@@ -50,7 +57,11 @@ public sealed class Qwen2MoeFamily : ModelFamily
     public override IReadOnlyList<string> Architectures => ["qwen2moe"];
 
     /// <inheritdoc/>
-    public override DecoderConfig Read(JsonKeys keys) => Sparse(Qwen2Family.Windowed(LlamaFamily.Common("qwen2_moe", keys), keys), keys) with { QkvBias = true };
+    public override DecoderConfig Read(JsonKeys keys) =>
+        Sparse(Qwen2Family.Windowed(LlamaFamily.Common("qwen2_moe", keys), keys), keys) with
+        {
+            QkvBias = true,
+        };
 
     /// <inheritdoc/>
     public override DecoderConfig Read(GgufKeys keys, Gguf file)
@@ -58,11 +69,12 @@ public sealed class Qwen2MoeFamily : ModelFamily
         ArgumentNullException.ThrowIfNull(keys);
         return GgufDecoder.Read(keys, file, "qwen2_moe", interleaved: false) with
         {
-            Experts = new(keys.Integer("expert_count"), keys.Integer("expert_used_count"), keys.Integer("expert_feed_forward_length"))
-            {
-                SharedWidth = keys.Integer("expert_shared_feed_forward_length"),
-                SharedGate = true,
-            },
+            Experts =
+                new(keys.Integer("expert_count"), keys.Integer("expert_used_count"), keys.Integer("expert_feed_forward_length"))
+                {
+                    SharedWidth = keys.Integer("expert_shared_feed_forward_length"),
+                    SharedGate = true,
+                },
         };
     }
 
@@ -79,7 +91,8 @@ public sealed class Qwen2MoeFamily : ModelFamily
                 SharedWidth = shared,
                 SharedGate = shared > 0,
             },
-            ExpertLayers = Enumerable.Range(0, config.Layers.Count).Select(i => step > 0 && (i + 1) % step == 0 && !dense.Contains(i)).ToValueList(),
+            ExpertLayers = Enumerable.Range(0, config.Layers.Count).Select(i => step > 0 && (i + 1) % step == 0
+                && !dense.Contains(i)).ToValueList(),
         };
     }
 }
@@ -95,7 +108,8 @@ public sealed class Qwen3Family : ModelFamily
     public override IReadOnlyList<string> Architectures => ["qwen3"];
 
     /// <inheritdoc/>
-    public override DecoderConfig Read(JsonKeys keys) => Normed(Qwen2Family.Windowed(LlamaFamily.Common("qwen3", keys), keys), keys);
+    public override DecoderConfig Read(JsonKeys keys) =>
+        Normed(Qwen2Family.Windowed(LlamaFamily.Common("qwen3", keys), keys), keys);
 
     /// <inheritdoc/>
     public override DecoderConfig Read(GgufKeys keys, Gguf file)
@@ -123,7 +137,8 @@ public sealed class Qwen3MoeFamily : ModelFamily
     public override IReadOnlyList<string> Architectures => ["qwen3moe"];
 
     /// <inheritdoc/>
-    public override DecoderConfig Read(JsonKeys keys) => Qwen2MoeFamily.Sparse(Qwen3Family.Normed(Qwen2Family.Windowed(LlamaFamily.Common("qwen3_moe", keys), keys), keys), keys);
+    public override DecoderConfig Read(JsonKeys keys) =>
+        Qwen2MoeFamily.Sparse(Qwen3Family.Normed(Qwen2Family.Windowed(LlamaFamily.Common("qwen3_moe", keys), keys), keys), keys);
 
     /// <inheritdoc/>
     public override DecoderConfig Read(GgufKeys keys, Gguf file)
@@ -131,7 +146,11 @@ public sealed class Qwen3MoeFamily : ModelFamily
         ArgumentNullException.ThrowIfNull(keys);
         return GgufDecoder.Read(keys, file, "qwen3_moe", interleaved: false) with
         {
-            Experts = new(keys.Integer("expert_count"), keys.Integer("expert_used_count"), keys.Integer("expert_feed_forward_length")) { Renormalize = true },
+            Experts =
+                new(keys.Integer("expert_count"), keys.Integer("expert_used_count"), keys.Integer("expert_feed_forward_length"))
+                {
+                    Renormalize = true,
+                },
         };
     }
 }

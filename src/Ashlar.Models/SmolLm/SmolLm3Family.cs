@@ -21,12 +21,19 @@ public sealed class SmolLm3Family : ModelFamily
         var config = LlamaFamily.Common("smollm3", keys);
         int period = keys.Integer("no_rope_layer_interval", Period);
         // 1 is a layer that does turn, in spite of the name
-        double[] turns = keys.Numbers("no_rope_layers") ?? [.. Enumerable.Range(1, config.Layers.Count).Select(layer => layer % period == 0 ? 0.0 : 1)];
-        if (turns.Length != config.Layers.Count) throw keys.Wrong("no_rope_layers", $"has {turns.Length} entries for {config.Layers.Count} layers");
+        double[] turns = keys.Numbers("no_rope_layers")
+            ?? [.. Enumerable.Range(1, config.Layers.Count).Select(layer => layer % period == 0 ? 0.0 : 1)];
+        if (turns.Length != config.Layers.Count)
+            throw keys.Wrong("no_rope_layers", $"has {turns.Length} entries for {config.Layers.Count} layers");
         bool bias = keys.Flag("attention_bias", false);
         keys.Allow("use_sliding_window", false);
         keys.Ignore("sliding_window", "max_window_layers", "layer_types");   // without effect then
-        return WithoutRope(config, layer => turns[layer] == 0) with { QkvBias = bias, OutputBias = bias, FeedForwardBias = keys.Flag("mlp_bias", false) };
+        return WithoutRope(config, layer => turns[layer] == 0) with
+        {
+            QkvBias = bias,
+            OutputBias = bias,
+            FeedForwardBias = keys.Flag("mlp_bias", false),
+        };
     }
 
     /// <inheritdoc/>
@@ -34,5 +41,8 @@ public sealed class SmolLm3Family : ModelFamily
         WithoutRope(GgufDecoder.Read(keys, file, "smollm3", interleaved: true), layer => (layer + 1) % Period == 0);
 
     static DecoderConfig WithoutRope(DecoderConfig config, Func<int, bool> isWithout) =>
-        config with { Layers = config.Layers.Select((layer, i) => isWithout(i) ? layer with { Rope = null } : layer).ToValueList() };
+        config with
+        {
+            Layers = config.Layers.Select((layer, i) => isWithout(i) ? layer with { Rope = null } : layer).ToValueList(),
+        };
 }

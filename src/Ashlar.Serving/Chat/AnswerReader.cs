@@ -3,10 +3,12 @@ using Microsoft.Extensions.AI;
 
 namespace Ashlar.Serving;
 
-/// <summary>Takes the tokens of an answer apart: what the model says, what it thinks, and which tools it calls, in the format that it was trained on.</summary>
+/// <summary>Takes the tokens of an answer apart: what the model says, what it thinks, and which tools it calls, in the format
+/// that it was trained on.</summary>
 /// <remarks>
-/// Reasoning stands between <c>&lt;think&gt;</c> and <c>&lt;/think&gt;</c>, or in the analysis channel of GPT-OSS. Calls are read as Qwen and Hermes, GLM,
-/// Llama 3, Mistral, DeepSeek, Phi 4 and GPT-OSS write them; which it is, special tokens and chat template say. For one answer.
+/// Reasoning stands between <c>&lt;think&gt;</c> and <c>&lt;/think&gt;</c>, or in the analysis channel of GPT-OSS. Calls are read
+/// as Qwen and Hermes, GLM, Llama 3, Mistral, DeepSeek, Phi 4 and GPT-OSS write them; which it is, special tokens and chat
+/// template say. For one answer.
 /// </remarks>
 public sealed class AnswerReader
 {
@@ -29,7 +31,8 @@ public sealed class AnswerReader
         tokenizer = model.Tokenizer;
         format = ToolFormat.Of(tokenizer, model.HasTemplate ? model.Template.Text : "");
         if (hasTools) tools = new(format);
-        if (tokenizer.Find("<|channel|>") is not null && tokenizer.Find("<|message|>") is not null) harmony = new(tools is null ? null : tools.Numbered);
+        if (tokenizer.Find("<|channel|>") is not null && tokenizer.Find("<|message|>") is not null)
+            harmony = new(tools is null ? null : tools.Numbered);
         else reasoning.Begin(tokenizer.Decode(prompt[Math.Max(0, prompt.Length - PromptEnd)..]));
     }
 
@@ -46,7 +49,8 @@ public sealed class AnswerReader
     public int Calls => tools?.Calls ?? 0;
 
     /// <summary>Takes a token; the last one of the answer brings what was held back.</summary>
-    /// <returns><see cref="TextContent"/>, <see cref="TextReasoningContent"/> and <see cref="FunctionCallContent"/>, in their order.</returns>
+    /// <returns><see cref="TextContent"/>, <see cref="TextReasoningContent"/> and <see cref="FunctionCallContent"/>, in their
+    /// order.</returns>
     public IReadOnlyList<AIContent> Add(GeneratedToken token)
     {
         ArgumentNullException.ThrowIfNull(token);
@@ -61,7 +65,9 @@ public sealed class AnswerReader
         }
         else
         {
-            Take(reasoning.Add(mark is not null && tools is not null && format.Marks(mark) ? token.Text + mark : token.Text), parts);
+            Take(reasoning.Add(mark is not null && tools is not null && format.Marks(mark)
+                ? token.Text + mark
+                : token.Text), parts);
             if (token.Finish is not null)
             {
                 Take(reasoning.Rest(), parts);

@@ -5,9 +5,10 @@ namespace Ashlar.Serving;
 
 /// <summary>Takes answers of GPT-OSS apart: messages of several channels, each with a header.</summary>
 /// <remarks>
-/// <c>&lt;|channel|&gt;analysis&lt;|message|&gt;...&lt;|end|&gt;&lt;|start|&gt;assistant&lt;|channel|&gt;final&lt;|message|&gt;...&lt;|return|&gt;</c>: analysis is reasoning, final and
-/// commentary are said; commentary to a recipient is a call: <c>&lt;|channel|&gt;commentary to=functions.find &lt;|constrain|&gt;json&lt;|message|&gt;{...}&lt;|call|&gt;</c>.
-/// Source: the openai-harmony response format. For one answer, which begins within a header.
+/// <c>&lt;|channel|&gt;analysis&lt;|message|&gt;...&lt;|end|&gt;&lt;|start|&gt;assistant&lt;|channel|&gt;final&lt;|message|&gt;...&lt;|return|&gt;</c>:
+/// analysis is reasoning, final and commentary are said; commentary to a recipient is a call: <c>&lt;|channel|&gt;commentary
+/// to=functions.find &lt;|constrain|&gt;json&lt;|message|&gt;{...}&lt;|call|&gt;</c>. Source: the openai-harmony response format.
+/// For one answer, which begins within a header.
 /// </remarks>
 sealed class HarmonySplitter
 {
@@ -25,7 +26,8 @@ sealed class HarmonySplitter
     public bool IsReasoning { get; private set; }
 
     /// <summary>Whether a special token is a part of the format.</summary>
-    public static bool Marks(string name) => name is Channel or "<|message|>" or "<|start|>" or "<|end|>" or "<|call|>" or "<|return|>" or "<|constrain|>";
+    public static bool Marks(string name) =>
+        name is Channel or "<|message|>" or "<|start|>" or "<|end|>" or "<|call|>" or "<|return|>" or "<|constrain|>";
 
     /// <summary>Takes text.</summary>
     public IReadOnlyList<AIContent> Add(string text)
@@ -85,7 +87,9 @@ sealed class HarmonySplitter
         recipient = null;
         string body = call.ToString();
         if (name.StartsWith(Functions, StringComparison.Ordinal)) name = name[Functions.Length..];
-        return numbered is not null && ToolFormat.Call(name, body) is { } made ? [numbered(made)] : body.Length > 0 ? [new TextContent(body)] : [];
+        return numbered is not null && ToolFormat.Call(name, body) is { } made
+            ? [numbered(made)]
+            : body.Length > 0 ? [new TextContent(body)] : [];
     }
 
     static string Word(string text, int from)

@@ -12,14 +12,16 @@ namespace Ashlar.Serving;
 /// Console.WriteLine(await client.GetResponseAsync("What is a stone?"));
 /// </code>
 /// <para>
-/// Thread-safe: answers are given one after the other. The conversation stays in the cache, and of the next one only what differs is read.
-/// Reasoning comes apart as <see cref="TextReasoningContent"/>; with tools, calls come as <see cref="FunctionCallContent"/> (<see cref="AnswerReader"/> says in which
-/// formats they are read), and a function-calling client around this one calls them.
+/// Thread-safe: answers are given one after the other. The conversation stays in the cache, and of the next one only what differs
+/// is read. Reasoning comes apart as <see cref="TextReasoningContent"/>; with tools, calls come as
+/// <see cref="FunctionCallContent"/> (<see cref="AnswerReader"/> says in which formats they are read), and a function-calling
+/// client around this one calls them.
 /// </para>
 /// <para>
-/// Beside the properties of <see cref="ChatOptions"/>, additional properties are taken: <c>min_p</c>, <c>typical_p</c>, <c>repetition_penalty</c>, <c>logit_bias</c>
-/// (a dictionary from tokens to numbers), and <c>chat_template_kwargs</c> (a dictionary of what the template is given). A raw representation factory may give a
-/// <see cref="GenerationOptions"/>, which the other properties then change.
+/// Beside the properties of <see cref="ChatOptions"/>, additional properties are taken: <c>min_p</c>, <c>typical_p</c>,
+/// <c>repetition_penalty</c>, <c>logit_bias</c> (a dictionary from tokens to numbers), and <c>chat_template_kwargs</c> (a
+/// dictionary of what the template is given). A raw representation factory may give a <see cref="GenerationOptions"/>, which the
+/// other properties then change.
 /// </para>
 /// </remarks>
 public sealed class LocalChatClient : IChatClient
@@ -36,7 +38,9 @@ public sealed class LocalChatClient : IChatClient
 
     /// <summary>A client of a model that is open.</summary>
     /// <param name="model">Stays the caller's to dispose, after the client.</param>
-    /// <param name="defaults">How answers are chosen where a request does not say; by default as the model's makers advise (<see cref="LanguageModel.Defaults"/>), or at temperature 0.8, from the 40 likeliest tokens and 95 % of the probability, until the context is full.</param>
+    /// <param name="defaults">How answers are chosen where a request does not say; by default as the model's makers advise
+    /// (<see cref="LanguageModel.Defaults"/>), or at temperature 0.8, from the 40 likeliest tokens and 95 % of the probability,
+    /// until the context is full.</param>
     /// <exception cref="ModelFileException">ASH0737, ASH0738: the model has no tokenizer, or no chat template.</exception>
     public LocalChatClient(LanguageModel model, GenerationOptions? defaults = null) : this(model, defaults, ownsModel: false) { }
 
@@ -55,7 +59,8 @@ public sealed class LocalChatClient : IChatClient
     /// <param name="options">How weights, cache and template are chosen.</param>
     /// <param name="defaults">How answers are chosen where a request does not say.</param>
     /// <exception cref="ModelFileException">A file is missing or damaged, or the model was not made to talk.</exception>
-    /// <exception cref="ModelException">The model is of a kind that Ashlar does not know, or its weights are not those of its config.</exception>
+    /// <exception cref="ModelException">The model is of a kind that Ashlar does not know, or its weights are not those of its
+    /// config.</exception>
     public static LocalChatClient Open(string path, LanguageModelOptions? options = null, GenerationOptions? defaults = null)
     {
         var model = LanguageModel.Load(path, options);
@@ -71,13 +76,18 @@ public sealed class LocalChatClient : IChatClient
     }
 
     /// <inheritdoc/>
-    /// <exception cref="ModelException">The conversation does not fit (ASH0347), or something is asked for that a local model does not do (ASH0356).</exception>
-    public async Task<ChatResponse> GetResponseAsync(IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default) =>
-        await GetStreamingResponseAsync(messages, options, cancellationToken).ToChatResponseAsync(cancellationToken).ConfigureAwait(false);
+    /// <exception cref="ModelException">The conversation does not fit (ASH0347), or something is asked for that a local model
+    /// does not do (ASH0356).</exception>
+    public async Task<ChatResponse> GetResponseAsync(IEnumerable<ChatMessage> messages, ChatOptions? options = null,
+        CancellationToken cancellationToken = default) =>
+        await GetStreamingResponseAsync(messages, options, cancellationToken).ToChatResponseAsync(cancellationToken)
+            .ConfigureAwait(false);
 
     /// <inheritdoc/>
-    /// <exception cref="ModelException">The conversation does not fit (ASH0347), or something is asked for that a local model does not do (ASH0356).</exception>
-    public IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default)
+    /// <exception cref="ModelException">The conversation does not fit (ASH0347), or something is asked for that a local model
+    /// does not do (ASH0356).</exception>
+    public IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(IEnumerable<ChatMessage> messages,
+        ChatOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(messages);
         ObjectDisposedException.ThrowIf(isDisposed, this);
@@ -95,14 +105,16 @@ public sealed class LocalChatClient : IChatClient
             : serviceType.IsInstanceOfType(this) ? this : null;
     }
 
-    /// <summary>Gives the conversation's part of the cache back, and the model where the client opened it; after the answer that is on its way.</summary>
+    /// <summary>Gives the conversation's part of the cache back, and the model where the client opened it; after the answer that
+    /// is on its way.</summary>
     public void Dispose()
     {
         isDisposed = true;
         Free();
     }
 
-    async IAsyncEnumerable<ChatResponseUpdate> Stream(Tokenizers.ChatPrompt prompt, GenerationOptions generation, ChatOptions? options, [EnumeratorCancellation] CancellationToken cancellation)
+    async IAsyncEnumerable<ChatResponseUpdate> Stream(Tokenizers.ChatPrompt prompt, GenerationOptions generation,
+        ChatOptions? options, [EnumeratorCancellation] CancellationToken cancellation)
     {
         await turn.WaitAsync(cancellation).ConfigureAwait(false);
         try
@@ -167,7 +179,8 @@ public sealed class LocalChatClient : IChatClient
         public List<AIContent> Add(GeneratedToken token)
         {
             count++;
-            if (token.Finish is { } reason) finish = reason == FinishReason.Stop ? ChatFinishReason.Stop : ChatFinishReason.Length;
+            if (token.Finish is { } reason)
+                finish = reason == FinishReason.Stop ? ChatFinishReason.Stop : ChatFinishReason.Length;
             var contents = new List<AIContent>();
             foreach (var part in reader.Add(token)) Show(part, contents);
             if (reader.IsReasoning) reasoningCount++;

@@ -4,7 +4,8 @@ namespace Ashlar.Serving;
 
 /// <summary>Finds calls of tools in an answer.</summary>
 /// <param name="format">How the model writes them.</param>
-/// <remarks>For one answer. What may be the begin of a mark is held back, and a call until it is whole. What is no call stays text.</remarks>
+/// <remarks>For one answer. What may be the begin of a mark is held back, and a call until it is whole. What is no call stays
+/// text.</remarks>
 sealed class ToolCallSplitter(ToolFormat format)
 {
     string held = "";

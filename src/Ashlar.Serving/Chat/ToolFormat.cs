@@ -9,17 +9,21 @@ namespace Ashlar.Serving;
 /// <param name="Close">What they end with; null: the answer's end.</param>
 /// <param name="Parse">The calls of what stands between; null where these are none.</param>
 /// <param name="IsWhole">A whole answer that begins with a brace is a call too, without <paramref name="Open"/>.</param>
-sealed record ToolFormat(string Open, string? Close, Func<string, IReadOnlyList<FunctionCallContent>?> Parse, bool IsWhole = false)
+sealed record ToolFormat(string Open, string? Close, Func<string, IReadOnlyList<FunctionCallContent>?> Parse,
+    bool IsWhole = false)
 {
     const string DeepSeekCall = "<｜tool▁call▁begin｜>", DeepSeekEnd = "<｜tool▁call▁end｜>", DeepSeekSeparator = "<｜tool▁sep｜>";
 
-    /// <summary>Qwen, Hermes, SmolLM, and most others: a JSON object between tags; GLM 4.5 names and values between tags of their own.</summary>
+    /// <summary>Qwen, Hermes, SmolLM, and most others: a JSON object between tags; GLM 4.5 names and values between tags of their
+    /// own.</summary>
     public static ToolFormat Tagged { get; } = new("<tool_call>", "</tool_call>", body => Json(body) ?? Pairs(body));
 
     /// <summary>Mistral: a list of objects, or since 2025 each call as name, [ARGS] and an object.</summary>
-    public static ToolFormat Mistral { get; } = new("[TOOL_CALLS]", null, body => Json(body) ?? Named(body, "[TOOL_CALLS]", "[ARGS]", "[CALL_ID]"));
+    public static ToolFormat Mistral { get; } =
+        new("[TOOL_CALLS]", null, body => Json(body) ?? Named(body, "[TOOL_CALLS]", "[ARGS]", "[CALL_ID]"));
 
-    /// <summary>Llama 3.1 and later: the answer is an object with <c>name</c> and <c>parameters</c>, or several, divided by semicolons.</summary>
+    /// <summary>Llama 3.1 and later: the answer is an object with <c>name</c> and <c>parameters</c>, or several, divided by
+    /// semicolons.</summary>
     public static ToolFormat Llama { get; } = new("<|python_tag|>", null, Json, IsWhole: true);
 
     /// <summary>Phi 4 mini: a list of objects.</summary>
@@ -39,7 +43,8 @@ sealed record ToolFormat(string Open, string? Close, Func<string, IReadOnlyList<
     }
 
     /// <summary>Whether a special token belongs to calls, so that its name is a part of what is parsed.</summary>
-    public bool Marks(string name) => name == Open || name == Close || name is "[ARGS]" or "[CALL_ID]" or DeepSeekCall or DeepSeekEnd or DeepSeekSeparator;
+    public bool Marks(string name) =>
+        name == Open || name == Close || name is "[ARGS]" or "[CALL_ID]" or DeepSeekCall or DeepSeekEnd or DeepSeekSeparator;
 
     // One object, a list of them, or several one after the other.
     static List<FunctionCallContent>? Json(string body)
@@ -51,7 +56,8 @@ sealed record ToolFormat(string Open, string? Close, Func<string, IReadOnlyList<
         {
             while (true)
             {
-                while (at < utf8.Length && (utf8[at] is (byte)';' or (byte)',' && calls.Count > 0 || char.IsWhiteSpace((char)utf8[at]))) at++;
+                while (at < utf8.Length
+                    && (utf8[at] is (byte)';' or (byte)',' && calls.Count > 0 || char.IsWhiteSpace((char)utf8[at]))) at++;
                 if (at == utf8.Length) return calls.Count > 0 ? calls : null;
                 var reader = new Utf8JsonReader(utf8.AsSpan(at));
                 using var json = JsonDocument.ParseValue(ref reader);
@@ -78,7 +84,8 @@ sealed record ToolFormat(string Open, string? Close, Func<string, IReadOnlyList<
         if (root.ValueKind != JsonValueKind.Object) return null;
         if (root.TryGetProperty("function", out var within) && within.ValueKind == JsonValueKind.Object) root = within;
         if (!root.TryGetProperty("name", out var name) || name.ValueKind != JsonValueKind.String) return null;
-        if (!root.TryGetProperty("arguments", out var given) && !root.TryGetProperty("parameters", out given)) return new("", name.GetString()!, new Dictionary<string, object?>());
+        if (!root.TryGetProperty("arguments", out var given) && !root.TryGetProperty("parameters", out given))
+            return new("", name.GetString()!, new Dictionary<string, object?>());
         return Arguments(given) is { } arguments ? new("", name.GetString()!, arguments) : null;
     }
 
@@ -114,7 +121,8 @@ sealed record ToolFormat(string Open, string? Close, Func<string, IReadOnlyList<
         foreach (string one in body.Split(open, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
         {
             int at = one.IndexOf(separator, StringComparison.Ordinal), brace = one.IndexOf('{', StringComparison.Ordinal);
-            string name = at >= 0 ? one[..at] : brace > 0 ? one[..brace] : one, arguments = at >= 0 ? one[(at + separator.Length)..] : brace > 0 ? one[brace..] : "";
+            string name = at >= 0 ? one[..at] : brace > 0 ? one[..brace] : one,
+                arguments = at >= 0 ? one[(at + separator.Length)..] : brace > 0 ? one[brace..] : "";
             if (name.IndexOf(id, StringComparison.Ordinal) is >= 0 and var behind) name = name[..behind];
             if (at < 0 && brace <= 0 || Call(name.Trim(), arguments) is not { } call) return null;
             calls.Add(call);
@@ -132,7 +140,8 @@ sealed record ToolFormat(string Open, string? Close, Func<string, IReadOnlyList<
         var arguments = new Dictionary<string, object?>();
         while (at >= 0)
         {
-            int end = body.IndexOf(keyEnd, at, StringComparison.Ordinal), from = body.IndexOf(value, at, StringComparison.Ordinal);
+            int end = body.IndexOf(keyEnd, at, StringComparison.Ordinal),
+                from = body.IndexOf(value, at, StringComparison.Ordinal);
             int to = from < 0 ? -1 : body.IndexOf(valueEnd, from, StringComparison.Ordinal);
             if (end < 0 || to < 0) return null;
             arguments[body[(at + key.Length)..end].Trim()] = Value(body[(from + value.Length)..to].Trim());
@@ -167,7 +176,9 @@ sealed record ToolFormat(string Open, string? Close, Func<string, IReadOnlyList<
             if (separator < 0) return null;
             string before = call[..separator].Trim(), after = call[(separator + DeepSeekSeparator.Length)..];
             int at = after.IndexOf(fence, StringComparison.Ordinal);
-            var read = at < 0 ? Call(before, after) : Call(after[..at].Trim(), after[(at + fence.Length)..].TrimEnd().TrimEnd('`'));
+            var read = at < 0
+                ? Call(before, after)
+                : Call(after[..at].Trim(), after[(at + fence.Length)..].TrimEnd().TrimEnd('`'));
             if (read is null) return null;
             calls.Add(read);
         }

@@ -14,8 +14,8 @@ public delegate void LogitsReader(ReadOnlySpan<float> logits);
 /// <summary>Runs a model over texts: reads tokens into a paged cache and gives logits of what comes next.</summary>
 /// <remarks>
 /// One compiled program serves all steps of a kind: one token of one text, one token of several, and prompts. A step reads tokens
-/// of several texts at once; long prompts are cut into chunks. A step of one token of one or several texts allocates nothing. Thread-safe:
-/// steps run one after the other.
+/// of several texts at once; long prompts are cut into chunks. A step of one token of one or several texts allocates nothing.
+/// Thread-safe: steps run one after the other.
 /// </remarks>
 public sealed class Engine : IDisposable
 {
@@ -40,20 +40,27 @@ public sealed class Engine : IDisposable
         Options = options ?? new();
         int context = Options.Context ?? Math.Min(model.Config.Context, 4096);
         if (context < 1 || Options.MostTexts < 1 || Options.Chunk < 1)
-            throw new ModelException("ASH0354", $"an engine of {context} tokens, {Options.MostTexts} texts and chunks of {Options.Chunk} cannot be.", "every number must be at least 1.");
-        int pages = (context + PageLayout.Tokens - 1) / PageLayout.Tokens + Options.MostTexts - 1;   // each text's last page is partly empty
+            throw new ModelException("ASH0354",
+                $"an engine of {context} tokens, {Options.MostTexts} texts and chunks of {Options.Chunk} cannot be.",
+                "every number must be at least 1.");
+        // Each text's last page is partly empty.
+        int pages = (context + PageLayout.Tokens - 1) / PageLayout.Tokens + Options.MostTexts - 1;
         Context = context;
         mostPages = (Math.Min(context, model.Config.Context) + PageLayout.Tokens - 1) / PageLayout.Tokens;
         var type = CacheType = Options.CacheType ?? (model.IsFloat32 ? DType.Float32 : DType.BFloat16);
         cache = model.NewCache(pages, type);
         pool = new(pages);
-        Symbol tokens = new("T", 1, Math.Max(Options.Chunk, Options.MostTexts)), texts = new("S", 1, Options.MostTexts), wanted = new("W", 1, Math.Max(Options.Chunk, Options.MostTexts));
+        Symbol tokens = new("T", 1, Math.Max(Options.Chunk, Options.MostTexts)), texts = new("S", 1, Options.MostTexts),
+            wanted = new("W", 1, Math.Max(Options.Chunk, Options.MostTexts));
         // Two, so that the one is compiled while the other is, or runs.
-        step = Compiled.StepInto((Tensor features, Tensor placed, Tensor tables, Tensor rows) => model.Forward(features, placed, tables, rows, cache, type),
+        step = Compiled.StepInto((Tensor features, Tensor placed, Tensor tables, Tensor rows) =>
+            model.Forward(features, placed, tables, rows, cache, type),
             [tokens, model.FeatureWidth], [2, tokens], [texts, mostPages], [wanted]);
-        tokenStep = Compiled.StepInto((Tensor features, Tensor placed, Tensor tables, Tensor rows) => model.Forward(features, placed, tables, rows, cache, type),
+        tokenStep = Compiled.StepInto((Tensor features, Tensor placed, Tensor tables, Tensor rows) =>
+            model.Forward(features, placed, tables, rows, cache, type),
             [1, model.FeatureWidth], [2, 1], [1, mostPages], [1]);
-        memory = new(Math.Max(Options.Chunk, Options.MostTexts), model.FeatureWidth, Options.MostTexts, mostPages, model.Config.Vocabulary);
+        memory = new(Math.Max(Options.Chunk, Options.MostTexts), model.FeatureWidth, Options.MostTexts, mostPages,
+            model.Config.Vocabulary);
     }
 
     /// <summary>Cache and chunks.</summary>
@@ -84,16 +91,19 @@ public sealed class Engine : IDisposable
     /// <param name="use">Gets the logits of what follows the last token, [vocabulary]; null for none.</param>
     /// <param name="progress">Told how many tokens are read.</param>
     /// <param name="cancellation">Looked at between chunks; the text then holds the chunks before.</param>
-    /// <exception cref="ModelException">The text does not fit (ASH0347), or a token is not of the vocabulary (ASH0353).</exception>
+    /// <exception cref="ModelException">The text does not fit (ASH0347), or a token is not of the vocabulary
+    /// (ASH0353).</exception>
     public void Read(TextState text, ReadOnlySpan<int> tokens, LogitsReader? use, IProgress<int>? progress = null,
         CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(text);
         ObjectDisposedException.ThrowIf(text.IsDisposed, text);
-        if (tokens.IsEmpty) throw new ModelException("ASH0355", "there are no tokens to read.", "give a prompt of at least one token.");
+        if (tokens.IsEmpty)
+            throw new ModelException("ASH0355", "there are no tokens to read.", "give a prompt of at least one token.");
         model.ThrowUnlessKnown(tokens);
         if (text.Count + tokens.Length > MostTokens)
-            throw new ModelException("ASH0347", $"the text would have {text.Count + tokens.Length} tokens, but the maximum context length is {MostTokens} tokens.",
+            throw new ModelException("ASH0347",
+                $"the text would have {text.Count + tokens.Length} tokens, but the maximum context length is {MostTokens} tokens.",
                 MostTokens < model.Config.Context ? "give the engine a larger context." : "shorten the prompt.");
         lock (gate)
             for (int first = 0; first < tokens.Length; first += Options.Chunk)
@@ -121,7 +131,8 @@ public sealed class Engine : IDisposable
         ObjectDisposedException.ThrowIf(text.IsDisposed, text);
         model.ThrowUnlessKnown(tokens);
         if (tokens.IsEmpty || tokens.Length > Options.Chunk || text.Count + tokens.Length > MostTokens)
-            throw new ModelException("ASH0347", $"{tokens.Length} tokens after {text.Count} cannot be scored at once: chunks have {Options.Chunk}, and the maximum context length is {MostTokens} tokens.",
+            throw new ModelException("ASH0347",
+                $"{tokens.Length} tokens after {text.Count} cannot be scored at once: chunks have {Options.Chunk}, and the maximum context length is {MostTokens} tokens.",
                 "score fewer at once.");
         lock (gate)
         {
@@ -145,13 +156,17 @@ public sealed class Engine : IDisposable
     {
         ArgumentNullException.ThrowIfNull(use);
         if (texts.Length == 0 || texts.Length != tokens.Length || texts.Length > Options.MostTexts)
-            throw new ModelException("ASH0354", $"{texts.Length} texts with {tokens.Length} tokens were given to an engine of {Options.MostTexts} texts.", "give one token per text.");
+            throw new ModelException("ASH0354",
+                $"{texts.Length} texts with {tokens.Length} tokens were given to an engine of {Options.MostTexts} texts.",
+                "give one token per text.");
         model.ThrowUnlessKnown(tokens);
         for (int i = 0; i < texts.Length; i++)
         {
             ObjectDisposedException.ThrowIf(texts[i].IsDisposed, texts[i]);
             for (int other = 0; other < i; other++)
-                if (ReferenceEquals(texts[i], texts[other])) throw new ModelException("ASH0354", $"texts {other} and {i} of a step are the same one.", "give each text once; Read takes several tokens of one.");
+                if (ReferenceEquals(texts[i], texts[other]))
+                    throw new ModelException("ASH0354", $"texts {other} and {i} of a step are the same one.",
+                        "give each text once; Read takes several tokens of one.");
         }
         lock (gate)
         {
@@ -159,9 +174,12 @@ public sealed class Engine : IDisposable
             for (int i = 0; i < texts.Length; i++)
             {
                 if (texts[i].Count + 1 > MostTokens)
-                    throw new ModelException("ASH0347", $"a text would have {texts[i].Count + 1} tokens, but the maximum context length is {MostTokens} tokens.", "end the text, or begin it anew with less.");
+                    throw new ModelException("ASH0347",
+                        $"a text would have {texts[i].Count + 1} tokens, but the maximum context length is {MostTokens} tokens.",
+                        "end the text, or begin it anew with less.");
                 Grow(texts[i], 1);
-                model.Features(tokens.Slice(i, 1), texts[i].Count, texts[i].Length, memory.Features.Slice(i * model.FeatureWidth, model.FeatureWidth));
+                model.Features(tokens.Slice(i, 1), texts[i].Count, texts[i].Length,
+                    memory.Features.Slice(i * model.FeatureWidth, model.FeatureWidth));
                 memory.Place(i, 1, i, texts[i].Count, texts[i].Pages);
                 memory.Wanted[i] = i;
             }
@@ -171,8 +189,10 @@ public sealed class Engine : IDisposable
         }
     }
 
-    /// <summary>Compiles what reading a prompt and then token by token takes, without running it: beside the packing of weights, for one.</summary>
-    /// <param name="promptTokens">How many tokens the first prompt has; other prompts share the program unless one of them only is a multiple of 16, or short.</param>
+    /// <summary>Compiles what reading a prompt and then token by token takes, without running it: beside the packing of weights,
+    /// for one.</summary>
+    /// <param name="promptTokens">How many tokens the first prompt has; other prompts share the program unless one of them only
+    /// is a multiple of 16, or short.</param>
     public void Prepare(int promptTokens)
     {
         var rest = Task.Run(PrepareToken);
@@ -212,7 +232,8 @@ public sealed class Engine : IDisposable
         if (GC.GetAllocatedBytesForCurrentThread() - before > BytesOfCompiling) Tidy();
     }
 
-    /// <summary>Gives back what compiling left behind: several times what stays of it, and steps make no garbage that would bring a collection about.</summary>
+    /// <summary>Gives back what compiling left behind: several times what stays of it, and steps make no garbage that would bring
+    /// a collection about.</summary>
     internal static void Tidy() => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
 
     /// <summary>What was compiled: kernels and memory of each program.</summary>
@@ -235,7 +256,8 @@ public sealed class Engine : IDisposable
     {
         int needed = (text.Count + added + PageLayout.Tokens - 1) / PageLayout.Tokens;
         if (needed - text.Pages.Count > pool.Free)
-            throw new ModelException("ASH0347", $"the cache of {Context} tokens is full: a text of {text.Count + added} tokens needs {needed - text.Pages.Count} more pages, {pool.Free} are free.",
+            throw new ModelException("ASH0347",
+                $"the cache of {Context} tokens is full: a text of {text.Count + added} tokens needs {needed - text.Pages.Count} more pages, {pool.Free} are free.",
                 "end other texts, or give the engine a larger context.");
         while (text.Pages.Count < needed && pool.TryTake(out int page)) text.Pages.Add(page);
     }

@@ -2,8 +2,8 @@ namespace Ashlar.Serving;
 
 /// <summary>Arguments and logits of a step in memory that is kept from step to step, and the tensors over it.</summary>
 /// <remarks>
-/// Tensors do not change while somebody computes with them; these change between steps, and nobody but the engine ever sees them. So
-/// a token costs no allocation.
+/// Tensors do not change while somebody computes with them; these change between steps, and nobody but the engine ever sees them.
+/// So a token costs no allocation.
 /// </remarks>
 sealed class StepMemory : IDisposable
 {
@@ -57,8 +57,10 @@ sealed class StepMemory : IDisposable
             logits = Aligned<float>((long)rows * vocabulary);
         }
         if (made.TryGetValue((tokenCount, textCount, wantedCount), out now)) return;
-        now = (Tensor.FromMemory<float>(features[..(count * width)], [count, width]), Tensor.FromMemory<int>(tokens[..(2 * count)], [2, count]),
-            Tensor.FromMemory<int>(tables[..(texts * mostPages)], [texts, mostPages]), Tensor.FromMemory<int>(wanted[..rows], [rows]),
+        now = (Tensor.FromMemory<float>(features[..(count * width)], [count, width]),
+            Tensor.FromMemory<int>(tokens[..(2 * count)], [2, count]),
+            Tensor.FromMemory<int>(tables[..(texts * mostPages)], [texts, mostPages]),
+            Tensor.FromMemory<int>(wanted[..rows], [rows]),
             Tensor.FromMemory<float>(logits[..(rows * vocabulary)], [rows, vocabulary]));
         if (tokenCount <= Kept) made[(tokenCount, textCount, wantedCount)] = now;
     }

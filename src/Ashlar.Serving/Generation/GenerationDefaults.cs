@@ -4,13 +4,15 @@ using Ashlar.Models;
 namespace Ashlar.Serving;
 
 /// <summary>How a model's makers advise to choose its tokens: <c>generation_config.json</c>.</summary>
-/// <param name="Sampling">Temperature, top-k, top-p, min-p, typical and the repetition penalty; greedy where <c>do_sample</c> is false.</param>
+/// <param name="Sampling">Temperature, top-k, top-p, min-p, typical and the repetition penalty; greedy where <c>do_sample</c> is
+/// false.</param>
 /// <param name="NotDone">What the file asks for beside that and what is not done here, such as beams: <c>num_beams 4</c>.</param>
 public sealed record GenerationDefaults(SamplingOptions Sampling, IReadOnlyList<string> NotDone)
 {
     // What changes which tokens come, with the value at which it does nothing.
     static readonly (string Key, double Neutral)[] others =
-        [("num_beams", 1), ("num_beam_groups", 1), ("penalty_alpha", 0), ("no_repeat_ngram_size", 0), ("encoder_repetition_penalty", 1), ("epsilon_cutoff", 0),
+        [("num_beams", 1), ("num_beam_groups", 1), ("penalty_alpha", 0), ("no_repeat_ngram_size", 0),
+            ("encoder_repetition_penalty", 1), ("epsilon_cutoff", 0),
         ("eta_cutoff", 0), ("diversity_penalty", 0), ("guidance_scale", 1), ("top_h", 0)];
 
     /// <summary>Reads the file of a model folder.</summary>
@@ -39,14 +41,16 @@ public sealed record GenerationDefaults(SamplingOptions Sampling, IReadOnlyList<
                 RepetitionPenalty = Number("repetition_penalty", 0.01, 100) ?? usual.RepetitionPenalty,
             };
             if (!samples) sampling = usual with { Temperature = 0, RepetitionPenalty = sampling.RepetitionPenalty };
-            string[] notDone = [.. others.Where(other => Number(other.Key, double.MinValue, double.MaxValue) is { } value && value != other.Neutral)
+            string[] notDone = [.. others.Where(other => Number(other.Key, double.MinValue, double.MaxValue) is { } value
+                && value != other.Neutral)
                 .Select(other => $"{other.Key} {root.GetProperty(other.Key).GetRawText()}")];
             return saysSo || sampling != usual || notDone.Length > 0 ? new(sampling, notDone) : null;
 
             float? Number(string key, double least, double most)
             {
                 if (!root.TryGetProperty(key, out var value) || value.ValueKind == JsonValueKind.Null) return null;
-                return value.ValueKind == JsonValueKind.Number && value.GetDouble() is var number && number >= least && number <= most ? (float)number
+                return value.ValueKind == JsonValueKind.Number && value.GetDouble() is var number && number >= least
+                    && number <= most ? (float)number
                     : throw Damaged(path, $"{key} is {value.GetRawText()}");
             }
         }
@@ -60,5 +64,6 @@ public sealed record GenerationDefaults(SamplingOptions Sampling, IReadOnlyList<
         }
     }
 
-    static ModelFileException Damaged(string path, string what) => new("ASH0461", $"{path} cannot be used: {what}.", "take the file that came with the model, or delete it.");
+    static ModelFileException Damaged(string path, string what) =>
+        new("ASH0461", $"{path} cannot be used: {what}.", "take the file that came with the model, or delete it.");
 }

@@ -18,7 +18,8 @@ public sealed record GenerationOptions(int MostTokens = 256)
     /// <summary>Tokens behind which the model has nothing more to say do not end the text.</summary>
     public bool IgnoreEnd { get; init; }
 
-    /// <summary>For each token, how many of the likeliest are told with their probabilities; null tells none, 0 only that of the chosen one.</summary>
+    /// <summary>For each token, how many of the likeliest are told with their probabilities; null tells none, 0 only that of the
+    /// chosen one.</summary>
     public int? LogProbabilities { get; init; }
 }
 
@@ -37,4 +38,5 @@ public enum FinishReason
 /// <param name="LogProbability">The logarithm of its probability; null unless it was asked for.</param>
 /// <param name="Likeliest">The likeliest tokens at this place; empty unless they were asked for.</param>
 /// <param name="Finish">Why the text ends here; null where it goes on.</param>
-public sealed record GeneratedToken(int Id, string Text, double? LogProbability, IReadOnlyList<(int Token, double LogProbability)> Likeliest, FinishReason? Finish);
+public sealed record GeneratedToken(int Id, string Text, double? LogProbability,
+    IReadOnlyList<(int Token, double LogProbability)> Likeliest, FinishReason? Finish);

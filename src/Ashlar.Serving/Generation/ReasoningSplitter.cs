@@ -2,7 +2,8 @@ using System.Text;
 
 namespace Ashlar.Serving;
 
-/// <summary>Tells what a model thinks from what it says: text between <c>&lt;think&gt;</c> and <c>&lt;/think&gt;</c> is reasoning.</summary>
+/// <summary>Tells what a model thinks from what it says: text between <c>&lt;think&gt;</c> and <c>&lt;/think&gt;</c> is
+/// reasoning.</summary>
 /// <remarks>For one answer. A tag may come in pieces; what may be the begin of one is held back.</remarks>
 public sealed class ReasoningSplitter
 {

@@ -15,7 +15,8 @@ sealed class StopTexts(IReadOnlyList<string> stops)
         string text = held + piece;
         int first = -1;
         foreach (string stop in stops)
-            if (stop.Length > 0 && text.IndexOf(stop, StringComparison.Ordinal) is >= 0 and var at && (first < 0 || at < first)) first = at;
+            if (stop.Length > 0 && text.IndexOf(stop, StringComparison.Ordinal) is >= 0 and var at && (first < 0 || at < first))
+                first = at;
         if (first >= 0)
         {
             (isFound, held) = (true, "");

@@ -38,7 +38,8 @@ public static class KernelChoices
 
     extension(KernelChoice choice)
     {
-        /// <summary>The result of the kernel with one output, by the config that was tuned for these arguments, or the first.</summary>
+        /// <summary>The result of the kernel with one output, by the config that was tuned for these arguments, or the
+        /// first.</summary>
         /// <param name="inputs">As the kernel takes them.</param>
         public Tensor Call(params ReadOnlySpan<Tensor> inputs) => choice.For(inputs).Call(inputs);
 
@@ -46,20 +47,24 @@ public static class KernelChoices
         /// <param name="inputs">As the kernel takes them.</param>
         public Tensor[] CallAll(params ReadOnlySpan<Tensor> inputs) => choice.For(inputs).CallAll(inputs);
 
-        /// <summary>The kernel of the config that was tuned for such arguments on the default device; the first config's where none was.</summary>
+        /// <summary>The kernel of the config that was tuned for such arguments on the default device; the first config's where
+        /// none was.</summary>
         /// <param name="inputs">As the kernel takes them; only types and shapes are looked at.</param>
         public Kernel For(params ReadOnlySpan<Tensor> inputs) => ChosenFrom(TuningCache.Current, choice, inputs);
 
-        /// <summary>Times configs on these arguments on the default device, rejects wrong results, and keeps the fastest for calls with such arguments.</summary>
+        /// <summary>Times configs on these arguments on the default device, rejects wrong results, and keeps the fastest for
+        /// calls with such arguments.</summary>
         /// <param name="inputs">As the kernel takes them; computed first where they are not.</param>
         /// <param name="most">How many configs are timed: the default, and those of least cost.</param>
         /// <param name="cache">Where the result is kept; null keeps it where <see cref="For"/> looks.</param>
-        /// <remarks>Results are compared with the default's, within the error of their element type: run the default against the interpreter once.</remarks>
+        /// <remarks>Results are compared with the default's, within the error of their element type: run the default against the
+        /// interpreter once.</remarks>
         /// <exception cref="DeviceException">There are no arguments, or their extents are not numbers (ASH0661).</exception>
         public KernelTuning Tune(IReadOnlyList<Tensor> inputs, int most = MostCandidates, TuningCache? cache = null)
         {
             if (inputs.Count == 0 || inputs.Any(input => input.Shape.Any(extent => !extent.IsConstant)))
-                throw new DeviceException("ASH0661", $"'{choice.Name}' cannot be tuned with {(inputs.Count == 0 ? "no arguments" : "arguments whose extents are symbols")}.",
+                throw new DeviceException("ASH0661",
+                    $"'{choice.Name}' cannot be tuned with {(inputs.Count == 0 ? "no arguments" : "arguments whose extents are symbols")}.",
                     "tune with tensors of the shapes that will be used, before recording.");
             foreach (var input in inputs) input.Realize();
             var first = choice.Options[0];
@@ -74,8 +79,11 @@ public static class KernelChoices
                 running = [.. running.Where(contender => contender.Least <= best * Behind || contender == field[0])];
             }
             var tuning = new KernelTuning(choice.Name, ShapeOf(choice, [.. inputs]),
-                [.. field.OrderBy(contender => contender.Rejected is not null).ThenBy(contender => contender.Least).Select(contender => contender.Result(contender == field[0]))]);
-            (cache ?? TuningCache.Current).Add(new(NameOf(choice), Device.Default.Backend.Machine, TuningEntry.CurrentVersion, tuning.Shape, tuning.Best.Config,
+                [.. field.OrderBy(contender => contender.Rejected is not null).ThenBy(contender => contender.Least)
+                    .Select(contender => contender.Result(contender == field[0]))]);
+            (cache ?? TuningCache.Current)
+                .Add(new(NameOf(choice), Device.Default.Backend.Machine, TuningEntry.CurrentVersion, tuning.Shape,
+                    tuning.Best.Config,
                 tuning.Best.Seconds!.Value, tuning.Default.Seconds!.Value, TuningEntry.Now));
             return tuning;
         }
@@ -87,7 +95,9 @@ public static class KernelChoices
         if (Device.Current is not { } device) return choice.Default;
         foreach (var input in inputs)
             if (input.Shape.Any(extent => !extent.IsConstant)) return choice.Default;
-        return cache.Find(NameOf(choice), device.Backend.Machine, ShapeOf(choice, inputs)) is { } entry ? choice.Find(entry.Config) ?? choice.Default : choice.Default;
+        return cache.Find(NameOf(choice), device.Backend.Machine, ShapeOf(choice, inputs)) is { } entry
+            ? choice.Find(entry.Config) ?? choice.Default
+            : choice.Default;
     }
 
     static string NameOf(KernelChoice choice) => $"kernel.{choice.Name}";
@@ -97,7 +107,8 @@ public static class KernelChoices
     {
         var text = new StringBuilder();
         foreach (var input in inputs)
-            text.Append(input.DType.Name).Append('[').AppendJoin(',', input.Shape.Select(extent => ExtentClass.Of(extent.Value))).Append("] ");
+            text.Append(input.DType.Name).Append('[').AppendJoin(',', input.Shape.Select(extent => ExtentClass.Of(extent.Value)))
+                .Append("] ");
         string hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(choice.Default.Symbolic.Text)))[..8];
         return text.Append("text=").Append(hash).ToString();
     }
@@ -146,12 +157,21 @@ public static class KernelChoices
             Least = Math.Min(Least, seconds / runs);
         }
 
-        public KernelCandidate Result(bool isDefault) => new(option.Config, double.IsFinite(Least) ? Least : null, isDefault, Rejected);
+        public KernelCandidate Result(bool isDefault) =>
+            new(option.Config, double.IsFinite(Least) ? Least : null, isDefault, Rejected);
 
-        // Another order of summation rounds otherwise: relative to the greatest element, as small ones may be what is left of large ones.
+        // Another order of summation rounds otherwise: relative to the greatest element, as small ones may be what is left of
+        // large ones.
         static bool AreClose(double[] found, double[] expected, DType dtype)
         {
-            double tolerance = dtype switch { DType.BFloat16 => 0.02, DType.Float16 => 0.004, DType.Float64 => 1e-10, DType.Float32 => 2e-4, _ => 0 };
+            double tolerance = dtype switch
+            {
+                DType.BFloat16 => 0.02,
+                DType.Float16 => 0.004,
+                DType.Float64 => 1e-10,
+                DType.Float32 => 2e-4,
+                _ => 0,
+            };
             double scale = expected.Where(double.IsFinite).Select(Math.Abs).DefaultIfEmpty().Max();
             for (int i = 0; i < expected.Length; i++)
                 if (!found[i].Equals(expected[i]) && !(Math.Abs(found[i] - expected[i]) <= tolerance * scale)) return false;

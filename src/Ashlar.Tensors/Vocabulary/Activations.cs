@@ -18,7 +18,8 @@ public static class Activations
         /// <summary>log(1 + exp(x)), without overflow</summary>
         public Tensor Softplus() => x.Maximum(0) + (-x.Abs()).Exp().Log1P();
 
-        /// <summary>elu(x) scaled so that mean and variance stay through layers: 1.0507 * (x, or 1.6733 * (exp(x) - 1) below 0).</summary>
+        /// <summary>elu(x) scaled so that mean and variance stay through layers: 1.0507 * (x, or 1.6733 * (exp(x) - 1) below
+        /// 0).</summary>
         /// <remarks>Source: Klambauer et al. 2017, arXiv:1706.02515.</remarks>
         public Tensor Selu() => x.Elu(1.6732632423543772848170429916717) * 1.0507009873554804934193349852946;
 
@@ -90,7 +91,8 @@ public static class Activations
         /// <param name="epsilon">Keeps the root from 0.</param>
         /// <remarks>Source: Ba et al. 2016, arXiv:1607.06450.</remarks>
         public Tensor LayerNorm(Tensor? weight = null, Tensor? bias = null, double epsilon = 1e-5) =>
-            Composite(Op.LayerNorm, new NormAttributes(epsilon), x, weight ?? Width("LayerNorm", x, 1), bias ?? Width("LayerNorm", x, 0));
+            Composite(Op.LayerNorm, new NormAttributes(epsilon), x, weight ?? Width("LayerNorm", x, 1), bias
+                ?? Width("LayerNorm", x, 0));
 
         /// <summary>silu(x) * up</summary>
         /// <remarks>Source: Shazeer 2020, arXiv:2002.05202.</remarks>
@@ -100,9 +102,12 @@ public static class Activations
         /// <param name="targets">[...], integers below V.</param>
         /// <returns>[...] for logits [..., V]</returns>
         public Tensor CrossEntropyRows(Tensor targets) =>
-            Composite(Op.CrossEntropy, null, x, targets.DType is DType.UInt8 or DType.Int8 or DType.Int16 ? targets.Cast(DType.Int32) : targets);
+            Composite(Op.CrossEntropy, null, x, targets.DType is DType.UInt8 or DType.Int8 or DType.Int16
+                ? targets.Cast(DType.Int32)
+                : targets);
 
-        /// <summary>The mean loss of all rows: the negative logarithm of the probability that softmax gives to the target.</summary>
+        /// <summary>The mean loss of all rows: the negative logarithm of the probability that softmax gives to the
+        /// target.</summary>
         /// <param name="targets">[...], integers below V.</param>
         /// <param name="ignore">Rows of this target do not count.</param>
         /// <returns>A scalar, for logits [..., V].</returns>
@@ -131,8 +136,8 @@ public static class Activations
         /// <param name="scale">Null: 1 / sqrt(D).</param>
         /// <returns>[B, T, H, E]</returns>
         /// <remarks>
-        /// Of bfloat16, or where <see cref="Compiled.ProductsIn"/> asks for it, 1024 tokens and more go through kernels that keep no matrix
-        /// of T x S scores (Dao et al. 2022, arXiv:2205.14135); their gradient has no gradient again.
+        /// Of bfloat16, or where <see cref="Compiled.ProductsIn"/> asks for it, 1024 tokens and more go through kernels that keep
+        /// no matrix of T x S scores (Dao et al. 2022, arXiv:2205.14135); their gradient has no gradient again.
         /// </remarks>
         public Tensor Attention(Tensor keys, Tensor values, bool causal = false, double? scale = null)
         {
@@ -141,20 +146,24 @@ public static class Activations
                     $"Attention needs queries [B, T, H, D], but got {x.Type}.",
                     "split the heads first: x.Unflatten(-1, heads, -1).");
             double factor = scale ?? 1 / Math.Sqrt(x.Shape[3].Value);
-            return LongAttention.Of(x, keys, values, causal, factor) ?? Composite(Op.Attention, new AttentionAttributes(factor, causal), x, keys, values);
+            return LongAttention.Of(x, keys, values, causal, factor)
+                ?? Composite(Op.Attention, new AttentionAttributes(factor, causal), x, keys, values);
         }
 
         /// <summary>Sets elements to 0 at random and scales the others so that the mean stays.</summary>
         /// <param name="rate">The share that is dropped, from 0 to below 1.</param>
         /// <param name="seed">Which random numbers.</param>
-        /// <param name="key">A scalar that chooses among them, such as the number of the step: with it a compiled step draws anew each time.</param>
+        /// <param name="key">A scalar that chooses among them, such as the number of the step: with it a compiled step draws anew
+        /// each time.</param>
         /// <exception cref="RangeException">ASH0185: the rate is not from 0 to below 1.</exception>
         public Tensor Dropout(double rate, long seed, Tensor? key = null)
         {
             if (rate is not (>= 0 and < 1)) throw new RangeException("ASH0185",
                 $"Dropout of {x.Type} was given the rate {rate}, which is not from 0 to below 1.",
                 "give the share that is dropped, such as 0.1; x.ZerosLike() drops everything.");
-            return rate == 0 ? x : Tensor.Where(Tensor.Bernoulli(seed, 1 - rate, x.Shape, key), x * (1 / (1 - rate)), x.ZerosLike());
+            return rate == 0
+                ? x
+                : Tensor.Where(Tensor.Bernoulli(seed, 1 - rate, x.Shape, key), x * (1 / (1 - rate)), x.ZerosLike());
         }
     }
 

@@ -1,6 +1,7 @@
 namespace Ashlar;
 
-/// <summary>Arithmetic, element by element. Shapes broadcast as in NumPy; element types promote as in PyTorch; numbers never widen.</summary>
+/// <summary>Arithmetic, element by element. Shapes broadcast as in NumPy; element types promote as in PyTorch; numbers never
+/// widen.</summary>
 /// <remarks>A function of real numbers turns integers into float32. Bools count as int32.</remarks>
 public static class Arithmetic
 {
@@ -57,7 +58,8 @@ public static class Arithmetic
 
     extension(Tensor x)
     {
-        /// <summary>Another element type, by value: floats are rounded to nearest, floats to integers truncate and saturate.</summary>
+        /// <summary>Another element type, by value: floats are rounded to nearest, floats to integers truncate and
+        /// saturate.</summary>
         public Tensor Cast(DType dtype) => dtype == x.DType ? x : new(Nodes.Cast(x.Node, dtype));
 
         /// <summary>Another element type of the same size, by bits.</summary>
@@ -161,7 +163,8 @@ public static class Arithmetic
         public Tensor Truncate() => x.DType.IsFloat ? new(Nodes.Unary(Op.Trunc, x.Node)) : x;
 
         /// <summary>x to the power of <paramref name="exponent"/>.</summary>
-        /// <remarks>Floats: at most 0.6 units in the last place from exact in float32; in float64 .NET's own. See docs/guides/accuracy.md.</remarks>
+        /// <remarks>Floats: at most 0.6 units in the last place from exact in float32; in float64 .NET's own. See
+        /// docs/guides/accuracy.md.</remarks>
         public Tensor Pow(Operand exponent) => Promotion.Binary(Op.Pow, "Pow", x, exponent, Promotion.Number);
 
         /// <summary>floor(x / divisor); integers stay integers.</summary>

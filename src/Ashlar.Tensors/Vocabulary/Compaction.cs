@@ -2,9 +2,9 @@ namespace Ashlar;
 
 /// <summary>Choices whose length depends on the data, in a tensor of the greatest length and with a count.</summary>
 /// <remarks>
-/// The shape of a tensor is known before it is computed, so that programs can be recorded and memory planned. What PyTorch and NumPy
-/// cut to the length that was found comes padded here: the first <c>count</c> elements are the answer. Outside of a recorded
-/// function <c>result[..(int)count.Item&lt;long&gt;()]</c> cuts them off.
+/// The shape of a tensor is known before it is computed, so that programs can be recorded and memory planned. What PyTorch and
+/// NumPy cut to the length that was found comes padded here: the first <c>count</c> elements are the answer. Outside of a
+/// recorded function <c>result[..(int)count.Item&lt;long&gt;()]</c> cuts them off.
 /// </remarks>
 public static class Compaction
 {
@@ -41,14 +41,15 @@ public static class Compaction
         /// <summary>The different elements in order, padded to the number of all elements; NaNs are one.</summary>
         /// <param name="fill">What stands behind them.</param>
         /// <returns>
-        /// The values [elements]; for each element of this tensor the int32 index of its value, in this tensor's shape; how often each
-        /// value occurs, int32 [elements], 0 behind the last; and how many different ones there are, an int64 scalar.
+        /// The values [elements]; for each element of this tensor the int32 index of its value, in this tensor's shape; how often
+        /// each value occurs, int32 [elements], 0 behind the last; and how many different ones there are, an int64 scalar.
         /// </returns>
         public (Tensor Values, Tensor Inverse, Tensor Counts, Tensor Count) Unique(double fill = 0)
         {
             var flat = x.Flatten();
             Extent length = flat.Shape[0];
-            if (length == 0) return (flat, Tensor.Zeros(x.Shape, DType.Int32), Tensor.Zeros([0], DType.Int32), Tensor.Zeros([], DType.Int64));
+            if (length == 0)
+                return (flat, Tensor.Zeros(x.Shape, DType.Int32), Tensor.Zeros([0], DType.Int32), Tensor.Zeros([], DType.Int64));
             var order = flat.ArgSort(0);
             var sorted = flat.Gather(0, order);
             Tensor before = sorted.Narrow(0, 0, length - 1), after = sorted.Narrow(0, 1, length - 1);

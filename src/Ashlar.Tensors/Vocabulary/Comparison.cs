@@ -83,7 +83,8 @@ public static class Comparison
                     $"Where needs a bool condition, but got {condition.Type}.", "compare first, for example x > 0.");
             var dtype = Promotion.Type("Where", a, b);
             var shape = Promotion.Meet("Where", condition, a, b);
-            return new(Nodes.Select(Nodes.Stretch(condition.Node, shape), a.ToNode("Where", dtype, shape), b.ToNode("Where", dtype, shape)));
+            return new(Nodes.Select(Nodes.Stretch(condition.Node, shape), a.ToNode("Where", dtype, shape),
+                b.ToNode("Where", dtype, shape)));
         }
     }
 
@@ -105,7 +106,8 @@ public static class Comparison
         /// <summary>True where the element is neither infinite nor NaN.</summary>
         public Tensor IsFinite() => x.DType.IsFloat ? x.Abs() < double.PositiveInfinity : Tensor.Ones(x.Shape, DType.Bool);
 
-        /// <summary>True where two elements are equal, or finite and as close as <c>|x - other| &lt;= absolute + relative * |other|</c>.</summary>
+        /// <summary>True where two elements are equal, or finite and as close as <c>|x - other| &lt;= absolute + relative *
+        /// |other|</c>.</summary>
         /// <param name="other">Broadcasts.</param>
         /// <param name="relative">The tolerance as a share of the other.</param>
         /// <param name="absolute">The tolerance that is always there.</param>

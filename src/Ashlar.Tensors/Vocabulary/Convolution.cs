@@ -1,7 +1,8 @@
 namespace Ashlar;
 
 /// <summary>Convolution and pooling: windows over axes, then a contraction or a reduction.</summary>
-/// <remarks>Channels come before the axes of space, as in PyTorch: [N, C, L] and [N, C, H, W]. N images, C and O channels, K kernel width, G groups.</remarks>
+/// <remarks>Channels come before the axes of space, as in PyTorch: [N, C, L] and [N, C, H, W]. N images, C and O channels, K
+/// kernel width, G groups.</remarks>
 public static class Convolution
 {
     extension(Tensor x)
@@ -14,7 +15,8 @@ public static class Convolution
         /// <param name="dilation">Elements between members of a window.</param>
         /// <param name="groups">Channels are convolved in so many separate groups.</param>
         /// <returns>[N, O, (L + 2 padding - dilation (K - 1) - 1) / stride + 1] for [N, C, L]</returns>
-        public Tensor Conv1d(Tensor weight, Tensor? bias = null, int stride = 1, int padding = 0, int dilation = 1, int groups = 1) =>
+        public Tensor Conv1d(Tensor weight, Tensor? bias = null, int stride = 1, int padding = 0, int dilation = 1,
+            int groups = 1) =>
             Convolve("Conv1d", x, weight, bias, [stride], [padding], [dilation], groups);
 
         /// <summary>Cross-correlation along two axes.</summary>
@@ -25,11 +27,13 @@ public static class Convolution
         /// <param name="dilation">Elements between members of a window.</param>
         /// <param name="groups">Channels are convolved in so many separate groups.</param>
         /// <returns>[N, O, H', W'] for [N, C, H, W]</returns>
-        public Tensor Conv2d(Tensor weight, Tensor? bias = null, int stride = 1, int padding = 0, int dilation = 1, int groups = 1) =>
+        public Tensor Conv2d(Tensor weight, Tensor? bias = null, int stride = 1, int padding = 0, int dilation = 1,
+            int groups = 1) =>
             Convolve("Conv2d", x, weight, bias, [stride, stride], [padding, padding], [dilation, dilation], groups);
 
         /// <summary>Cross-correlation along two axes, each with its own stride, padding and dilation.</summary>
-        public Tensor Conv2d(Tensor weight, Tensor? bias, (int H, int W) stride, (int H, int W) padding, (int H, int W) dilation, int groups = 1) =>
+        public Tensor Conv2d(Tensor weight, Tensor? bias, (int H, int W) stride, (int H, int W) padding, (int H, int W) dilation,
+            int groups = 1) =>
             Convolve("Conv2d", x, weight, bias, [stride.H, stride.W], [padding.H, padding.W], [dilation.H, dilation.W], groups);
 
         /// <summary>The adjoint of <c>Conv1d</c>: spreads each element over a window.</summary>
@@ -40,7 +44,8 @@ public static class Convolution
         /// <param name="outputPadding">Elements added at the end, to choose among lengths that the stride maps to one.</param>
         /// <param name="dilation">Elements between members of a window.</param>
         /// <param name="groups">Separate groups of channels.</param>
-        public Tensor ConvTranspose1d(Tensor weight, Tensor? bias = null, int stride = 1, int padding = 0, int outputPadding = 0, int dilation = 1, int groups = 1) =>
+        public Tensor ConvTranspose1d(Tensor weight, Tensor? bias = null, int stride = 1, int padding = 0, int outputPadding = 0,
+            int dilation = 1, int groups = 1) =>
             Spread("ConvTranspose1d", x, weight, bias, 1, stride, padding, outputPadding, dilation, groups);
 
         /// <summary>The adjoint of <c>Conv2d</c>: spreads each element over a window.</summary>
@@ -51,7 +56,8 @@ public static class Convolution
         /// <param name="outputPadding">Elements added at the end of both axes.</param>
         /// <param name="dilation">Elements between members of a window.</param>
         /// <param name="groups">Separate groups of channels.</param>
-        public Tensor ConvTranspose2d(Tensor weight, Tensor? bias = null, int stride = 1, int padding = 0, int outputPadding = 0, int dilation = 1, int groups = 1) =>
+        public Tensor ConvTranspose2d(Tensor weight, Tensor? bias = null, int stride = 1, int padding = 0, int outputPadding = 0,
+            int dilation = 1, int groups = 1) =>
             Spread("ConvTranspose2d", x, weight, bias, 2, stride, padding, outputPadding, dilation, groups);
 
         /// <summary>The greatest element of each window of the last axis.</summary>
@@ -83,17 +89,23 @@ public static class Convolution
             Pool(x, 2, size, stride ?? size, padding, greatest: false);
     }
 
-    static Tensor Convolve(string what, Tensor x, Tensor weight, Tensor? bias, int[] stride, int[] padding, int[] dilation, int groups)
+    static Tensor Convolve(string what, Tensor x, Tensor weight, Tensor? bias, int[] stride, int[] padding,
+        int[] dilation, int groups)
     {
         int space = stride.Length;
-        Check(what, x, weight, bias, space, groups, weight.Rank > 1 ? weight.Shape[1] * groups : 0, weight.Rank > 0 ? weight.Shape[0] : 0);
+        Check(what, x, weight, bias, space, groups, weight.Rank > 1
+            ? weight.Shape[1] * groups
+            : 0, weight.Rank > 0 ? weight.Shape[0] : 0);
         var (form, image, kernels) = Of(what, x, weight, stride, padding, dilation, groups);
         return Biased(form.Convolve(image, kernels), bias, space);
     }
 
-    static Tensor Spread(string what, Tensor x, Tensor weight, Tensor? bias, int space, int stride, int padding, int outputPadding, int dilation, int groups)
+    static Tensor Spread(string what, Tensor x, Tensor weight, Tensor? bias, int space, int stride, int padding,
+        int outputPadding, int dilation, int groups)
     {
-        Check(what, x, weight, bias, space, groups, weight.Rank > 0 ? weight.Shape[0] : 0, weight.Rank > 1 ? weight.Shape[1] * groups : 0);
+        Check(what, x, weight, bias, space, groups, weight.Rank > 0
+            ? weight.Shape[0]
+            : 0, weight.Rank > 1 ? weight.Shape[1] * groups : 0);
         if (outputPadding < 0 || outputPadding >= Math.Max(stride, dilation))
             throw new ShapeException("ASH0160",
                 $"{what} was given an outputPadding of {outputPadding}, which must be less than the stride {stride} or the dilation {dilation}.",
@@ -105,7 +117,8 @@ public static class Convolution
     }
 
     // Both in the type of the result.
-    static (ConvolutionForm Form, Tensor Image, Tensor Kernels) Of(string what, Tensor x, Tensor weight, int[] stride, int[] padding, int[] dilation, int groups)
+    static (ConvolutionForm Form, Tensor Image, Tensor Kernels) Of(string what, Tensor x, Tensor weight, int[] stride,
+        int[] padding, int[] dilation, int groups)
     {
         var dtype = Promotion.Number(Promotion.Type(what, x, weight));
         long[] size = [.. weight.Shape[2..].Select(extent => extent.Value)];
@@ -122,7 +135,9 @@ public static class Convolution
                 $"a pool of {size} elements was given a padding of {padding}: a window could lie in it whole.",
                 "pad by at most half the window.");
         double least = x.DType.IsFloat ? double.NegativeInfinity : Conversion.Range(x.DType).Least;
-        var windows = x.Pad([.. Enumerable.Repeat(((long)padding, (long)padding), space)], PadMode.Constant, greatest ? least : 0.0);
+        var windows = x.Pad([.. Enumerable.Repeat(((long)padding, (long)padding), space)], PadMode.Constant, greatest
+            ? least
+            : 0.0);
         for (int i = 0; i < space; i++) windows = windows.Window(windows.Rank - space + i, size, stride);
         // [..., P, K, P, K]: the members' axes are every second one from the last
         int[] members = [.. Enumerable.Range(0, space).Select(i => -1 - 2 * i)];

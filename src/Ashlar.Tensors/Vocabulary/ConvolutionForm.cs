@@ -4,11 +4,12 @@ namespace Ashlar;
 
 /// <summary>How the windows of a convolution lie: one entry per axis of space.</summary>
 /// <remarks>
-/// The three maps that follow, of images and windows to results, of results and windows to images, and of both to windows, are each
-/// other's gradients. Those of images are products with the windows of an image, which the matrix engine packs from the image itself:
-/// nothing is spread in memory and summed up. Where a result has a stride, each phase of it is a convolution of its own with every
-/// stride-th member, and all phases are columns of one product.
-/// Labels of products: 0 image, 1 group, 2 channel of the group that comes in, 3 of the one that goes out, then positions, members, phases.
+/// The three maps that follow, of images and windows to results, of results and windows to images, and of both to windows, are
+/// each other's gradients. Those of images are products with the windows of an image, which the matrix engine packs from the
+/// image itself: nothing is spread in memory and summed up. Where a result has a stride, each phase of it is a convolution of its
+/// own with every stride-th member, and all phases are columns of one product.
+/// Labels of products: 0 image, 1 group, 2 channel of the group that comes in, 3 of the one that goes out, then positions,
+/// members, phases.
 /// </remarks>
 /// <param name="What">What errors call it.</param>
 /// <param name="Size">Members of a window.</param>
@@ -28,13 +29,15 @@ sealed record ConvolutionForm(string What, long[] Size, int[] Stride, int[] Padd
 
     int[] Windows => [.. Positions.Zip(Members).SelectMany(pair => new[] { pair.First, pair.Second })];
 
-    /// <summary>x [N, C, ...] and weight [O, C / G, ...] give [N, O, ...]; with gradients of its own where these are floats.</summary>
+    /// <summary>x [N, C, ...] and weight [O, C / G, ...] give [N, O, ...]; with gradients of its own where these are
+    /// floats.</summary>
     public Tensor Convolve(Tensor x, Tensor weight)
     {
         if (!x.DType.IsFloat || OutputPadding(x.Shape) is not { } rest) return Plain(x, weight);
         if (IsDepthwise(x, weight))
             return Tensor.CustomGradient(t => Planes(t[0], t[1]),
-                (dy, _, t) => [PlanesBack(dy, t[1], t[0].Shape, rest), PlanesWeight(t[0], dy, t[1].Shape)], [x, weight], "depthwise_convolution");
+                (dy, _, t) => [PlanesBack(dy, t[1], t[0].Shape, rest), PlanesWeight(t[0], dy, t[1].Shape)], [x, weight],
+                "depthwise_convolution");
         return Tensor.CustomGradient(t => Plain(t[0], t[1]),
             (dy, _, t) => [Spread(dy, t[1], rest), Weight(t[0], dy, t[1].Shape)], [x, weight], "convolution");
     }
@@ -42,13 +45,15 @@ sealed record ConvolutionForm(string What, long[] Size, int[] Stride, int[] Padd
     /// <summary>The same by ops that are differentiated one by one.</summary>
     public Tensor Plain(Tensor x, Tensor weight)
     {
-        var product = Products.Multiply(What, weight.Unflatten(0, Groups, -1), [1, 3, 2, .. Members], Windowed(x), [0, 1, 2, .. Windows], [0, 1, 3, .. Positions]);
+        var product = Products.Multiply(What, weight.Unflatten(0, Groups, -1), [1, 3, 2, .. Members], Windowed(x),
+            [0, 1, 2, .. Windows], [0, 1, 3, .. Positions]);
         return product.Reshape([product.Shape[0], weight.Shape[0], .. product.Shape[3..]]);
     }
 
     /// <summary>The gradient of the weight: x [N, C, ...] and dy [N, O, ...] give [O, C / G, ...].</summary>
     Tensor Weight(Tensor x, Tensor dy, Shape shape) =>
-        Products.Multiply(What, dy.Unflatten(1, Groups, -1), [0, 1, 3, .. Positions], Windowed(x), [0, 1, 2, .. Windows], [1, 3, 2, .. Members]).Reshape(shape);
+        Products.Multiply(What, dy.Unflatten(1, Groups, -1), [0, 1, 3, .. Positions], Windowed(x), [0, 1, 2, .. Windows],
+            [1, 3, 2, .. Members]).Reshape(shape);
 
     Tensor Windowed(Tensor x)
     {
@@ -57,7 +62,8 @@ sealed record ConvolutionForm(string What, long[] Size, int[] Stride, int[] Padd
         return windows.Unflatten(1, Groups, -1);
     }
 
-    /// <summary>The adjoint, which is the gradient of the image: x [N, C, ...] and weight [C, O / G, ...] give [N, O, ...].</summary>
+    /// <summary>The adjoint, which is the gradient of the image: x [N, C, ...] and weight [C, O / G, ...] give [N, O,
+    /// ...].</summary>
     /// <param name="x">Each element of which is spread over a window.</param>
     /// <param name="weight">The windows.</param>
     /// <param name="outputPadding">Elements added at the end of each axis.</param>
@@ -74,34 +80,41 @@ sealed record ConvolutionForm(string What, long[] Size, int[] Stride, int[] Padd
         {
             long phases = Stride[i], most = (Size[i] + phases - 1) / phases;
             length[i] = most;
-            kernels = kernels.Pad([(0, most * phases - Size[i]), .. Enumerable.Repeat((0L, 0L), Space - 1 - i)]).Unflatten(3 + 2 * i, most, phases);
+            kernels = kernels.Pad([(0, most * phases - Size[i]), .. Enumerable.Repeat((0L, 0L), Space - 1 - i)])
+                .Unflatten(3 + 2 * i, most, phases);
             long reach = Dilation[i] * (most - 1);
             // Without phases the result is cut before it is computed.
-            windows = windows.Pad([phases == 1 ? (reach + cut[i].Item1, reach + cut[i].Item2) : (reach, reach), .. Enumerable.Repeat((0L, 0L), Space - 1 - i)]);
+            windows = windows.Pad([phases == 1 ? (reach + cut[i].Item1, reach + cut[i].Item2) : (reach, reach),
+                .. Enumerable.Repeat((0L, 0L), Space - 1 - i)]);
         }
         for (int i = 0; i < Space; i++) windows = windows.Window(2 + 2 * i, length[i], 1, Dilation[i]);
         int[] members = [.. Enumerable.Range(0, Space).Select(i => 3 + 2 * i)], phaseAxes = [.. members.Select(axis => axis + 1)];
         // Last of all turned round: so it lies in memory as the product reads it.
         kernels = kernels.Permute([0, 2, .. phaseAxes, 1, .. members]).Flip([.. Enumerable.Range(3 + Space, Space)]);
-        var product = Products.Multiply(What, kernels, [1, 3, .. Phases, 2, .. Members], windows.Unflatten(1, Groups, -1), [0, 1, 2, .. Windows],
+        var product = Products.Multiply(What, kernels, [1, 3, .. Phases, 2, .. Members], windows.Unflatten(1, Groups, -1),
+            [0, 1, 2, .. Windows],
             [0, 1, 3, .. Positions.Zip(Phases).SelectMany(pair => new[] { pair.First, pair.Second })]);
         var lengths = Enumerable.Range(0, Space).Select(i => product.Shape[3 + 2 * i] * Stride[i]);
         var whole = product.Reshape([product.Shape[0], product.Shape[1] * product.Shape[2], .. lengths]);
-        return whole.Pad([.. cut.Select((ends, i) => Stride[i] == 1 ? (0L, 0L) : (ends.Item1, ends.Item2 + Size[i] - length[i] * Stride[i]))]);
+        return whole.Pad([.. cut.Select((ends, i) =>
+            Stride[i] == 1 ? (0L, 0L) : (ends.Item1, ends.Item2 + Size[i] - length[i] * Stride[i]))]);
     }
 
     // Products of all elements with all members, summed up where they meet.
     Tensor Folded(Tensor x, Tensor weight)
     {
-        var product = Products.Multiply(What, x.Unflatten(1, Groups, -1), [0, 1, 2, .. Positions], weight.Unflatten(0, Groups, -1), [1, 2, 3, .. Members],
+        var product = Products.Multiply(What, x.Unflatten(1, Groups, -1), [0, 1, 2, .. Positions],
+            weight.Unflatten(0, Groups, -1), [1, 2, 3, .. Members],
             [0, 1, 3, .. Windows]);
         var spread = product.Reshape([product.Shape[0], product.Shape[1] * product.Shape[2], .. product.Shape[3..]]);
         for (int i = 0; i < Space; i++)
-            spread = spread.Fold(2 + i, (x.Shape[2 + i] - 1) * Stride[i] + Dilation[i] * (Size[i] - 1) + 1, Stride[i], Dilation[i]);
+            spread = spread.Fold(2 + i, (x.Shape[2 + i] - 1) * Stride[i] + Dilation[i] * (Size[i] - 1) + 1,
+                Stride[i], Dilation[i]);
         return spread;
     }
 
-    /// <summary>Elements of each axis of an image that no window reaches, so that an adjoint gives them back; null where they depend on a symbol.</summary>
+    /// <summary>Elements of each axis of an image that no window reaches, so that an adjoint gives them back; null where they
+    /// depend on a symbol.</summary>
     long[]? OutputPadding(Shape image)
     {
         long[] rest = new long[Space];
@@ -117,17 +130,21 @@ sealed record ConvolutionForm(string What, long[] Size, int[] Stride, int[] Padd
     // One channel per group, and images that a cache holds: kernels of their own, bound by memory.
     bool IsDepthwise(Tensor x, Tensor weight)
     {
-        if (Groups == 1 || x.Shape[1] != Groups || weight.Shape[0] != Groups || Space > 2 || Size.Aggregate((a, b) => a * b) > Depthwise.MostMembers) return false;
+        if (Groups == 1 || x.Shape[1] != Groups || weight.Shape[0] != Groups || Space > 2
+            || Size.Aggregate((a, b) => a * b) > Depthwise.MostMembers) return false;
         if (x.DType is not (DType.Float32 or DType.BFloat16 or DType.Float16)) return false;
         for (int i = 0; i < Space; i++)
-            if (!x.Shape[2 + i].TryGetValue(out long length) || length < 1 || length > Depthwise.MostImageBytes || length + 2 * Padding[i] <= Dilation[i] * (Size[i] - 1)) return false;
+            if (!x.Shape[2 + i].TryGetValue(out long length) || length < 1 || length > Depthwise.MostImageBytes
+                || length + 2 * Padding[i] <= Dilation[i] * (Size[i] - 1)) return false;
         return Config(x).ImageBytes <= Depthwise.MostImageBytes
-            && 4 * Enumerable.Range(0, Space).Select(i => x.Shape[2 + i].Value + 2L * Dilation[i] * Size[i]).Aggregate((a, b) => a * b) <= Depthwise.MostImageBytes;
+            && 4 * Enumerable.Range(0, Space).Select(i => x.Shape[2 + i].Value + 2L * Dilation[i] * Size[i])
+            .Aggregate((a, b) => a * b) <= Depthwise.MostImageBytes;
     }
 
     DepthwiseConfig Config(Tensor x)
     {
-        int[] image = Lined([.. x.Shape[2..].Select(extent => (int)extent.Value)]), size = Lined([.. Size.Select(size => (int)size)]);
+        int[] image = Lined([.. x.Shape[2..].Select(extent => (int)extent.Value)]),
+            size = Lined([.. Size.Select(size => (int)size)]);
         int[] stride = Lined(Stride), dilation = Lined(Dilation), padding = Space == 2 ? Padding : [0, .. Padding];
         int Count(int i) => (image[i] + 2 * padding[i] - dilation[i] * (size[i] - 1) - 1) / stride[i] + 1;
         return new(image[0], image[1], Count(0), Count(1), size[0], size[1])
@@ -147,7 +164,8 @@ sealed record ConvolutionForm(string What, long[] Size, int[] Stride, int[] Padd
     Tensor Back(Tensor plane) => Space == 2 ? plane : plane.Squeeze(2);
 
     // [C, 1, ...] as [C, U, V]
-    Tensor Window(Tensor weight) => weight.Reshape([weight.Shape[0], .. Space == 2 ? weight.Shape[2..] : [1, .. weight.Shape[2..]]]);
+    Tensor Window(Tensor weight) =>
+        weight.Reshape([weight.Shape[0], .. Space == 2 ? weight.Shape[2..] : [1, .. weight.Shape[2..]]]);
 
     Tensor Planes(Tensor x, Tensor weight) => Back(Depthwise.Convolve(Config(x)).Call(Plane(x), Window(weight)));
 
@@ -155,11 +173,13 @@ sealed record ConvolutionForm(string What, long[] Size, int[] Stride, int[] Padd
     Tensor PlanesBack(Tensor dy, Tensor weight, Shape image, long[] rest) => Tensor.CustomGradient(t =>
     {
         var forward = Config(Tensor.Zeros(image, dy.DType));
-        var config = new DepthwiseConfig(forward.Rows, forward.Columns, forward.Height, forward.Width, forward.WindowHeight, forward.WindowWidth)
+        var config = new DepthwiseConfig(forward.Rows, forward.Columns, forward.Height, forward.Width, forward.WindowHeight,
+            forward.WindowWidth)
         {
             Dilation = forward.Dilation,
             Spread = forward.Stride,
-            Before = (forward.Dilation.H * (forward.WindowHeight - 1) - forward.Before.H, forward.Dilation.W * (forward.WindowWidth - 1) - forward.Before.W),
+            Before = (forward.Dilation.H * (forward.WindowHeight - 1) - forward.Before.H,
+                forward.Dilation.W * (forward.WindowWidth - 1) - forward.Before.W),
             DType = forward.DType,
         };
         return Back(Depthwise.Convolve(config).Call(Plane(t[0]), Window(t[1]).Flip(1, 2)));

@@ -38,7 +38,8 @@ public static class Creation
             return Tensor.From<T>(rows.SelectMany(row => row).ToArray(), [rows.Length, width]);
         }
 
-        /// <summary>A tensor over memory of the caller without a copy where the memory is aligned to 64 bytes, of a copy otherwise.</summary>
+        /// <summary>A tensor over memory of the caller without a copy where the memory is aligned to 64 bytes, of a copy
+        /// otherwise.</summary>
         /// <param name="memory">Must not change while the tensor is in use. It stays pinned until then.</param>
         /// <param name="shape">Null makes one axis of it all.</param>
         /// <remarks>Memory-mapped files and native memory are aligned; most managed arrays are not.</remarks>
@@ -75,7 +76,8 @@ public static class Creation
         public static Tensor Eye(Extent rows, Extent? columns = null, DType dtype = DType.Float32)
         {
             Shape shape = [rows, columns ?? rows];
-            return new(Nodes.Cast(Nodes.Binary(Op.Equal, Nodes.Iota(0, DType.Int32, shape), Nodes.Iota(1, DType.Int32, shape)), dtype));
+            return new(Nodes.Cast(Nodes.Binary(Op.Equal, Nodes.Iota(0, DType.Int32, shape), Nodes.Iota(1, DType.Int32, shape)),
+                dtype));
         }
 
         /// <summary>0, 1, 2, ... below <paramref name="count"/>.</summary>
@@ -93,7 +95,8 @@ public static class Creation
             var stride = Int128.Abs(step);
             var counted = span <= 0 ? 0 : (span + stride - 1) / stride;
             if (counted > long.MaxValue) throw new ShapeException("ASH0146",
-                $"Arange from {start} to {stop} in steps of {step} has {counted} numbers, more than an axis can have.", "use a longer step.");
+                $"Arange from {start} to {stop} in steps of {step} has {counted} numbers, more than an axis can have.",
+                "use a longer step.");
             long count = (long)counted;
             bool narrow = start == (int)start && stop == (int)stop && step == (int)step;
             return Progression(start, step, count, narrow ? DType.Int32 : DType.Int64);
@@ -185,7 +188,8 @@ public static class Creation
 
     static Tensor FromArray<T>(Array elements) where T : unmanaged
     {
-        var all = MemoryMarshal.CreateReadOnlySpan(ref Unsafe.As<byte, T>(ref MemoryMarshal.GetArrayDataReference(elements)), elements.Length);
+        var all = MemoryMarshal.CreateReadOnlySpan(ref Unsafe.As<byte, T>(ref MemoryMarshal.GetArrayDataReference(elements)),
+            elements.Length);
         return Tensor.From(all, Shape.Of(Enumerable.Range(0, elements.Rank).Select(axis => (Extent)elements.GetLength(axis))));
     }
 

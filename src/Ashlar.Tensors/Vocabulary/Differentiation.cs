@@ -1,6 +1,7 @@
 namespace Ashlar;
 
-/// <summary>Derivatives. They are tensors like all others, of the same graph: differentiate them again, fuse them, compile them.</summary>
+/// <summary>Derivatives. They are tensors like all others, of the same graph: differentiate them again, fuse them, compile
+/// them.</summary>
 public static class Differentiation
 {
     extension(Tensor)
@@ -12,13 +13,16 @@ public static class Differentiation
         /// <param name="name">For text forms.</param>
         /// <exception cref="ShapeException">A gradient is not like its input.</exception>
         public static Tensor CustomGradient(
-            Func<Tensor[], Tensor> forward, Func<Tensor, Tensor, Tensor[], Tensor[]> backward, ReadOnlySpan<Tensor> inputs, string name = "custom") =>
+            Func<Tensor[], Tensor> forward, Func<Tensor, Tensor, Tensor[], Tensor[]> backward, ReadOnlySpan<Tensor> inputs,
+            string name = "custom") =>
             Regions.Custom(forward, backward, inputs.ToArray(), name);
 
-        /// <summary>The same value as <c>f(inputs)</c>; the gradient computes what is inside again instead of keeping it.</summary>
+        /// <summary>The same value as <c>f(inputs)</c>; the gradient computes what is inside again instead of keeping
+        /// it.</summary>
         /// <param name="f">Called once, now. Other tensors that it uses, such as weights, get their gradients too.</param>
         /// <param name="inputs">What is kept.</param>
-        /// <remarks>Trades one more forward computation of the region for its memory. Source: Chen et al. 2016, arXiv:1604.06174.</remarks>
+        /// <remarks>Trades one more forward computation of the region for its memory. Source: Chen et al. 2016,
+        /// arXiv:1604.06174.</remarks>
         public static Tensor Checkpoint(Func<Tensor[], Tensor> f, params ReadOnlySpan<Tensor> inputs)
         {
             var arguments = inputs.ToArray();
@@ -28,11 +32,13 @@ public static class Differentiation
 
     extension(Tensor y)
     {
-        /// <summary>The gradient of this scalar with respect to a tensor that it was computed from; zeros where it was not.</summary>
+        /// <summary>The gradient of this scalar with respect to a tensor that it was computed from; zeros where it was
+        /// not.</summary>
         /// <exception cref="GraphException">This is no scalar of a float type.</exception>
         public Tensor Gradient(Tensor parameter) => y.Gradient([parameter])[0];
 
-        /// <summary>The gradients of this scalar with respect to tensors that it was computed from; zeros where it was not.</summary>
+        /// <summary>The gradients of this scalar with respect to tensors that it was computed from; zeros where it was
+        /// not.</summary>
         /// <returns>One per parameter, like it.</returns>
         /// <exception cref="GraphException">This is no scalar of a float type.</exception>
         public Tensor[] Gradient(params ReadOnlySpan<Tensor> parameters) =>

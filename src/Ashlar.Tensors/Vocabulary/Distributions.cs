@@ -12,7 +12,8 @@ public static class Distributions
         /// <param name="dtype">A float type.</param>
         /// <param name="key">An integer scalar that chooses among the numbers of a seed.</param>
         /// <exception cref="RangeException">ASH0185: the rate is not above 0.</exception>
-        public static Tensor RandomExponential(long seed, Shape shape, double rate = 1, DType dtype = DType.Float32, Tensor? key = null) =>
+        public static Tensor RandomExponential(long seed, Shape shape, double rate = 1, DType dtype = DType.Float32,
+            Tensor? key = null) =>
             (Waiting(seed, shape, dtype, key) * (1 / Positive("RandomExponential", "rate", rate))).Cast(dtype);
 
         /// <summary>Numbers of Laplace's distribution: exponential on both sides of the mean.</summary>
@@ -23,7 +24,8 @@ public static class Distributions
         /// <param name="dtype">A float type.</param>
         /// <param name="key">An integer scalar that chooses among the numbers of a seed.</param>
         /// <exception cref="RangeException">ASH0185: the scale is not above 0.</exception>
-        public static Tensor RandomLaplace(long seed, Shape shape, double mean = 0, double scale = 1, DType dtype = DType.Float32, Tensor? key = null)
+        public static Tensor RandomLaplace(long seed, Shape shape, double mean = 0, double scale = 1, DType dtype = DType.Float32,
+            Tensor? key = null)
         {
             var distance = Waiting(seed, shape, dtype, key) * Positive("RandomLaplace", "scale", scale);
             var below = RandomNumbers.Uniform(seed, 1, shape, DType.Float32, key) < 0.5;
@@ -48,13 +50,17 @@ public static class Distributions
         /// <param name="deviation">Of the whole distribution, above 0.</param>
         /// <param name="dtype">A float type.</param>
         /// <param name="key">An integer scalar that chooses among the numbers of a seed.</param>
-        /// <exception cref="RangeException">ASH0185: hardly a number lies within the bounds (less than one of 10^9), or the deviation is not above 0.</exception>
-        public static Tensor RandomTruncatedNormal(long seed, Shape shape, double low = -2, double high = 2, double mean = 0, double deviation = 1,
+        /// <exception cref="RangeException">ASH0185: hardly a number lies within the bounds (less than one of 10^9), or the
+        /// deviation is not above 0.</exception>
+        public static Tensor RandomTruncatedNormal(long seed, Shape shape, double low = -2, double high = 2, double mean = 0,
+            double deviation = 1,
             DType dtype = DType.Float32, Tensor? key = null)
         {
-            double below = Math.Max(-1, SpecialFunctions.Erf(low / Math.Sqrt(2))), above = Math.Min(1, SpecialFunctions.Erf(high / Math.Sqrt(2)));
+            double below = Math.Max(-1, SpecialFunctions.Erf(low / Math.Sqrt(2))),
+                above = Math.Min(1, SpecialFunctions.Erf(high / Math.Sqrt(2)));
             if (!(above - below >= 2e-9)) throw new RangeException("ASH0185",
-                $"RandomTruncatedNormal was given the bounds {low} and {high}, with hardly a number between.", "give bounds in order, near 0 on one side at least.");
+                $"RandomTruncatedNormal was given the bounds {low} and {high}, with hardly a number between.",
+                "give bounds in order, near 0 on one side at least.");
             var share = RandomNumbers.Uniform(seed, 0, shape, DType.Float64, key) * (above - below) + below;
             var number = (share.ErfInv() * Math.Sqrt(2)).Clamp(low, high);
             return (number * Positive("RandomTruncatedNormal", "deviation", deviation) + mean).Cast(RandomNumbers.Float(dtype));
@@ -84,7 +90,9 @@ public static class Distributions
         public Tensor Multinomial(int samples, long seed, bool replacement = true, Tensor? key = null)
         {
             Classes("Multinomial", x);
-            if (samples < 1) throw new RangeException("ASH0185", $"Multinomial of {x.Type} was asked for {samples} samples.", "ask for at least one.");
+            if (samples < 1)
+                throw new RangeException("ASH0185", $"Multinomial of {x.Type} was asked for {samples} samples.",
+                    "ask for at least one.");
             var logits = x.Cast(DType.Float32).Log();
             if (!replacement) return (logits + Tensor.RandomGumbel(seed, x.Shape, key: key)).TopK(samples).Indices;
             var rows = logits.Unsqueeze(-2).BroadcastTo([.. x.Shape[..^1], samples, x.Shape[^1]]);
@@ -94,7 +102,9 @@ public static class Distributions
 
     // Exponential numbers of mean 1: the logarithm's argument is in (0, 1].
     static Tensor Waiting(long seed, Shape shape, DType dtype, Tensor? key) =>
-        -(1 - RandomNumbers.Uniform(seed, 0, shape, RandomNumbers.Float(dtype) == DType.Float64 ? DType.Float64 : DType.Float32, key)).Log();
+        -(1 - RandomNumbers.Uniform(seed, 0, shape, RandomNumbers.Float(dtype) == DType.Float64
+            ? DType.Float64
+            : DType.Float32, key)).Log();
 
     static double Positive(string what, string name, double value) => value is > 0 and < double.PositiveInfinity ? value
         : throw new RangeException("ASH0185", $"{what} was given the {name} {value}.", "give a finite number above 0.");

@@ -7,7 +7,8 @@ public static class Grids
     {
         /// <summary>The coordinates of a grid: one tensor for each axis, all of the grid's shape.</summary>
         /// <param name="axes">Vectors of coordinates.</param>
-        /// <param name="cartesian">The first two axes change places, so that the first vector runs along the columns: NumPy's <c>indexing="xy"</c>. Else <c>"ij"</c>.</param>
+        /// <param name="cartesian">The first two axes change places, so that the first vector runs along the columns: NumPy's
+        /// <c>indexing="xy"</c>. Else <c>"ij"</c>.</param>
         /// <returns>As many tensors of [length of the first, length of the second, ...].</returns>
         /// <exception cref="ShapeException">ASH0105: one is no vector.</exception>
         public static Tensor[] Meshgrid(ReadOnlySpan<Tensor> axes, bool cartesian = false)
@@ -21,7 +22,8 @@ public static class Grids
             var shape = new Extent[vectors.Length];
             for (int i = 0; i < shape.Length; i++) shape[place[i]] = vectors[i].Shape[0];
             return [.. vectors.Select((vector, i) =>
-                vector.Reshape([.. Enumerable.Range(0, shape.Length).Select(axis => axis == place[i] ? shape[axis] : 1)]).BroadcastTo(shape))];
+                vector.Reshape([.. Enumerable.Range(0, shape.Length).Select(axis => axis == place[i] ? shape[axis] : 1)])
+                    .BroadcastTo(shape))];
         }
 
         /// <summary>The indices of the lower triangle of a matrix, row by row.</summary>
@@ -50,7 +52,8 @@ public static class Grids
         {
             1 => x.DiagonalMatrix(offset),
             2 => x.Diagonal(offset),
-            _ => throw new ShapeException("ASH0105", $"Diag needs a vector or a matrix, but got {x.Type}.", "use DiagonalMatrix or Diagonal, which work on the last axes."),
+            _ => throw new ShapeException("ASH0105", $"Diag needs a vector or a matrix, but got {x.Type}.",
+                "use DiagonalMatrix or Diagonal, which work on the last axes."),
         };
 
         /// <summary>Matrices that hold the last axis on a diagonal, and zeros elsewhere.</summary>
@@ -58,7 +61,9 @@ public static class Grids
         /// <returns>[..., N + |offset|, N + |offset|] for [..., N]</returns>
         public Tensor DiagonalMatrix(long offset = 0)
         {
-            if (x.Rank == 0) throw new ShapeException("ASH0105", $"DiagonalMatrix needs a vector, but got {x.Type}.", "add an axis with Unsqueeze(0).");
+            if (x.Rank == 0)
+                throw new ShapeException("ASH0105", $"DiagonalMatrix needs a vector, but got {x.Type}.",
+                    "add an axis with Unsqueeze(0).");
             // Above the main diagonal the row tells the element, below it the column.
             long more = Math.Abs(offset);
             var lined = x.Pad([(0, more)]).Unsqueeze(offset < 0 ? -2 : -1);
@@ -74,8 +79,10 @@ public static class Grids
         public Tensor Kron(Tensor other)
         {
             int rank = Math.Max(x.Rank, other.Rank);
-            Extent[] outer = [.. Enumerable.Repeat((Extent)1, rank - x.Rank), .. x.Shape], inner = [.. Enumerable.Repeat((Extent)1, rank - other.Rank), .. other.Shape];
-            var blocks = x.Reshape([.. outer.SelectMany(extent => new Extent[] { extent, 1 })]) * other.Reshape([.. inner.SelectMany(extent => new Extent[] { 1, extent })]);
+            Extent[] outer = [.. Enumerable.Repeat((Extent)1, rank - x.Rank), .. x.Shape],
+                inner = [.. Enumerable.Repeat((Extent)1, rank - other.Rank), .. other.Shape];
+            var blocks = x.Reshape([.. outer.SelectMany(extent => new Extent[] { extent, 1 })])
+                * other.Reshape([.. inner.SelectMany(extent => new Extent[] { 1, extent })]);
             return blocks.Reshape([.. outer.Zip(inner, (a, b) => a * b)]);
         }
 
@@ -87,7 +94,8 @@ public static class Grids
         public Tensor Rot90(int times = 1, int first = 0, int second = 1)
         {
             (first, second) = (x.Shape.Axis(first), x.Shape.Axis(second));
-            if (first == second) throw new ShapeException("ASH0143", $"Rot90 of {x.Type} was given axis {first} twice.", "name two axes.");
+            if (first == second)
+                throw new ShapeException("ASH0143", $"Rot90 of {x.Type} was given axis {first} twice.", "name two axes.");
             return (((times % 4) + 4) % 4) switch
             {
                 0 => x,
@@ -104,7 +112,9 @@ public static class Grids
         public Tensor[] ArraySplit(int parts, int axis = 0)
         {
             axis = x.Shape.Axis(axis);
-            if (parts < 1) throw new ShapeException("ASH0154", $"ArraySplit cannot cut axis {axis} of {x.Type} into {parts} parts.", "ask for at least one part.");
+            if (parts < 1)
+                throw new ShapeException("ASH0154", $"ArraySplit cannot cut axis {axis} of {x.Type} into {parts} parts.",
+                    "ask for at least one part.");
             var (length, longer) = Math.DivRem(x.Shape[axis].Value, parts);
             return x.Split([.. Enumerable.Range(0, parts).Select(part => (Extent)(part < longer ? length + 1 : length))], axis);
         }
@@ -116,14 +126,16 @@ public static class Grids
         public Tensor Cross(Tensor other, int axis = -1)
         {
             if (x.Rank == 0 || other.Rank == 0 || x.Shape[x.Shape.Axis(axis)] != 3 || other.Shape[other.Shape.Axis(axis)] != 3)
-                throw new ShapeException("ASH0105", $"Cross needs axes {axis} of 3 elements, but got {x.Type} and {other.Type}.", "name the axis of the vectors.");
+                throw new ShapeException("ASH0105", $"Cross needs axes {axis} of 3 elements, but got {x.Type} and {other.Type}.",
+                    "name the axis of the vectors.");
             return (x.Roll(-1, axis) * other.Roll(1, axis)) - (x.Roll(1, axis) * other.Roll(-1, axis));
         }
     }
 
     static (Tensor, Tensor) Where(int rows, int columns, Func<long, long, bool> belongs)
     {
-        if (rows < 0 || columns < 0) throw new ShapeException("ASH0101", $"a matrix cannot have {rows} rows and {columns} columns.", "use 0 or more.");
+        if (rows < 0 || columns < 0)
+            throw new ShapeException("ASH0101", $"a matrix cannot have {rows} rows and {columns} columns.", "use 0 or more.");
         var (down, across) = (new List<int>(), new List<int>());
         for (int row = 0; row < rows; row++)
             for (int column = 0; column < columns; column++)

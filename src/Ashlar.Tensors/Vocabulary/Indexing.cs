@@ -24,7 +24,8 @@ public static class Indexing
             return taken.Reshape([.. x.Shape[..axis], .. indices.Shape, .. x.Shape[(axis + 1)..]]);
         }
 
-        /// <summary>One element per index: <c>result[i, j] = x[indices[i, j], j]</c> for axis 0, as PyTorch's <c>gather</c>.</summary>
+        /// <summary>One element per index: <c>result[i, j] = x[indices[i, j], j]</c> for axis 0, as PyTorch's
+        /// <c>gather</c>.</summary>
         /// <param name="axis">The axis that the indices point along.</param>
         /// <param name="indices">Integers; like this tensor but for the axis. Extents of 1 stretch.</param>
         /// <returns>Shaped like the indices.</returns>
@@ -64,18 +65,21 @@ public static class Indexing
         /// <param name="axis">The axis that the indices point along.</param>
         /// <param name="indices">As of <see cref="Gather"/>.</param>
         /// <param name="updates">Broadcast to the indices; of this tensor's element type.</param>
-        /// <remarks>No scatter multiplies by itself: every place of the axis looks at every update, so it suits short axes.</remarks>
+        /// <remarks>No scatter multiplies by itself: every place of the axis looks at every update, so it suits short
+        /// axes.</remarks>
         public Tensor ScatterMul(int axis, Tensor indices, Operand updates)
         {
             axis = x.Shape.Axis(axis);
             var lined = new Tensor(Lined("ScatterMul", x, indices, axis));
             if (Shape.Broadcast(lined.Shape, updates.Shape) != lined.Shape)
                 throw new ShapeException("ASH0121",
-                    $"ScatterMul needs updates that broadcast to the indices {lined.Type}, but got {updates}.", "give one update per index.");
+                    $"ScatterMul needs updates that broadcast to the indices {lined.Type}, but got {updates}.",
+                    "give one update per index.");
             var factors = new Tensor(updates.ToNode("ScatterMul", x.DType, lined.Shape)).Unsqueeze(axis);
             var places = Tensor.Arange(x.Shape[axis], DType.Int64);
             var pointed = places.Take(lined).Unsqueeze(axis);   // the indices, checked
-            var here = pointed.EqualTo(places.Reshape([.. Enumerable.Range(0, x.Rank + 1).Select(i => i == axis ? x.Shape[axis] : 1)]));
+            var here =
+                pointed.EqualTo(places.Reshape([.. Enumerable.Range(0, x.Rank + 1).Select(i => i == axis ? x.Shape[axis] : 1)]));
             return (x * Tensor.Where(here, factors, factors.OnesLike()).Prod(axis + 1)).Cast(x.DType);
         }
 
@@ -100,10 +104,13 @@ public static class Indexing
     static Node Lined(string what, Tensor x, Tensor indices, int axis)
     {
         Index(what, indices);
-        if (indices.Rank != x.Rank || Shape.Broadcast(indices.Shape.With(axis, 1), x.Shape.With(axis, 1)) != x.Shape.With(axis, 1))
+        if (indices.Rank != x.Rank
+            || Shape.Broadcast(indices.Shape.With(axis, 1), x.Shape.With(axis, 1)) != x.Shape.With(axis, 1))
             throw new ShapeException("ASH0122",
                 $"{what} along axis {axis} of {x.Type} needs indices like it but for that axis, and got {indices.Type}.",
-                indices.Rank == 1 && what == "Gather" ? "use Take to read whole slices." : "add axes with Unsqueeze, so that the other axes are equal or 1.");
+                indices.Rank == 1 && what == "Gather"
+                    ? "use Take to read whole slices."
+                    : "add axes with Unsqueeze, so that the other axes are equal or 1.");
         return Nodes.Broadcast(indices.Node, x.Shape.With(axis, indices.Shape[axis]));
     }
 

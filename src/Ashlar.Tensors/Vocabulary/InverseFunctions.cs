@@ -9,10 +9,12 @@ public static class InverseFunctions
 {
     // Cephes, S. Moshier: atan(x) = x + x³ P(x²) / Q(x²) for |x| up to 0.66.
     static readonly double[] atanP =
-        [-8.750608600031904122785e-1, -1.615753718733365076637e1, -7.500855792314704667340e1, -1.228866684490136173410e2, -6.485021904942025371773e1];
+        [-8.750608600031904122785e-1, -1.615753718733365076637e1, -7.500855792314704667340e1, -1.228866684490136173410e2,
+            -6.485021904942025371773e1];
 
     static readonly double[] atanQ =
-        [1, 2.485846490142306297962e1, 1.650270098316988542046e2, 4.328810604912902668951e2, 4.853903996359136964868e2, 1.945506571482613964425e2];
+        [1, 2.485846490142306297962e1, 1.650270098316988542046e2, 4.328810604912902668951e2, 4.853903996359136964868e2,
+            1.945506571482613964425e2];
 
     extension(Tensor x)
     {
@@ -36,7 +38,8 @@ public static class InverseFunctions
             (up, along) =>
             {
                 Tensor height = up.Abs(), width = along.Abs();
-                var ratio = Tensor.Where(height.EqualTo(width), Tensor.Where(height.EqualTo(0), 0.0, height.OnesLike()), height / width);
+                var ratio = Tensor.Where(height.EqualTo(width), Tensor.Where(height.EqualTo(0), 0.0, height.OnesLike()),
+                    height / width);
                 var angle = Angle(ratio);
                 angle = Tensor.Where(along < 0, Math.PI - angle, angle);
                 return Tensor.Where(up < 0, -angle, angle);
@@ -77,7 +80,8 @@ public static class InverseFunctions
             },
             (at, _) => 1 / ((1 - at) * (1 + at)));
 
-        /// <summary>sqrt(x² + other²) without overflow: the length of the side that x and <paramref name="other"/> enclose at a right angle.</summary>
+        /// <summary>sqrt(x² + other²) without overflow: the length of the side that x and <paramref name="other"/> enclose at a
+        /// right angle.</summary>
         /// <param name="other">Broadcasts.</param>
         /// <remarks>Infinite where either is, even beside NaN. The gradient at (0, 0) is 0.</remarks>
         public Tensor Hypot(Operand other) => Wide.Function("hypot", x, other,
@@ -133,7 +137,8 @@ public static class InverseFunctions
                 DType.Float16 => (double)Half.MaxValue,
                 _ => 3.3895313892515355e38,   // (2 - 2^-7) * 2^127
             };
-            var finite = Tensor.Where(x.IsInfinity(), Tensor.Where(x > 0, positiveInfinity ?? greatest, x.FullLike(negativeInfinity ?? -greatest)), x);
+            var finite = Tensor.Where(x.IsInfinity(),
+                Tensor.Where(x > 0, positiveInfinity ?? greatest, x.FullLike(negativeInfinity ?? -greatest)), x);
             return Tensor.Where(x.IsNaN(), nan, finite);
         }
     }

@@ -8,15 +8,15 @@ public static class LargeVocabulary
     extension(Tensor x)
     {
         /// <summary>
-        /// The same as <c>x.MatMul(weight.Transpose()).CrossEntropyRows(targets)</c>, without those logits: they exist a tile at a
-        /// time, and the gradient computes them again instead of keeping them.
+        /// The same as <c>x.MatMul(weight.Transpose()).CrossEntropyRows(targets)</c>, without those logits: they exist a tile at
+        /// a time, and the gradient computes them again instead of keeping them.
         /// </summary>
         /// <param name="weight">[V, W], like the table of an embedding.</param>
         /// <param name="targets">[...], integers from 0 to below V; another is an error when the program runs.</param>
         /// <returns>f32[...], the loss of each row, for x [..., W].</returns>
         /// <remarks>
-        /// For float32 and bfloat16 and a known W; other tensors take the way over logits. It spares 8 V bytes a row and costs two
-        /// more products of the head (docs/guides/neural-networks.md has figures). The gradient has no gradient again.
+        /// For float32 and bfloat16 and a known W; other tensors take the way over logits. It spares 8 V bytes a row and costs
+        /// two more products of the head (docs/guides/neural-networks.md has figures). The gradient has no gradient again.
         /// Source: Wijmans et al. 2024, arXiv:2411.09009.
         /// </remarks>
         /// <exception cref="ShapeException">The last axes differ, or there is not one target per row.</exception>

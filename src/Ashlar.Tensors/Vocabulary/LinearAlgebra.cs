@@ -1,9 +1,10 @@
 namespace Ashlar;
 
-/// <summary>Square matrices: determinants, solutions, inverses, Cholesky factors, powers. The last two axes; leading ones are batch.</summary>
+/// <summary>Square matrices: determinants, solutions, inverses, Cholesky factors, powers. The last two axes; leading ones are
+/// batch.</summary>
 /// <remarks>
-/// Each column is a step of the recorded program, so matrices have at most 64 rows. Values are computed in float32, or float64 for that
-/// type. Whether a matrix is singular is not known before the program runs: then the results are infinite or NaN.
+/// Each column is a step of the recorded program, so matrices have at most 64 rows. Values are computed in float32, or float64
+/// for that type. Whether a matrix is singular is not known before the program runs: then the results are infinite or NaN.
 /// </remarks>
 public static class LinearAlgebra
 {
@@ -26,16 +27,19 @@ public static class LinearAlgebra
         /// <summary>The X of a X = b, by elimination with row pivots.</summary>
         /// <param name="b">[..., N, M], or [N] for one right-hand side; leading axes broadcast.</param>
         /// <returns>[..., N, M], or [..., N]</returns>
-        /// <exception cref="ShapeException">ASH0187: the matrix is not square, has more than 64 rows, or as many as b.</exception>
+        /// <exception cref="ShapeException">ASH0187: the matrix is not square, has more than 64 rows, or as many as
+        /// b.</exception>
         public Tensor Solve(Tensor b)
         {
             Square("Solve", a);
             if (b.Rank == 1) return a.Solve(b.Unsqueeze(-1)).Squeeze(-1);
             if (b.Rank == 0 || b.Shape[^2] != a.Shape[^1]) throw new ShapeException("ASH0187",
-                $"Solve cannot solve {a.Type} for the right-hand side {b.Type}: it needs {a.Shape[^1]} rows.", "pass [..., N, M].");
+                $"Solve cannot solve {a.Type} for the right-hand side {b.Type}: it needs {a.Shape[^1]} rows.",
+                "pass [..., N, M].");
             var dtype = Promotion.Float(Promotion.Type("Solve", a, b));
             var batch = Shape.Broadcast(a.Shape[..^2], b.Shape[..^2]) ?? throw new ShapeException("ASH0142",
-                $"Solve cannot broadcast the leading axes of {a.Type} and {b.Type}.", "make them equal, or 1 where one matrix repeats.");
+                $"Solve cannot broadcast the leading axes of {a.Type} and {b.Type}.",
+                "make them equal, or 1 where one matrix repeats.");
             var matrix = a.Cast(dtype.Compute).BroadcastTo([.. batch, .. a.Shape[^2..]]);
             var right = b.Cast(dtype.Compute).BroadcastTo([.. batch, .. b.Shape[^2..]]);
             return Tensor.CustomGradient(
@@ -57,8 +61,10 @@ public static class LinearAlgebra
             return a.Solve(Tensor.Eye(a.Shape[^1], dtype: Promotion.Float(a.DType)));
         }
 
-        /// <summary>The lower triangle L of L L^T = a, for symmetric positive definite matrices. Only the lower triangle is read.</summary>
-        /// <returns>[..., N, N]; NaN where the matrix is not positive definite. The gradient is with respect to the lower triangle.</returns>
+        /// <summary>The lower triangle L of L L^T = a, for symmetric positive definite matrices. Only the lower triangle is
+        /// read.</summary>
+        /// <returns>[..., N, N]; NaN where the matrix is not positive definite. The gradient is with respect to the lower
+        /// triangle.</returns>
         /// <exception cref="ShapeException">ASH0187: the matrix is not square, or has more than 64 rows.</exception>
         public Tensor Cholesky()
         {
@@ -80,7 +86,8 @@ public static class LinearAlgebra
         /// <summary>The matrix times itself.</summary>
         /// <param name="exponent">How often; 0 gives the identity, negative ones powers of the inverse.</param>
         /// <returns>[..., N, N]</returns>
-        /// <exception cref="ShapeException">ASH0187: the matrix is not square, or has more than 64 rows and is to be inverted.</exception>
+        /// <exception cref="ShapeException">ASH0187: the matrix is not square, or has more than 64 rows and is to be
+        /// inverted.</exception>
         public Tensor MatrixPower(int exponent)
         {
             Square("MatrixPower", a, exponent < 0 ? MostRows : long.MaxValue);
@@ -98,7 +105,9 @@ public static class LinearAlgebra
     static Tensor Float(Tensor x) => x.Cast(Promotion.Float(x.DType).Compute);
 
     static long Square(string what, Tensor a, long most = MostRows) =>
-        a.Rank >= 2 && a.Shape[^1] == a.Shape[^2] && a.Shape[^1].TryGetValue(out long n) && n <= most ? n : throw new ShapeException("ASH0187",
+        a.Rank >= 2 && a.Shape[^1] == a.Shape[^2] && a.Shape[^1].TryGetValue(out long n) && n <= most
+            ? n
+            : throw new ShapeException("ASH0187",
             $"{what} needs square matrices, the last two axes, of at most {most} rows, but got {a.Type}.", "pass [..., N, N].");
 
     // Gauss and Jordan: column by column the row of the greatest magnitude comes up, and all others lose their part of it.
@@ -117,7 +126,8 @@ public static class LinearAlgebra
             var pivot = Tensor.Where(picked, rows, 0.0).Sum(-2, keepAxis: true);                    // the best row
             var head = pivot.Narrow(-1, k, 1);
             determinant *= (head * Tensor.Where(best.EqualTo(k), 1.0, -head.OnesLike())).Squeeze(-1).Squeeze(-1);
-            var scaled = pivot / (right is null ? Tensor.Where(head.EqualTo(0), 1.0, head) : head);   // a determinant of 0 stays 0
+            // A determinant of 0 stays 0.
+            var scaled = pivot / (right is null ? Tensor.Where(head.EqualTo(0), 1.0, head) : head);
             var swapped = Tensor.Where(picked, top, rows);
             rows = Tensor.Where(place.EqualTo(k), scaled, swapped - swapped.Narrow(-1, k, 1) * scaled);
         }

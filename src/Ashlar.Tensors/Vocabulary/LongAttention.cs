@@ -4,8 +4,8 @@ namespace Ashlar;
 
 /// <summary>Attention by the FlashAttention kernels, which keep no matrix of scores.</summary>
 /// <remarks>
-/// A composite's gradient is derived from what it expands to, so the choice is made here, where the node is built, not by the compiler:
-/// the kernels bring gradients of their own. Those have no gradient again.
+/// A composite's gradient is derived from what it expands to, so the choice is made here, where the node is built, not by the
+/// compiler: the kernels bring gradients of their own. Those have no gradient again.
 /// </remarks>
 static class LongAttention
 {
@@ -21,11 +21,16 @@ static class LongAttention
         bool isNarrow = q.DType == DType.BFloat16 || q.DType == DType.Float32 && Trace.Current?.Products == DType.BFloat16;
         if (!isNarrow || scale <= 0 || k.Rank != 4 || v.Shape != k.Shape || k.DType != q.DType || v.DType != q.DType) return null;
         var (queries, keys) = (q.Shape, k.Shape);
-        if (queries[1].Min < FewestTokens || keys[1].Min < FewestTokens || queries[0] != keys[0] || queries[3] != keys[3]) return null;
+        if (queries[1].Min < FewestTokens || keys[1].Min < FewestTokens || queries[0] != keys[0] || queries[3] != keys[3])
+            return null;
         if (!queries[3].TryGetValue(out long width) || width > MostHeadWidth) return null;
-        if (!queries[2].TryGetValue(out long heads) || !keys[2].TryGetValue(out long kvHeads) || heads % kvHeads != 0) return null;
+        if (!queries[2].TryGetValue(out long heads) || !keys[2].TryGetValue(out long kvHeads) || heads % kvHeads != 0)
+            return null;
 
-        var kernels = FlashAttention.For(AttentionConfig.Tuned((int)width, (int)(heads / kvHeads), causal, DType.BFloat16) with { Scale = (float)scale });
+        var kernels = FlashAttention.For(AttentionConfig.Tuned((int)width, (int)(heads / kvHeads), causal, DType.BFloat16) with
+        {
+            Scale = (float)scale,
+        });
         return Tensor.CustomGradient(
             x => kernels.Forward.CallAll(Narrow(x))[0].Cast(q.DType),
             (dy, y, x) =>
@@ -34,7 +39,8 @@ static class LongAttention
                 var upstream = dy.Cast(DType.BFloat16);
                 var results = kernels.Forward.CallAll(inputs);   // the call of the forward pass: an equal node
                 Tensor[] saved = [.. inputs, upstream, results[1], kernels.Delta.Call(upstream, results[0])];
-                return [.. kernels.BackwardQueries.CallAll(saved).Concat(kernels.BackwardKeys.CallAll(saved)).Select(gradient => gradient.Cast(q.DType))];
+                return [.. kernels.BackwardQueries.CallAll(saved).Concat(kernels.BackwardKeys.CallAll(saved))
+                    .Select(gradient => gradient.Cast(q.DType))];
             }, [q, k, v], "flash_attention");
 
         static Tensor[] Narrow(Tensor[] x) => [.. x.Select(tensor => tensor.Cast(DType.BFloat16))];

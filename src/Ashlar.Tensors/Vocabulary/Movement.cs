@@ -26,12 +26,15 @@ public static class Movement
         {
             if (parts.Length == 0) throw new ShapeException("ASH0151", "Concat was given no tensors.", "pass at least one.");
             var dtype = Promotion.Type("Concat", [.. parts.ToArray().Select(part => (Operand)part)]);
-            return new(Nodes.Concat(parts[0].Shape.Axis(axis), [.. parts.ToArray().Select(part => Nodes.Cast(part.Node, dtype))]));
+            return new(Nodes.Concat(parts[0].Shape.Axis(axis),
+                [.. parts.ToArray().Select(part => Nodes.Cast(part.Node, dtype))]));
         }
 
         /// <summary>Joins tensors of one shape along a new axis.</summary>
         public static Tensor Stack(ReadOnlySpan<Tensor> parts, int axis = 0) =>
-            Tensor.Concat([.. parts.ToArray().Select(part => part.Unsqueeze(axis))], axis < 0 && parts.Length > 0 ? axis + parts[0].Rank + 1 : axis);
+            Tensor.Concat([.. parts.ToArray().Select(part => part.Unsqueeze(axis))], axis < 0 && parts.Length > 0
+                ? axis + parts[0].Rank + 1
+                : axis);
     }
 
     extension(Tensor x)
@@ -108,7 +111,9 @@ public static class Movement
         /// <summary>Removes axes of extent 1: those named, or all.</summary>
         public Tensor Squeeze(params ReadOnlySpan<int> axes)
         {
-            int[] named = axes.Length == 0 ? [.. Enumerable.Range(0, x.Rank).Where(axis => x.Shape[axis] == 1)] : Promotion.Axes(x, axes);
+            int[] named = axes.Length == 0
+                ? [.. Enumerable.Range(0, x.Rank).Where(axis => x.Shape[axis] == 1)]
+                : Promotion.Axes(x, axes);
             foreach (int axis in named)
                 if (x.Shape[axis] != 1)
                     throw new ShapeException("ASH0153",
@@ -146,9 +151,11 @@ public static class Movement
             return x.BroadcastTo(extents);
         }
 
-        /// <summary>Elements of one axis from <paramref name="start"/> to before <paramref name="stop"/> in steps; as in NumPy, bounds outside the axis are moved inside.</summary>
+        /// <summary>Elements of one axis from <paramref name="start"/> to before <paramref name="stop"/> in steps; as in NumPy,
+        /// bounds outside the axis are moved inside.</summary>
         /// <param name="axis">The axis.</param>
-        /// <param name="start">Null: from the first, or from the last for a negative step. Negative numbers count from the back.</param>
+        /// <param name="start">Null: from the first, or from the last for a negative step. Negative numbers count from the
+        /// back.</param>
         /// <param name="stop">Null: to the end in the direction of the step.</param>
         /// <param name="step">Not 0; negative runs backwards.</param>
         public Tensor Slice(int axis, long? start = null, long? stop = null, long step = 1)
@@ -218,7 +225,9 @@ public static class Movement
         /// <param name="times">One number per axis, aligned at the last; further ones add axes in front.</param>
         public Tensor Tile(params ReadOnlySpan<int> times)
         {
-            var padded = x.Rank < times.Length ? x.Reshape([.. Enumerable.Repeat((Extent)1, times.Length - x.Rank), .. x.Shape]) : x;
+            var padded = x.Rank < times.Length
+                ? x.Reshape([.. Enumerable.Repeat((Extent)1, times.Length - x.Rank), .. x.Shape])
+                : x;
             int skip = padded.Rank - times.Length;
             var (spread, stretched, merged) = (new List<Extent>(), new List<Extent>(), new List<Extent>());
             for (int axis = 0; axis < padded.Rank; axis++)
@@ -235,13 +244,15 @@ public static class Movement
         public Tensor Repeat(int times, int axis)
         {
             axis = x.Shape.Axis(axis);
-            return x.Unsqueeze(axis + 1).BroadcastTo([.. x.Shape.Insert(axis + 1, times)]).Reshape([.. x.Shape.With(axis, x.Shape[axis] * times)]);
+            return x.Unsqueeze(axis + 1).BroadcastTo([.. x.Shape.Insert(axis + 1, times)])
+                .Reshape([.. x.Shape.With(axis, x.Shape[axis] * times)]);
         }
 
         /// <summary>Turns axes round: those named, or all.</summary>
         public Tensor Flip(params ReadOnlySpan<int> axes) => new(Nodes.Flip(x.Node, Promotion.Axes(x, axes)));
 
-        /// <summary>Moves the elements of an axis up by <paramref name="shift"/>; those that leave at the end enter at the front.</summary>
+        /// <summary>Moves the elements of an axis up by <paramref name="shift"/>; those that leave at the end enter at the
+        /// front.</summary>
         public Tensor Roll(long shift, int axis = 0)
         {
             axis = x.Shape.Axis(axis);
@@ -256,7 +267,8 @@ public static class Movement
         }
 
         /// <summary>Adds elements before and after axes, as PyTorch's <c>pad</c> but with the axes in order.</summary>
-        /// <param name="widths">(before, after) for the last axes in order; axes in front of them stay. A negative width cuts off.</param>
+        /// <param name="widths">(before, after) for the last axes in order; axes in front of them stay. A negative width cuts
+        /// off.</param>
         /// <param name="mode">What the new elements are.</param>
         /// <param name="value">The number of <see cref="PadMode.Constant"/>.</param>
         /// <exception cref="ShapeException">More elements would be reflected or repeated than there are.</exception>
@@ -310,10 +322,15 @@ public static class Movement
             (first, second) = (x.Shape.Axis(first), x.Shape.Axis(second));
             if (first == second) throw new ShapeException("ASH0143",
                 $"Diagonal of {x.Type} was given axis {first} twice.", "name two axes.");
-            var matrix = x.Permute([.. Enumerable.Range(0, x.Rank).Where(axis => axis != first && axis != second), first, second]);
+            var matrix =
+                x.Permute([.. Enumerable.Range(0, x.Rank).Where(axis => axis != first && axis != second), first, second]);
             var (rows, columns) = (matrix.Shape[^2].Value, matrix.Shape[^1].Value);
-            if (offset > 0) (matrix, columns) = (matrix.Narrow(-1, Math.Min(offset, columns), Math.Max(0, columns - offset)), Math.Max(0, columns - offset));
-            if (offset < 0) (matrix, rows) = (matrix.Narrow(-2, Math.Min(-offset, rows), Math.Max(0, rows + offset)), Math.Max(0, rows + offset));
+            if (offset > 0)
+                (matrix, columns) =
+                    (matrix.Narrow(-1, Math.Min(offset, columns), Math.Max(0, columns - offset)), Math.Max(0, columns - offset));
+            if (offset < 0)
+                (matrix, rows) =
+                    (matrix.Narrow(-2, Math.Min(-offset, rows), Math.Max(0, rows + offset)), Math.Max(0, rows + offset));
             long n = Math.Min(rows, columns);
             // Row i of [n, n] begins i elements late in rows of n + 1: the diagonal is then the first column.
             var square = matrix.Narrow(-2, 0, n).Narrow(-1, 0, n);
@@ -325,7 +342,12 @@ public static class Movement
     static Tensor Border(Tensor x, int axis, long before, long after, PadMode mode)
     {
         var extent = x.Shape[axis];
-        long least = mode switch { PadMode.Reflect => Math.Max(before, after) + 1, PadMode.Circular => Math.Max(before, after), _ => 1 };
+        long least = mode switch
+        {
+            PadMode.Reflect => Math.Max(before, after) + 1,
+            PadMode.Circular => Math.Max(before, after),
+            _ => 1,
+        };
         if (before < 0 || after < 0 || extent.Min < least)
             throw new ShapeException("ASH0156",
                 $"Pad cannot add {before} and {after} elements to axis {axis} of {x.Type} by {mode}: it needs at least {least} there.",

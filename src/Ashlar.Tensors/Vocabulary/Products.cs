@@ -7,8 +7,8 @@ public static class Products
     {
         /// <summary>Products of operands summed over labels: <c>Einsum("bij,bjk->bik", a, b)</c>.</summary>
         /// <param name="formula">
-        /// A letter per axis; a letter missing in the result is summed; one repeated within an operand takes the diagonal; <c>...</c>
-        /// broadcasts; without an arrow the result has the letters that occur once, in alphabetical order.
+        /// A letter per axis; a letter missing in the result is summed; one repeated within an operand takes the diagonal;
+        /// <c>...</c> broadcasts; without an arrow the result has the letters that occur once, in alphabetical order.
         /// </param>
         /// <param name="operands">One tensor per group of letters. They are multiplied from left to right.</param>
         /// <exception cref="ShapeException">The formula is malformed, or does not fit the shapes.</exception>
@@ -26,7 +26,9 @@ public static class Products
                     continue;
                 }
                 var later = parsed.Operands[(i + 1)..].SelectMany(labels => labels).Concat(parsed.Result).ToHashSet();
-                int[] keep = i == operands.Length - 1 ? parsed.Result : [.. sofar.Names.Union(factor.Names).Where(later.Contains)];
+                int[] keep = i == operands.Length - 1
+                    ? parsed.Result
+                    : [.. sofar.Names.Union(factor.Names).Where(later.Contains)];
                 product = Labeled.Product(sofar, factor, keep, Accumulated(dtype));
             }
             return new(product!.Value.Order(parsed.Result).Node);
@@ -35,7 +37,8 @@ public static class Products
 
     extension(Tensor a)
     {
-        /// <summary>The matrix product of the last two axes, as NumPy's <c>matmul</c>: leading axes broadcast, vectors work on either side.</summary>
+        /// <summary>The matrix product of the last two axes, as NumPy's <c>matmul</c>: leading axes broadcast, vectors work on
+        /// either side.</summary>
         /// <param name="b">[..., K, N] or [K]</param>
         /// <returns>[..., M, N] for [..., M, K]; float sums are kept in float32 at least.</returns>
         public Tensor MatMul(Tensor b)
@@ -49,7 +52,9 @@ public static class Products
                 throw new ShapeException("ASH0159",
                     $"MatMul cannot multiply {a.Type} by {b.Type}: the last axis of the first is {a.Shape[^1]} long, the one it meets is {inner}.",
                     b.Rank > 1 && a.Shape[^1] == b.Shape[^1] ? "transpose the second: a.MatMul(b.Transpose())."
-                    : a.Rank > 1 && a.Shape[^2] == inner ? "transpose the first: a.Transpose().MatMul(b)." : "check the layer's width: [M, K] times [K, N].");
+                    : a.Rank > 1 && a.Shape[^2] == inner
+                    ? "transpose the first: a.Transpose().MatMul(b)."
+                    : "check the layer's width: [M, K] times [K, N].");
             // K, M and N have the labels 0, 1 and 2; leading axes are numbered from the last, below 0
             int leadA = Math.Max(0, a.Rank - 2), leadB = Math.Max(0, b.Rank - 2), lead = Math.Max(leadA, leadB);
             if (Shape.Broadcast(a.Shape[..leadA], b.Shape[..leadB]) is null)
@@ -62,14 +67,16 @@ public static class Products
             return Multiply("MatMul", a, left, b, right, keep);
         }
 
-        /// <summary>The sum of products of two vectors; for more axes, of the last axis of this and the second last of the other.</summary>
+        /// <summary>The sum of products of two vectors; for more axes, of the last axis of this and the second last of the
+        /// other.</summary>
         public Tensor Dot(Tensor b) => a.Rank <= 2 && b.Rank <= 2 ? a.MatMul(b) : a.TensorDot(b, [-1], [-2]);
 
         /// <summary>Every element of this vector times every one of another.</summary>
         /// <returns>[M, N]</returns>
         public Tensor Outer(Tensor b) => a.Reshape(a.Shape.Elements, 1) * b.Reshape(1, b.Shape.Elements);
 
-        /// <summary>Sums of products over pairs of axes; the result has the other axes of this, then those of the other.</summary>
+        /// <summary>Sums of products over pairs of axes; the result has the other axes of this, then those of the
+        /// other.</summary>
         /// <param name="b">The other factor.</param>
         /// <param name="axesA">Axes of this tensor that vanish.</param>
         /// <param name="axesB">Axes of the other, one for each.</param>
@@ -93,7 +100,8 @@ public static class Products
             return Multiply("TensorDot", a, left, b, right, keep);
         }
 
-        /// <summary>Sums of products over the last <paramref name="axes"/> axes of this and the first ones of the other.</summary>
+        /// <summary>Sums of products over the last <paramref name="axes"/> axes of this and the first ones of the
+        /// other.</summary>
         public Tensor TensorDot(Tensor b, int axes = 2) =>
             a.TensorDot(b, [.. Enumerable.Range(a.Rank - axes, axes)], [.. Enumerable.Range(0, axes)]);
     }
@@ -101,7 +109,8 @@ public static class Products
     internal static Tensor Multiply(string what, Tensor a, int[] left, Tensor b, int[] right, int[] keep)
     {
         var dtype = Promotion.Number(Promotion.Type(what, a, b));
-        return new(Labeled.Product(new(Nodes.Cast(a.Node, dtype), left), new(Nodes.Cast(b.Node, dtype), right), keep, Accumulated(dtype)).Node);
+        return new(Labeled.Product(new(Nodes.Cast(a.Node, dtype), left), new(Nodes.Cast(b.Node, dtype), right), keep,
+            Accumulated(dtype)).Node);
     }
 
     // Sums of small integers would wrap in their own type.

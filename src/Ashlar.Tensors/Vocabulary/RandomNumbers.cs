@@ -1,6 +1,7 @@
 namespace Ashlar;
 
-/// <summary>Random tensors, from counters: the numbers depend on the seed, the key and the place alone, on every device.</summary>
+/// <summary>Random tensors, from counters: the numbers depend on the seed, the key and the place alone, on every
+/// device.</summary>
 /// <remarks>
 /// Nothing is remembered between calls: one seed gives the same numbers each time. In a compiled step pass a <c>key</c>, such as
 /// the number of the step, to draw anew. Source: Threefry-2x32-20, Salmon et al. 2011, doi:10.1145/2063384.2063405.
@@ -44,11 +45,13 @@ public static class RandomNumbers
         /// <param name="shape">The extents.</param>
         /// <param name="dtype">An integer type.</param>
         /// <param name="key">An integer scalar that chooses among the numbers of a seed.</param>
-        /// <exception cref="RangeException">ASH0185: the range is empty or too wide. ASH0186: the element type cannot hold it.</exception>
+        /// <exception cref="RangeException">ASH0185: the range is empty or too wide. ASH0186: the element type cannot hold
+        /// it.</exception>
         public static Tensor RandomInt(long seed, long low, long high, Shape shape, DType dtype = DType.Int32, Tensor? key = null)
         {
             if (high <= low || (Int128)high - low > 1L << 53) throw new RangeException("ASH0185",
-                $"RandomInt was given the range from {low} to below {high}.", $"give a second number above {low}, by at most 2^53.");
+                $"RandomInt was given the range from {low} to below {high}.",
+                $"give a second number above {low}, by at most 2^53.");
             if (!dtype.IsInteger) throw new DTypeException("ASH0205",
                 $"RandomInt cannot make {dtype.Name}.", "choose an integer type, or cast the result.");
             var (least, greatest) = Operand.Range(dtype);
@@ -65,8 +68,8 @@ public static class RandomNumbers
 
         /// <summary>True with a probability.</summary>
         /// <param name="seed">Which numbers.</param>
-        /// <param name="probability">From 0 to 1, a number or a tensor that broadcasts to the shape. Elements of a tensor are not checked: those of 0 and
-        /// below, and NaN, give false, those of 1 and above true.</param>
+        /// <param name="probability">From 0 to 1, a number or a tensor that broadcasts to the shape. Elements of a tensor are not
+        /// checked: those of 0 and below, and NaN, give false, those of 1 and above true.</param>
         /// <param name="shape">The extents.</param>
         /// <param name="key">An integer scalar that chooses among the numbers of a seed.</param>
         /// <exception cref="RangeException">ASH0185: a number is not from 0 to 1.</exception>
@@ -87,7 +90,8 @@ public static class RandomNumbers
             return high * Math.ScaleB(1, -27) + low * Math.ScaleB(1, -53);
         }
         int precision = dtype switch { DType.BFloat16 => 8, DType.Float16 => 11, _ => 24 };
-        return (((bits >> (32 - precision)) & ((1 << precision) - 1)).Cast(DType.Float32) * Math.ScaleB(1, -precision)).Cast(dtype);
+        return (((bits >> (32 - precision)) & ((1 << precision) - 1)).Cast(DType.Float32) * Math.ScaleB(1, -precision))
+            .Cast(dtype);
     }
 
     // 32 bits per element: keys from the seed, the stream and the caller's key; the counter is the element's place.

@@ -35,9 +35,11 @@ public static class Reading
         /// <exception cref="TraceException">A function is being traced.</exception>
         public T[] ToArray<T>() where T : unmanaged => x.Read((ReadOnlySpan<T> elements) => elements.ToArray());
 
-        /// <summary>Looks at the elements where they lie, without a copy; the memory is held until <paramref name="look"/> returns.</summary>
+        /// <summary>Looks at the elements where they lie, without a copy; the memory is held until <paramref name="look"/>
+        /// returns.</summary>
         /// <param name="look">Gets the elements in row-major order.</param>
-        /// <example><c>float greatest = x.Read((ReadOnlySpan&lt;float&gt; elements) => TensorPrimitives.Max(elements))</c></example>
+        /// <example><c>float greatest = x.Read((ReadOnlySpan&lt;float&gt; elements) =>
+        /// TensorPrimitives.Max(elements))</c></example>
         public TResult Read<T, TResult>(Func<ReadOnlySpan<T>, TResult> look) where T : unmanaged
         {
             Check<T>(x);
@@ -54,7 +56,8 @@ public static class Reading
                 $"ToArray2D needs 2 axes, but got {x.Type}.", "reshape it first, or use ToArray.");
             var result = new T[x.Shape[0].Value, x.Shape[1].Value];
             x.AsSpan<T>().CopyTo(System.Runtime.InteropServices.MemoryMarshal.CreateSpan(
-                ref Unsafe.As<byte, T>(ref System.Runtime.InteropServices.MemoryMarshal.GetArrayDataReference(result)), result.Length));
+                ref Unsafe.As<byte, T>(ref System.Runtime.InteropServices.MemoryMarshal.GetArrayDataReference(result)),
+                result.Length));
             GC.KeepAlive(x);
             return result;
         }
@@ -74,8 +77,8 @@ public static class Reading
 
         /// <summary>The elements where they lie, without a copy.</summary>
         /// <remarks>
-        /// A span does not hold the memory. It goes back to the pool when nobody refers to the tensor, so keep the tensor until after
-        /// the last use of the span: <c>GC.KeepAlive(tensor)</c>. <c>Read</c> does that by itself.
+        /// A span does not hold the memory. It goes back to the pool when nobody refers to the tensor, so keep the tensor until
+        /// after the last use of the span: <c>GC.KeepAlive(tensor)</c>. <c>Read</c> does that by itself.
         /// </remarks>
         public ReadOnlySpan<T> AsSpan<T>() where T : unmanaged
         {
@@ -84,7 +87,8 @@ public static class Reading
             return memory.Span<T>(x.Shape.Elements.Value);
         }
 
-        /// <summary>The elements where they lie, without a copy; the memory is held for as long as the result is, or is pinned.</summary>
+        /// <summary>The elements where they lie, without a copy; the memory is held for as long as the result is, or is
+        /// pinned.</summary>
         public ReadOnlyMemory<T> AsMemory<T>() where T : unmanaged
         {
             Check<T>(x);

@@ -75,8 +75,8 @@ public static class Reductions
         /// <param name="axes">The axes.</param>
         /// <param name="keepAxis">Leaves the axes with the extent 1.</param>
         /// <param name="order">
-        /// 2 is the Euclidean one, 1 the sum of magnitudes, infinity the greatest and minus infinity the least magnitude, 0 how many
-        /// elements are not 0; any other number p is <c>sum(|x|^p)^(1/p)</c>.
+        /// 2 is the Euclidean one, 1 the sum of magnitudes, infinity the greatest and minus infinity the least magnitude, 0 how
+        /// many elements are not 0; any other number p is <c>sum(|x|^p)^(1/p)</c>.
         /// </param>
         /// <returns>A float type. The gradient at a vector of zeros is 0, as in PyTorch.</returns>
         /// <exception cref="RangeException">ASH0185: the order is not a number.</exception>
@@ -92,7 +92,8 @@ public static class Reductions
                 double.NegativeInfinity => wide.Abs().Min(axes, keepAxis),
                 > 0 => Root(wide.Abs().Pow(order).Sum(axes, keepAxis), sum => sum.Pow(1 / order)),
                 < 0 => wide.Abs().Pow(order).Sum(axes, keepAxis).Pow(1 / order),
-                _ => throw new RangeException("ASH0185", $"Norm of {x.Type} was given the order {order}.", "use a number or an infinity."),
+                _ => throw new RangeException("ASH0185", $"Norm of {x.Type} was given the order {order}.",
+                    "use a number or an infinity."),
             };
             return length.Cast(Promotion.Float(x.DType));
         }
@@ -105,7 +106,8 @@ public static class Reductions
         {
             var wide = Wide(x);
             var greatest = wide.Max(axes, keepAxis: true);
-            var shift = Tensor.Where(greatest.IsFinite(), greatest, 0.0).StopGradient();   // infinities would make NaN of themselves
+            // Infinities would make NaN of themselves.
+            var shift = Tensor.Where(greatest.IsFinite(), greatest, 0.0).StopGradient();
             var sum = (wide - shift).Exp().Sum(axes, keepAxis: true).Log() + shift;
             return (keepAxis ? sum : sum.Reshape(Without(x, axes))).Cast(Promotion.Float(x.DType));
         }
@@ -165,7 +167,8 @@ public static class Reductions
         public Tensor CumMin(int axis, bool reverse = false)
         {
             if (x.DType.IsFloat) return -(-x).CumMax(axis, reverse);
-            var number = x.Cast(Promotion.Number(x.DType));   // -x wraps for the least and for unsigned numbers; ~x turns the order round
+            // -x wraps for the least and for unsigned numbers; ~x turns the order round.
+            var number = x.Cast(Promotion.Number(x.DType));
             return ~(~number).CumMax(axis, reverse);
         }
 
@@ -194,7 +197,9 @@ public static class Reductions
     {
         int[] named = Promotion.Axes(x, axes);
         var reduced = Nodes.Reduce(op, x.Node, named);
-        return new(keepAxis ? Nodes.Reshape(reduced, Shape.Of(x.Shape.Select((extent, axis) => named.Contains(axis) ? 1 : extent))) : reduced);
+        return new(keepAxis
+            ? Nodes.Reshape(reduced, Shape.Of(x.Shape.Select((extent, axis) => named.Contains(axis) ? 1 : extent)))
+            : reduced);
     }
 
     static Tensor Extreme(Op op, string what, Tensor x, ReadOnlySpan<int> axes, bool keepAxis)
@@ -203,7 +208,8 @@ public static class Reductions
             throw new ShapeException("ASH0120",
                 $"{what} of {x.Type} over [{string.Join(", ", axes.ToArray())}] may have no element, and then no value.",
                 "give the axes a least extent of 1.");
-        return x.DType == DType.Bool ? Reduce(op, x.Cast(DType.UInt8), axes, keepAxis).Cast(DType.Bool) : Reduce(op, x, axes, keepAxis);
+        return x.DType == DType.Bool ? Reduce(op, x.Cast(DType.UInt8), axes, keepAxis)
+            .Cast(DType.Bool) : Reduce(op, x, axes, keepAxis);
     }
 
     static Tensor Arg(Op op, Tensor x, int? axis, bool keepAxis)

@@ -30,7 +30,8 @@ public static class Sorting
         }
 
         /// <summary>The middle of the elements of an axis in order; the lower one of two, as in PyTorch.</summary>
-        /// <returns>Without the axis; NaN where the axis holds one. <c>Quantile(0.5)</c> is the mean of the two, as NumPy's median.</returns>
+        /// <returns>Without the axis; NaN where the axis holds one. <c>Quantile(0.5)</c> is the mean of the two, as NumPy's
+        /// median.</returns>
         /// <exception cref="ShapeException">ASH0120: the axis may be empty.</exception>
         public Tensor Median(int axis = -1)
         {
@@ -44,7 +45,8 @@ public static class Sorting
             return Tensor.Where(last.IsNaN(), last, middle);
         }
 
-        /// <summary>Where each element would enter this sorted vector: how many of its elements are less, or not greater.</summary>
+        /// <summary>Where each element would enter this sorted vector: how many of its elements are less, or not
+        /// greater.</summary>
         /// <param name="values">Any shape. NaN counts as greatest, as in Sort.</param>
         /// <param name="right">Counts equal elements too.</param>
         /// <returns>int64, shaped like <paramref name="values"/>.</returns>

@@ -47,23 +47,28 @@ public static class Statistics
         /// <param name="keepAxis">Leaves the axis with the extent 1.</param>
         /// <param name="mode">What lies between two elements.</param>
         /// <exception cref="RangeException">ASH0185: the number is not from 0 to 100.</exception>
-        public Tensor Percentile(double percent, int? axis = null, bool keepAxis = false, QuantileMode mode = QuantileMode.Linear) =>
+        public Tensor Percentile(double percent, int? axis = null, bool keepAxis = false,
+            QuantileMode mode = QuantileMode.Linear) =>
             x.Quantile(percent / 100, axis, keepAxis, mode);
 
         /// <summary>How many elements lie in each of some intervals of one width; elements outside, and NaN, in none.</summary>
         /// <param name="bins">How many intervals.</param>
-        /// <param name="range">Where the first begins and the last ends. Null: at the least and the greatest element, which must be finite.</param>
-        /// <returns>Counts, int64 [bins], and edges, float64 [bins + 1]. Each interval holds its lower edge; the last one holds both.</returns>
+        /// <param name="range">Where the first begins and the last ends. Null: at the least and the greatest element, which must
+        /// be finite.</param>
+        /// <returns>Counts, int64 [bins], and edges, float64 [bins + 1]. Each interval holds its lower edge; the last one holds
+        /// both.</returns>
         /// <exception cref="RangeException">ASH0185: there is no interval, or the range is empty.</exception>
         public (Tensor Counts, Tensor Edges) Histogram(int bins = 10, (double Low, double High)? range = null)
         {
-            if (bins < 1) throw new RangeException("ASH0185", $"Histogram of {x.Type} was given {bins} bins.", "use at least one.");
+            if (bins < 1)
+                throw new RangeException("ASH0185", $"Histogram of {x.Type} was given {bins} bins.", "use at least one.");
             var numbers = x.Flatten().Cast(DType.Float64);
             Tensor low, high;
             if (range is var (first, last))
             {
                 if (!(first < last && double.IsFinite(last - first))) throw new RangeException("ASH0185",
-                    $"Histogram of {x.Type} was given the range from {first} to {last}.", "give a finite range that ends above its start.");
+                    $"Histogram of {x.Type} was given the range from {first} to {last}.",
+                    "give a finite range that ends above its start.");
                 (low, high) = (Tensor.Full([], first, DType.Float64), Tensor.Full([], last, DType.Float64));
             }
             else
@@ -75,7 +80,8 @@ public static class Statistics
             var steps = Tensor.Arange(bins + 1, DType.Float64);
             var edges = Tensor.Where(steps.EqualTo(bins), high, low + steps * ((high - low) / bins));
             var inside = (numbers >= low) & (numbers <= high);
-            var place = Tensor.Where(inside, ((numbers - low) * (bins / (high - low))).Floor(), 0.0).Clamp(0, bins - 1).Cast(DType.Int32);
+            var place = Tensor.Where(inside, ((numbers - low) * (bins / (high - low))).Floor(), 0.0).Clamp(0, bins - 1)
+                .Cast(DType.Int32);
             // The product is rounded: an element on an edge belongs above it.
             place -= (numbers < edges.Take(place)).Cast(DType.Int32);
             place = place.Maximum(0);
@@ -106,13 +112,15 @@ public static class Statistics
         /// <param name="axis">The axis.</param>
         /// <param name="keepAxis">Leaves the axis with the extent 1.</param>
         /// <returns>Values, and int32 indices. The gradient goes to the element at the index.</returns>
-        public (Tensor Values, Tensor Indices) MaxWithIndex(int axis, bool keepAxis = false) => At(x, x.ArgMax(axis, keepAxis: true), axis, keepAxis);
+        public (Tensor Values, Tensor Indices) MaxWithIndex(int axis, bool keepAxis = false) =>
+            At(x, x.ArgMax(axis, keepAxis: true), axis, keepAxis);
 
         /// <summary>The least element along an axis and where it is, the first of equals; NaN wins.</summary>
         /// <param name="axis">The axis.</param>
         /// <param name="keepAxis">Leaves the axis with the extent 1.</param>
         /// <returns>Values, and int32 indices. The gradient goes to the element at the index.</returns>
-        public (Tensor Values, Tensor Indices) MinWithIndex(int axis, bool keepAxis = false) => At(x, x.ArgMin(axis, keepAxis: true), axis, keepAxis);
+        public (Tensor Values, Tensor Indices) MinWithIndex(int axis, bool keepAxis = false) =>
+            At(x, x.ArgMin(axis, keepAxis: true), axis, keepAxis);
 
         /// <summary>Each element of an axis less the one before it.</summary>
         /// <param name="axis">The axis, which gets shorter by <paramref name="order"/>, down to nothing.</param>
@@ -121,7 +129,8 @@ public static class Statistics
         /// <exception cref="RangeException">ASH0185: the order is below 0.</exception>
         public Tensor Diff(int axis = -1, int order = 1)
         {
-            if (order < 0) throw new RangeException("ASH0185", $"Diff of {x.Type} was given the order {order}.", "use 0 or more.");
+            if (order < 0)
+                throw new RangeException("ASH0185", $"Diff of {x.Type} was given the order {order}.", "use 0 or more.");
             int at = x.Shape.Axis(axis);
             var result = x;
             for (; order > 0; order--)
@@ -197,5 +206,6 @@ public static class Statistics
     }
 
     // Equal infinities have no distance; the weight never is 0.
-    static Tensor Between(Tensor low, Tensor high, double weight) => Tensor.Where(low.EqualTo(high), low, low * (1 - weight) + high * weight);
+    static Tensor Between(Tensor low, Tensor high, double weight) =>
+        Tensor.Where(low.EqualTo(high), low, low * (1 - weight) + high * weight);
 }

@@ -23,7 +23,8 @@ static class Wide
     /// <param name="other">Of any element type that promotes with the first.</param>
     /// <param name="value">From float64 to float64.</param>
     /// <param name="slopes">The derivatives, from the arguments and the value.</param>
-    public static Tensor Function(string name, Tensor x, Operand other, Func<Tensor, Tensor, Tensor> value, Func<Tensor, Tensor, Tensor, (Tensor, Tensor)> slopes)
+    public static Tensor Function(string name, Tensor x, Operand other, Func<Tensor, Tensor, Tensor> value,
+        Func<Tensor, Tensor, Tensor, (Tensor, Tensor)> slopes)
     {
         var dtype = Promotion.Float(Promotion.Type(name, x, other));
         var shape = Promotion.Meet(name, x, other);

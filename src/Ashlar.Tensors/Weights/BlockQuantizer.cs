@@ -10,7 +10,8 @@ static class BlockQuantizer
     /// <param name="scales">One per block; a block of zeros has the scale 0.</param>
     /// <param name="minima">One per block where the encoding has minima; else empty.</param>
     /// <returns>False where a number is NaN or infinite.</returns>
-    public static bool Quantize(WeightEncoding encoding, ReadOnlySpan<float> row, Span<byte> codes, Span<float> scales, Span<float> minima)
+    public static bool Quantize(WeightEncoding encoding, ReadOnlySpan<float> row, Span<byte> codes, Span<float> scales,
+        Span<float> minima)
     {
         int block = encoding.Block;
         bool isFinite = true;
@@ -26,12 +27,15 @@ static class BlockQuantizer
                 sum += value - value;                  // NaN for what is not finite
             }
             isFinite &= sum == 0;
-            var (scale, minimum) = encoding.HasMinimum ? Range(encoding, least, greatest) : (Magnitude(encoding, least, greatest), 0);
+            var (scale, minimum) = encoding.HasMinimum
+                ? Range(encoding, least, greatest)
+                : (Magnitude(encoding, least, greatest), 0);
             scales[i] = scale;
             if (encoding.HasMinimum) minima[i] = minimum;
             float inverse = scale == 0 ? 0 : 1 / scale;
             if (encoding.Code == WeightCode.Int8)
-                for (int k = 0; k < block; k++) to[k] = (byte)(sbyte)Math.Clamp(MathF.Round((from[k] + minimum) * inverse), -128, 127);
+                for (int k = 0; k < block; k++)
+                    to[k] = (byte)(sbyte)Math.Clamp(MathF.Round((from[k] + minimum) * inverse), -128, 127);
             else
                 for (int k = 0; k < block; k++) to[k] = Nearest(encoding, (from[k] + minimum) * inverse);
         }
@@ -48,7 +52,8 @@ static class BlockQuantizer
             WeightTable.Centered => extreme / -8,
             WeightTable.FromZero => Math.Max(greatest, 0) / 15,
             WeightTable.IQ4NL => extreme / -127,
-            _ => extreme == 0 ? 0 : MathF.ScaleB(1, (int)MathF.Floor(MathF.Log2(MathF.Abs(extreme))) - 2),     // MXFP4: a power of two
+            // MXFP4: a power of two.
+            _ => extreme == 0 ? 0 : MathF.ScaleB(1, (int)MathF.Floor(MathF.Log2(MathF.Abs(extreme))) - 2),
         };
     }
 

@@ -1,6 +1,7 @@
 namespace Ashlar;
 
-/// <summary>A weight matrix in the form that products read fastest: encoded, and laid out for dot instructions and tile units alike.</summary>
+/// <summary>A weight matrix in the form that products read fastest: encoded, and laid out for dot instructions and tile units
+/// alike.</summary>
 /// <remarks>
 /// The bytes are the same on every machine (<see cref="WeightLayout"/>), so they can be written to a file and mapped again. The
 /// original is not needed any more. Immutable; no gradient flows into it.
@@ -51,8 +52,10 @@ public sealed class PackedWeight
     /// <param name="rows">Outputs (N) of each matrix.</param>
     /// <param name="columns">Inputs (K) of each matrix.</param>
     /// <param name="count">How many matrices.</param>
-    /// <param name="pinned">As many bytes as <see cref="BytesOf"/> says, at a multiple of 64; let go of when nobody refers to the weight.</param>
-    public static PackedWeight Over(WeightEncoding encoding, long rows, long columns, long count, System.Buffers.MemoryHandle pinned)
+    /// <param name="pinned">As many bytes as <see cref="BytesOf"/> says, at a multiple of 64; let go of when nobody refers to the
+    /// weight.</param>
+    public static PackedWeight Over(WeightEncoding encoding, long rows, long columns, long count,
+        System.Buffers.MemoryHandle pinned)
     {
         long bytes = BytesOf(encoding, rows, columns, count);
         return new(encoding, rows, columns, new(Buffers.Pinned(pinned, bytes), DType.UInt8, [bytes]), count);
@@ -69,12 +72,15 @@ public sealed class PackedWeight
     {
         ArgumentNullException.ThrowIfNull(encoding);
         if (rows < 1 || columns < 1 || count < 1)
-            throw new ShapeException("ASH0641", $"a weight of {count} times {rows} by {columns} holds nothing.", "give every extent at least 1.");
+            throw new ShapeException("ASH0641", $"a weight of {count} times {rows} by {columns} holds nothing.",
+                "give every extent at least 1.");
         return new WeightAttributes(encoding, rows, columns, count).Bytes;
     }
 
-    /// <summary>Packs matrices that lie above each other: all outputs of the first, then of the second (query, key and value as one).</summary>
-    /// <param name="encoding">How numbers are to be stored. Floats are rounded or quantised; blocks must be of this encoding's kind.</param>
+    /// <summary>Packs matrices that lie above each other: all outputs of the first, then of the second (query, key and value as
+    /// one).</summary>
+    /// <param name="encoding">How numbers are to be stored. Floats are rounded or quantised; blocks must be of this encoding's
+    /// kind.</param>
     /// <param name="parts">[outputs, inputs] each, of as many inputs.</param>
     /// <param name="progress">Told how many outputs are packed so far, about a hundred times.</param>
     /// <param name="cancellation">Looked at between panels of 32 outputs.</param>
@@ -90,7 +96,8 @@ public sealed class PackedWeight
 
     /// <summary>Packs one matrix.</summary>
     /// <inheritdoc cref="Pack(WeightEncoding, IReadOnlyList{WeightSource}, IProgress{long}, CancellationToken)"/>
-    public static PackedWeight Pack(WeightEncoding encoding, WeightSource matrix, IProgress<long>? progress = null, CancellationToken cancellation = default) =>
+    public static PackedWeight Pack(WeightEncoding encoding, WeightSource matrix, IProgress<long>? progress = null,
+        CancellationToken cancellation = default) =>
         PackExperts(encoding, [[matrix]], progress, cancellation);
 
     /// <summary>Packs the values of a matrix, [outputs, inputs].</summary>
@@ -103,7 +110,8 @@ public sealed class PackedWeight
     /// <param name="progress">Told how many outputs are packed so far, of all experts.</param>
     /// <param name="cancellation">Looked at between panels of 32 outputs.</param>
     /// <inheritdoc cref="Pack(WeightEncoding, IReadOnlyList{WeightSource}, IProgress{long}, CancellationToken)"/>
-    public static PackedWeight PackExperts(WeightEncoding encoding, IReadOnlyList<IReadOnlyList<WeightSource>> experts, IProgress<long>? progress = null,
+    public static PackedWeight PackExperts(WeightEncoding encoding, IReadOnlyList<IReadOnlyList<WeightSource>> experts,
+        IProgress<long>? progress = null,
         CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(encoding);
@@ -114,7 +122,8 @@ public sealed class PackedWeight
         return weight;
     }
 
-    /// <summary>A weight whose memory is there and whose bytes come later, by <see cref="Fill"/>: so that programs can be compiled while weights are packed.</summary>
+    /// <summary>A weight whose memory is there and whose bytes come later, by <see cref="Fill"/>: so that programs can be
+    /// compiled while weights are packed.</summary>
     /// <param name="encoding">How numbers are to be stored.</param>
     /// <param name="rows">Outputs (N) of each matrix.</param>
     /// <param name="columns">Inputs (K) of each matrix.</param>
@@ -128,12 +137,14 @@ public sealed class PackedWeight
     /// <summary>Packs into a weight that was reserved. Once, before anything is computed with it.</summary>
     /// <exception cref="ShapeException">The parts are not of its extents (ASH0647).</exception>
     /// <inheritdoc cref="PackExperts"/>
-    public void Fill(IReadOnlyList<IReadOnlyList<WeightSource>> experts, IProgress<long>? progress = null, CancellationToken cancellation = default)
+    public void Fill(IReadOnlyList<IReadOnlyList<WeightSource>> experts, IProgress<long>? progress = null,
+        CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(experts);
         var packing = new WeightPacking(Encoding, experts);
         if (packing.Weight != Attributes)
-            throw new ShapeException("ASH0647", $"matrices of {packing.Weight.Count} times {packing.Weight.Rows} by {packing.Weight.Columns} were to fill {Count} times {Rows} by {Columns}.",
+            throw new ShapeException("ASH0647",
+                $"matrices of {packing.Weight.Count} times {packing.Weight.Rows} by {packing.Weight.Columns} were to fill {Count} times {Rows} by {Columns}.",
                 "pass parts of the extents that were reserved.");
         packing.Run(Data.Memory(), progress, cancellation);
     }
@@ -148,11 +159,12 @@ public static class PackedProducts
         /// <param name="weight">[N, K], one matrix.</param>
         /// <returns>float32 [..., N] for float32 or bfloat16 [..., K].</returns>
         /// <remarks>
-        /// Few rows: exact float32 activations for bf16 and f16 weights; for int8 and int4 weights activations are rounded to eight bits
-        /// per 32 inputs where the processor has dot products of bytes. Many rows on a tile unit: activations and decoded weights are
-        /// rounded to bfloat16. Sums are float32 always.
+        /// Few rows: exact float32 activations for bf16 and f16 weights; for int8 and int4 weights activations are rounded to
+        /// eight bits per 32 inputs where the processor has dot products of bytes. Many rows on a tile unit: activations and
+        /// decoded weights are rounded to bfloat16. Sums are float32 always.
         /// </remarks>
-        /// <exception cref="ShapeException">The last axis is not K long (ASH0642), or there are several matrices (ASH0643).</exception>
+        /// <exception cref="ShapeException">The last axis is not K long (ASH0642), or there are several matrices
+        /// (ASH0643).</exception>
         public Tensor Project(PackedWeight weight)
         {
             ArgumentNullException.ThrowIfNull(weight);

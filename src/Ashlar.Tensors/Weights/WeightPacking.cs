@@ -17,7 +17,8 @@ sealed unsafe class WeightPacking
     {
         (this.encoding, this.experts) = (encoding, experts);
         if (experts.Count == 0 || experts.Any(parts => parts.Count == 0))
-            throw new ShapeException("ASH0641", "a weight of no matrix was to be packed.", "pass at least one matrix for each expert.");
+            throw new ShapeException("ASH0641", "a weight of no matrix was to be packed.",
+                "pass at least one matrix for each expert.");
         long rows = experts[0].Sum(part => part.Rows), columns = experts[0][0].Columns;
         foreach (var parts in experts)
         {
@@ -48,14 +49,19 @@ sealed unsafe class WeightPacking
                 return (nint)handles[^1].Pointer;
             }).ToArray())];
             long jobs = layout.Panels * experts.Count, done = 0, every = Math.Max(1, jobs / 100);
-            var options = new ParallelOptions { CancellationToken = cancellation, MaxDegreeOfParallelism = Environment.ProcessorCount };
+            var options = new ParallelOptions
+            {
+                CancellationToken = cancellation,
+                MaxDegreeOfParallelism = Environment.ProcessorCount,
+            };
             try
             {
                 Parallel.For(0, jobs, options, () => new Staging(layout), (job, _, staging) =>
                 {
                     var (expert, panel) = Math.DivRem(job, layout.Panels);
                     Panel((int)expert, panel, (byte*)to.Address + expert * layout.Bytes, staging);
-                    if (Interlocked.Increment(ref done) is var now && (now % every == 0 || now == jobs)) progress?.Report(Math.Min(now * Side, layout.Rows * experts.Count));
+                    if (Interlocked.Increment(ref done) is var now && (now % every == 0 || now == jobs))
+                        progress?.Report(Math.Min(now * Side, layout.Rows * experts.Count));
                     return staging;
                 }, _ => { });
             }
@@ -122,7 +128,9 @@ sealed unsafe class WeightPacking
             else if (source is BlockSource blocks) ReadBlocks(blocks, within, count, row, staging);
             else
                 for (int i = 0; i < count; i++)
-                    ReadDense((DenseSource)source, (byte*)addresses[expert][part], order is null ? within + i : order[within + i], row + i, panel, matrix, staging);
+                    ReadDense((DenseSource)source, (byte*)addresses[expert][part], order is null
+                        ? within + i
+                        : order[within + i], row + i, panel, matrix, staging);
             row += count;
         }
         if (encoding.IsQuantized) StoreCodes(panel, matrix, staging, expert);
@@ -130,15 +138,18 @@ sealed unsafe class WeightPacking
 
     void ClearPanel(long panel, byte* matrix)
     {
-        for (long step = 0; step < layout.Steps; step++) new Span<byte>(matrix + layout.Offset(panel, step), layout.StepBytes).Clear();
+        for (long step = 0; step < layout.Steps; step++)
+            new Span<byte>(matrix + layout.Offset(panel, step), layout.StepBytes).Clear();
     }
 
     void ReadBlocks(BlockSource source, long first, int count, int row, Staging staging)
     {
-        int columns = (int)layout.Columns, padded = staging.Padded, mine = padded / encoding.Block, theirs = columns / source.Block;
+        int columns = (int)layout.Columns, padded = staging.Padded, mine = padded / encoding.Block,
+            theirs = columns / source.Block;
         if (columns == padded && source.Block == encoding.Block)
         {
-            source.Reader(first, count, staging.Codes.AsSpan(row * padded, count * padded), staging.Scales.AsSpan(row * mine, count * mine),
+            source.Reader(first, count, staging.Codes.AsSpan(row * padded, count * padded),
+                staging.Scales.AsSpan(row * mine, count * mine),
                 encoding.HasMinimum ? staging.Minima.AsSpan(row * mine, count * mine) : []);
             return;
         }
@@ -202,10 +213,13 @@ sealed unsafe class WeightPacking
             ToFloats(source.DType, at, staging.Row.AsSpan(0, columns));
             int blocks = staging.Padded / encoding.Block;
             isFinite = BlockQuantizer.Quantize(encoding, staging.Row, staging.Codes.AsSpan(row * staging.Padded, staging.Padded),
-                staging.Scales.AsSpan(row * blocks, blocks), encoding.HasMinimum ? staging.Minima.AsSpan(row * blocks, blocks) : []);
+                staging.Scales.AsSpan(row * blocks, blocks), encoding.HasMinimum
+                    ? staging.Minima.AsSpan(row * blocks, blocks)
+                    : []);
         }
         if (!isFinite)
-            throw new ModelFileException("ASH0648", $"row {from} of a weight of {source.Rows} by {source.Columns} ({source.DType.Name}) holds NaN or infinity, or numbers beyond {encoding}.",
+            throw new ModelFileException("ASH0648",
+                $"row {from} of a weight of {source.Rows} by {source.Columns} ({source.DType.Name}) holds NaN or infinity, or numbers beyond {encoding}.",
                 "check the file; a model with such weights computes nothing useful.");
     }
 
@@ -281,7 +295,8 @@ sealed unsafe class WeightPacking
                     if (isByte)
                         for (int i = 0; i < 8; i++) *(uint*)(lane + i * 64) = from[i] ^ 0x80808080u;
                     else
-                        for (int i = 0; i < 4; i++) *(uint*)(lane + i * 64) = from[2 * i] & 0x0f0f0f0fu | (from[2 * i + 1] & 0x0f0f0f0fu) << 4;
+                        for (int i = 0; i < 4; i++)
+                            *(uint*)(lane + i * 64) = from[2 * i] & 0x0f0f0f0fu | (from[2 * i + 1] & 0x0f0f0f0fu) << 4;
                     for (int block = 0; block < perStep; block++)
                     {
                         var scale = (Half)(staging.Scales[output * blocks + step * perStep + block] * factor);
@@ -295,7 +310,8 @@ sealed unsafe class WeightPacking
                 }
             }
         if (!isFinite)
-            throw new ModelFileException("ASH0648", $"among rows {panel * Side} to {panel * Side + Side - 1} of matrix {expert} a scale or minimum is NaN, infinite or beyond float16.",
+            throw new ModelFileException("ASH0648",
+                $"among rows {panel * Side} to {panel * Side + Side - 1} of matrix {expert} a scale or minimum is NaN, infinite or beyond float16.",
                 "check the file; weights beyond 65504 times their codes cannot be packed.");
     }
 }

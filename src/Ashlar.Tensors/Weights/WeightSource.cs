@@ -1,12 +1,14 @@
 namespace Ashlar;
 
-/// <summary>Hands out rows of a weight that is stored in blocks, in the form <c>value = scale * table[code] - minimum</c>.</summary>
+/// <summary>Hands out rows of a weight that is stored in blocks, in the form <c>value = scale * table[code] -
+/// minimum</c>.</summary>
 /// <param name="firstRow">The first row.</param>
 /// <param name="rows">How many rows.</param>
 /// <param name="codes">[rows, columns]: int8 codes as the bits of a signed byte, int4 codes from 0 to 15.</param>
 /// <param name="scales">[rows, columns / block]</param>
 /// <param name="minima">The same, or empty where the encoding has no minimum.</param>
-/// <remarks>Called on several threads at once, for different rows. What table an int4 code refers to is the encoding's matter.</remarks>
+/// <remarks>Called on several threads at once, for different rows. What table an int4 code refers to is the encoding's
+/// matter.</remarks>
 public delegate void WeightBlockReader(long firstRow, int rows, Span<byte> codes, Span<float> scales, Span<float> minima);
 
 /// <summary>A matrix to be packed, [rows, columns], read row by row: nothing of it is copied beforehand.</summary>
@@ -15,7 +17,8 @@ public abstract class WeightSource
     private protected WeightSource(long rows, long columns)
     {
         if (rows < 1 || columns < 1)
-            throw new ShapeException("ASH0641", $"a weight of {rows} by {columns} was given, which holds nothing.", "give every extent at least 1.");
+            throw new ShapeException("ASH0641", $"a weight of {rows} by {columns} was given, which holds nothing.",
+                "give every extent at least 1.");
         (Rows, Columns) = (rows, columns);
     }
 
@@ -34,7 +37,9 @@ public abstract class WeightSource
     public WeightSource InOrder(int[] order)
     {
         ArgumentNullException.ThrowIfNull(order);
-        if (order.Length != Rows) throw new ShapeException("ASH0647", $"an order of {order.Length} rows was given to a matrix of {Rows}.", "name each row once.");
+        if (order.Length != Rows)
+            throw new ShapeException("ASH0647", $"an order of {order.Length} rows was given to a matrix of {Rows}.",
+                "name each row once.");
         Order = order;
         return this;
     }
@@ -46,14 +51,17 @@ public abstract class WeightSource
     /// <param name="columns">Inputs.</param>
     /// <exception cref="DTypeException">Another element type.</exception>
     /// <exception cref="ShapeException">The memory is too short.</exception>
-    public static WeightSource Of(ReadOnlyMemory<byte> data, DType dtype, long rows, long columns) => new DenseSource(data, dtype, rows, columns);
+    public static WeightSource Of(ReadOnlyMemory<byte> data, DType dtype, long rows, long columns) =>
+        new DenseSource(data, dtype, rows, columns);
 
     /// <summary>The values of a matrix; computes them.</summary>
     /// <param name="matrix">[rows, columns] of float32, float16 or bfloat16.</param>
     public static WeightSource Of(Tensor matrix)
     {
         ArgumentNullException.ThrowIfNull(matrix);
-        if (matrix.Rank != 2) throw new ShapeException("ASH0105", $"a packed weight is a matrix, but got {matrix.Type}.", "reshape it to [outputs, inputs].");
+        if (matrix.Rank != 2)
+            throw new ShapeException("ASH0105", $"a packed weight is a matrix, but got {matrix.Type}.",
+                "reshape it to [outputs, inputs].");
         return new DenseSource(matrix.Memory(), matrix.DType, matrix.Shape[0].Value, matrix.Shape[1].Value);
     }
 
@@ -63,7 +71,8 @@ public abstract class WeightSource
     /// <param name="block">Inputs that share a scale: a multiple of the encoding's block.</param>
     /// <param name="reader">Hands out rows.</param>
     /// <exception cref="ShapeException">The columns are no whole number of blocks (ASH0647).</exception>
-    public static WeightSource OfBlocks(long rows, long columns, int block, WeightBlockReader reader) => new BlockSource(rows, columns, block, reader);
+    public static WeightSource OfBlocks(long rows, long columns, int block, WeightBlockReader reader) =>
+        new BlockSource(rows, columns, block, reader);
 }
 
 /// <summary>Rows of floats.</summary>
@@ -87,14 +96,17 @@ sealed class DenseSource : WeightSource
     public DType DType { get; }
 
     /// <summary>Holds the memory in place until disposed.</summary>
-    public unsafe System.Buffers.MemoryHandle Pin() => buffer is null ? data.Pin() : new((void*)buffer.Address, pinnable: new Keeper(buffer));
+    public unsafe System.Buffers.MemoryHandle Pin() =>
+        buffer is null ? data.Pin() : new((void*)buffer.Address, pinnable: new Keeper(buffer));
 
     void Check(DType dtype, long bytes)
     {
         if (dtype is not (DType.Float32 or DType.Float16 or DType.BFloat16))
-            throw new DTypeException("ASH0644", $"weights are packed from f32, f16 and bf16, but got {dtype.Name}.", "cast the matrix, or hand out blocks: WeightSource.OfBlocks.");
+            throw new DTypeException("ASH0644", $"weights are packed from f32, f16 and bf16, but got {dtype.Name}.",
+                "cast the matrix, or hand out blocks: WeightSource.OfBlocks.");
         if (bytes / dtype.Bytes / Columns < Rows)
-            throw new ShapeException("ASH0641", $"{Rows} by {Columns} of {dtype.Name} were to be read from {bytes} bytes.", "pass all of the matrix's bytes.");
+            throw new ShapeException("ASH0641", $"{Rows} by {Columns} of {dtype.Name} were to be read from {bytes} bytes.",
+                "pass all of the matrix's bytes.");
     }
 
     sealed class Keeper(Buffer buffer) : System.Buffers.IPinnable
@@ -111,7 +123,8 @@ sealed class BlockSource : WeightSource
     public BlockSource(long rows, long columns, int block, WeightBlockReader reader) : base(rows, columns)
     {
         if (block < 1 || columns % block != 0)
-            throw new ShapeException("ASH0647", $"rows of {columns} inputs are no whole number of blocks of {block}.", "check the width and the block of the format.");
+            throw new ShapeException("ASH0647", $"rows of {columns} inputs are no whole number of blocks of {block}.",
+                "check the width and the block of the format.");
         (Block, Reader) = (block, reader);
     }
 

@@ -81,7 +81,8 @@ public class SamplingTests
     [Theory]
     [InlineData(0.85, 0.85, true)]
     [InlineData(0.85, 0.849, false)]
-    public void Target_IsAFloor_ForRates(double target, double ratio, bool reached) => Assert.Equal(reached, Target.AtLeast(target).IsReached(ratio));
+    public void Target_IsAFloor_ForRates(double target, double ratio, bool reached) =>
+        Assert.Equal(reached, Target.AtLeast(target).IsReached(ratio));
 
     [Fact]
     public void Target_IsACeiling_ForBudgets()

@@ -19,11 +19,14 @@ public class WorkloadTests
     [Fact]
     public void Functions_NumberTheirParametersInOrder()
     {
-        foreach (var workload in Workloads.Elementwise().Concat(Workloads.Norms()).Concat(Workloads.Gemm()).Concat(Workloads.TileGemm()))
+        foreach (var workload in Workloads.Elementwise().Concat(Workloads.Norms()).Concat(Workloads.Gemm())
+            .Concat(Workloads.TileGemm()))
         {
             var function = workload.Function();
-            Assert.All(function.Parameters.Index(), entry => Assert.Equal(entry.Index, entry.Item.Get<ParameterAttributes>().Index));
-            Assert.All(function.Order().Where(node => node.Op == Op.Parameter), node => Assert.Contains(node, function.Parameters));
+            Assert.All(function.Parameters.Index(), entry =>
+                Assert.Equal(entry.Index, entry.Item.Get<ParameterAttributes>().Index));
+            Assert.All(function.Order().Where(node => node.Op == Op.Parameter), node =>
+                Assert.Contains(node, function.Parameters));
         }
     }
 
@@ -32,17 +35,20 @@ public class WorkloadTests
     {
         var (function, donations) = Compilation.MlpStep(200);
         Assert.InRange(function.Order().Count, 200, 240);
-        Assert.All(donations, pair => Assert.Equal(function.Parameters[pair.Parameter].Shape, function.Results[pair.Result].Shape));
+        Assert.All(donations, pair =>
+            Assert.Equal(function.Parameters[pair.Parameter].Shape, function.Results[pair.Result].Shape));
     }
 
     [Fact]
-    public void Chain_IsAKernelPerOp() => Assert.Equal(200, Pipelines.Compile(Dispatch.Chain(), OptimizationLevel.O0).Launches.Count);
+    public void Chain_IsAKernelPerOp() =>
+        Assert.Equal(200, Pipelines.Compile(Dispatch.Chain(), OptimizationLevel.O0).Launches.Count);
 
     [Fact]
     public void Inputs_AreFinite_InRange_AndTheSameEachTime()
     {
         var backend = new ReferenceBackend();
-        Node x = Nodes.Parameter(0, DType.Float32, [100]), squares = Nodes.Parameter(1, DType.Float32, [100_000]), targets = Nodes.Parameter(2, DType.Int32, [1000]);
+        Node x = Nodes.Parameter(0, DType.Float32, [100]), squares = Nodes.Parameter(1, DType.Float32, [100_000]),
+            targets = Nodes.Parameter(2, DType.Int32, [1000]);
         var function = new Function([x, squares, targets], [x]);
         var buffers = Inputs.For(backend, function, classes: 7, positive: [1]);
         Assert.All(buffers[0].Span<float>(100).ToArray(), value => Assert.InRange(value, -1f, 1f));

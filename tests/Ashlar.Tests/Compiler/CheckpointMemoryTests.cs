@@ -31,6 +31,7 @@ public class CheckpointMemoryTests
         }
         var loss = Nodes.Sum(h * h, 0, 1);
         var function = Programs.F([.. parameters], [loss, .. Gradients.Of([loss], [loss.Like(1)], [.. parameters.Skip(1)])]);
-        return MemoryPlan.Of(Pipelines.Compile(function, OptimizationLevel.O2), _ => 0).ArenaBytes;   // results apart: they are the same
+        // Results apart: they are the same.
+        return MemoryPlan.Of(Pipelines.Compile(function, OptimizationLevel.O2), _ => 0).ArenaBytes;
     }
 }

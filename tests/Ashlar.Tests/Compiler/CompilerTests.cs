@@ -25,32 +25,44 @@ public class CompilerTests
         var expected = Interpreter.Run(function, arguments, Programs.Symbols);
         var plan = Pipelines.Compile(function, level);
         var actual = PlanInterpreter.Run(plan, arguments, Programs.Symbols);
-        for (int i = 0; i < expected.Length; i++) Programs.AssertClose(expected[i], actual[i], name.Contains("16", StringComparison.Ordinal) ? Programs.Tolerance(name) : 1e-9, $"{name} result {i}");   // 16-bit floats are rounded where they are stored
+        // 16-bit floats are rounded where they are stored.
+        for (int i = 0; i < expected.Length; i++)
+            Programs.AssertClose(expected[i], actual[i], name.Contains("16", StringComparison.Ordinal)
+                ? Programs.Tolerance(name)
+                : 1e-9, $"{name} result {i}");
     }
 
     [Fact]
     public void Compile_ShowsEveryPassOfItsLevel()
     {
         var shown = new List<string>();
-        Pipelines.Compile(Programs.All["softmax"](), OptimizationLevel.O1, dump: (pass, text) => { shown.Add(pass); Assert.NotEmpty(text()); });
-        Assert.Equal(["expand composites", "simplify", "split long reductions", "split wide concats", "cut kernels", "plan"], shown);
+        Pipelines.Compile(Programs.All["softmax"](), OptimizationLevel.O1, dump: (pass, text) =>
+            { shown.Add(pass); Assert.NotEmpty(text()); });
+        Assert.Equal(["expand composites", "simplify", "split long reductions", "split wide concats", "cut kernels", "plan"],
+            shown);
     }
 
     [Fact]
-    public void Softmax_IsOneKernel() => Assert.Single(Pipelines.Compile(Programs.All["softmax"](), OptimizationLevel.O1).Launches);
+    public void Softmax_IsOneKernel() =>
+        Assert.Single(Pipelines.Compile(Programs.All["softmax"](), OptimizationLevel.O1).Launches);
 
     [Fact]
-    public void ElementwiseChain_IsOneKernel() => Assert.Single(Pipelines.Compile(Programs.All["gelu(x*w+b)"](), OptimizationLevel.O1).Launches);
+    public void ElementwiseChain_IsOneKernel() =>
+        Assert.Single(Pipelines.Compile(Programs.All["gelu(x*w+b)"](), OptimizationLevel.O1).Launches);
 
     [Fact]
-    public void LayerNorm_IsOneKernel() => Assert.Single(Pipelines.Compile(Programs.All["layer norm"](), OptimizationLevel.O1).Launches);
+    public void LayerNorm_IsOneKernel() =>
+        Assert.Single(Pipelines.Compile(Programs.All["layer norm"](), OptimizationLevel.O1).Launches);
 
     [Theory, InlineData("prologues"), InlineData("prologues of other types")]
-    public void Prologues_JoinTheProduct_AtO2(string name) => Assert.Single(Pipelines.Compile(Programs.All[name](), OptimizationLevel.O2).Launches);
+    public void Prologues_JoinTheProduct_AtO2(string name) =>
+        Assert.Single(Pipelines.Compile(Programs.All[name](), OptimizationLevel.O2).Launches);
 
     [Fact]
     public void SumsOverRows_JoinTheRows() =>
-        Assert.Equal(["rows", "reduce", "reduce"], Pipelines.Compile(Programs.All["layer norm gradient of many rows"](), OptimizationLevel.O1).Launches.Select(launch => launch.Kernel.Program.Name.Split('_')[0]));
+        Assert.Equal(["rows", "reduce", "reduce"],
+            Pipelines.Compile(Programs.All["layer norm gradient of many rows"](), OptimizationLevel.O1).Launches.Select(launch =>
+                launch.Kernel.Program.Name.Split('_')[0]));
 
     [Fact]
     public void BackwardPass_ReadsOneArrayOfTheActivation()
@@ -63,7 +75,8 @@ public class CompilerTests
     }
 
     [Fact]
-    public void BiasAndGelu_JoinTheProduct_AtO2() => Assert.Single(Pipelines.Compile(Programs.All["linear gelu"](), OptimizationLevel.O2).Launches);
+    public void BiasAndGelu_JoinTheProduct_AtO2() =>
+        Assert.Single(Pipelines.Compile(Programs.All["linear gelu"](), OptimizationLevel.O2).Launches);
 
     [Fact]
     public void Donation_WritesOverTheParameter_WhenTheKernelIsElementwise()
@@ -107,7 +120,8 @@ public class CompilerTests
                 var (yFirst, yLast) = Life(y);
                 if (xFirst > yLast || yFirst > xLast) continue;
                 long xStart = memory.Offsets[x.Index], yStart = memory.Offsets[y.Index];
-                Assert.True(xStart + x.Bytes.Evaluate(Programs.Symbols) <= yStart || yStart + y.Bytes.Evaluate(Programs.Symbols) <= xStart, $"{x.Node} and {y.Node} overlap");
+                Assert.True(xStart + x.Bytes.Evaluate(Programs.Symbols) <= yStart
+                    || yStart + y.Bytes.Evaluate(Programs.Symbols) <= xStart, $"{x.Node} and {y.Node} overlap");
             }
 
         (int, int) Life(PlannedValue home)

@@ -4,7 +4,8 @@ using Ashlar.Tests.Graph;
 
 namespace Ashlar.Tests.Compiler;
 
-/// <summary>Random functions on the processor against the interpreter: every level and instruction path, shapes ragged, empty and symbolic.</summary>
+/// <summary>Random functions on the processor against the interpreter: every level and instruction path, shapes ragged, empty and
+/// symbolic.</summary>
 public class CpuFuzzTests
 {
     const int Seeds = 40;
@@ -27,10 +28,12 @@ public class CpuFuzzTests
     }
 
     [Theory, MemberData(nameof(Cases))]
-    public void SmoothGraphs_MatchInterpreter(OptimizationLevel level, Isa isa) => Assert.All(smooth, sample => AssertSame(sample.Value, level, isa));
+    public void SmoothGraphs_MatchInterpreter(OptimizationLevel level, Isa isa) =>
+        Assert.All(smooth, sample => AssertSame(sample.Value, level, isa));
 
     [Theory, MemberData(nameof(Cases))]
-    public void GraphsOfSpecialValues_MatchInterpreter(OptimizationLevel level, Isa isa) => Assert.All(exact, sample => AssertSame(sample.Value, level, isa));
+    public void GraphsOfSpecialValues_MatchInterpreter(OptimizationLevel level, Isa isa) =>
+        Assert.All(exact, sample => AssertSame(sample.Value, level, isa));
 
     /// <summary>Every op, from random functions and the named programs, which run on every path at every level.</summary>
     [Fact]
@@ -65,7 +68,8 @@ public class CpuFuzzTests
         return Sampled(function, LawGraphs.Arguments(function, seed), $"exact {seed}");
     }
 
-    static Sample Sampled(Function function, Value[] arguments, string name) => new(function, arguments, Interpreter.Run(function, arguments, Symbols), name);
+    static Sample Sampled(Function function, Value[] arguments, string name) =>
+        new(function, arguments, Interpreter.Run(function, arguments, Symbols), name);
 
     static long Symbols(Symbol symbol) => 3;   // what RandomGraphs gives B
 
@@ -74,11 +78,13 @@ public class CpuFuzzTests
         Value[] actual;
         try
         {
-            actual = CpuProgramTests.Run(CpuProgramTests.Backend(isa, workers: level == OptimizationLevel.O2 ? 3 : 1), sample.Function, sample.Arguments, level, Symbols);
+            actual = CpuProgramTests.Run(CpuProgramTests.Backend(isa, workers: level == OptimizationLevel.O2 ? 3 : 1),
+                sample.Function, sample.Arguments, level, Symbols);
         }
         catch (Exception error)
         {
-            throw new InvalidOperationException($"{sample.Name} at {level} on {isa.Name}:\n{GraphText.Print(sample.Function)}", error);
+            throw new InvalidOperationException($"{sample.Name} at {level} on {isa.Name}:\n{GraphText.Print(sample.Function)}",
+                error);
         }
         for (int i = 0; i < actual.Length; i++)
         {
@@ -92,7 +98,8 @@ public class CpuFuzzTests
             {
                 double e = Conversion.Round(expected[k], dtype), a = found[k];
                 if (e.Equals(a) || e == a || Math.Abs(e - a) <= tolerance * Math.Max(scale, Math.Abs(e))) continue;
-                Assert.Fail($"{sample.Name} at {level} on {isa.Name}: element {k} of result {i} is {a:R}, expected {e:R}:\n{GraphText.Print(sample.Function)}");
+                Assert.Fail(
+                    $"{sample.Name} at {level} on {isa.Name}: element {k} of result {i} is {a:R}, expected {e:R}:\n{GraphText.Print(sample.Function)}");
             }
         }
     }

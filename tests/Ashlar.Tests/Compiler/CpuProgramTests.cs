@@ -5,7 +5,8 @@ using Buffer = Ashlar.Runtime.Buffer;
 
 namespace Ashlar.Tests.Compiler;
 
-/// <summary>Whole functions on the processor against the interpreter: every level, every instruction path, one worker and three.</summary>
+/// <summary>Whole functions on the processor against the interpreter: every level, every instruction path, one worker and
+/// three.</summary>
 public class CpuProgramTests
 {
     static readonly Dictionary<(Isa, int), CpuBackend> backends = [];
@@ -39,7 +40,8 @@ public class CpuProgramTests
     {
         Node table = Programs.P(0, 4, 3), ids = Programs.I(1, 100, 2);
         var function = Programs.F([table, ids], Nodes.Gather(table, Nodes.Broadcast(Nodes.Reshape(ids, [2, 1]), [2, 3]), 0));
-        var error = Assert.Throws<KernelException>(() => Run(Backend(Isa.Chosen, 1), function, [Value.Zeros([4, 3]), new([1, 4], [2])], level));
+        var error = Assert.Throws<KernelException>(() =>
+            Run(Backend(Isa.Chosen, 1), function, [Value.Zeros([4, 3]), new([1, 4], [2])], level));
         Assert.Contains("4", error.Message, StringComparison.Ordinal);
     }
 
@@ -47,12 +49,14 @@ public class CpuProgramTests
     {
         lock (backends)
         {
-            if (!backends.TryGetValue((isa, workers), out var backend)) backends[(isa, workers)] = backend = new(isa, new Workers(workers));
+            if (!backends.TryGetValue((isa, workers), out var backend))
+                backends[(isa, workers)] = backend = new(isa, new Workers(workers));
             return backend;
         }
     }
 
-    internal static Value[] Run(CpuBackend backend, Function function, Value[] arguments, OptimizationLevel level, Func<Symbol, long>? symbols = null)
+    internal static Value[] Run(CpuBackend backend, Function function, Value[] arguments, OptimizationLevel level,
+        Func<Symbol, long>? symbols = null)
     {
         symbols ??= Programs.Symbols;
         var program = backend.Compile(function, new(level));
@@ -62,7 +66,8 @@ public class CpuProgramTests
             inputs[i] = backend.Allocate(arguments[i].Data.Length * (long)function.Parameters[i].DType.Bytes);
             Storage.Store(arguments[i].Data, function.Parameters[i].DType, inputs[i]);
         }
-        var outputs = function.Results.Select(result => backend.Allocate(result.Shape.Elements.Evaluate(symbols) * result.DType.Bytes)).ToArray();
+        var outputs = function.Results.Select(result =>
+            backend.Allocate(result.Shape.Elements.Evaluate(symbols) * result.DType.Bytes)).ToArray();
         program.Run(inputs, outputs, program.Symbols.Select(symbols).ToArray());
         return [.. function.Results.Select((result, i) =>
         {

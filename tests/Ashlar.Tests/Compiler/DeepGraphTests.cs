@@ -29,7 +29,8 @@ public sealed class DeepGraphTests
     {
         using var selected = On(isa);
         foreach (var dtype in (DType[])[DType.Float32, DType.Float64, DType.Float16])
-            foreach (Func<Tensor, Tensor> f in (Func<Tensor, Tensor>[])[x => x.Sin(), x => x.Cos(), x => x.Erf(), x => x.Tanh(), x => (-x).Exp(),
+            foreach (Func<Tensor, Tensor> f in (Func<Tensor, Tensor>[])[x => x.Sin(), x => x.Cos(), x => x.Erf(), x =>
+                x.Tanh(), x => (-x).Exp(),
                 x => (x.Abs() + 2).Log(), x => (x.Abs() + 0.5f).Pow(-0.1f * x), x => (x + 1) / (x * x + 1), x => x.Gelu() * 0.5f])
             {
                 var y = Tensor.From([0.3f, 0.7f]).Cast(dtype);
@@ -47,7 +48,8 @@ public sealed class DeepGraphTests
         for (int i = 0; i < 120; i++)
         {
             y = (y * 1.01f).Sin() + 0.01f * y;
-            for (int j = 0; j < 2; j++) (at[j], slope[j]) = (Math.Sin(at[j] * 1.01) + 0.01 * at[j], slope[j] * (1.01 * Math.Cos(at[j] * 1.01) + 0.01));
+            for (int j = 0; j < 2; j++)
+                (at[j], slope[j]) = (Math.Sin(at[j] * 1.01) + 0.01 * at[j], slope[j] * (1.01 * Math.Cos(at[j] * 1.01) + 0.01));
         }
         Near(slope, y.Sum().Gradient(x), 1e-3);
     }
@@ -59,17 +61,20 @@ public sealed class DeepGraphTests
         Tensor scalars = Tensor.Stack([.. Enumerable.Range(0, 2000).Select(i => Tensor.Of((float)i))]);
         Assert.Equal(Enumerable.Range(0, 2000).Select(i => (float)i), scalars.ToArray<float>());
         Tensor x = Tensor.From([1f, 2f]);
-        Assert.Equal(Enumerable.Range(0, 200).SelectMany(i => (float[])[i, 2f * i]), Tensor.Stack([.. Enumerable.Range(0, 200).Select(i => x * i)]).ToArray<float>());
+        Assert.Equal(Enumerable.Range(0, 200).SelectMany(i => (float[])[i, 2f * i]),
+            Tensor.Stack([.. Enumerable.Range(0, 200).Select(i => x * i)]).ToArray<float>());
     }
 
     [Theory, MemberData(nameof(Paths))]
     public void Movement_CanBeRepeatedAtWill(Isa isa)
     {
         using var selected = On(isa);
-        Tensor x = Tensor.Random(1, 8).Realize(), changed = x, doubled = Tensor.From([1f, 2f, 3f]), turned = Tensor.Arange(0, 64).Reshape(8, 8);
+        Tensor x = Tensor.Random(1, 8).Realize(), changed = x, doubled = Tensor.From([1f, 2f, 3f]), turned = Tensor.Arange(0, 64)
+            .Reshape(8, 8);
         for (int i = 0; i < 300; i++) changed = changed.With((float)i, i % 8);
         Assert.Equal(Enumerable.Range(0, 8).Select(i => (float)(i <= 3 ? 296 + i : 288 + i)), changed.ToArray<float>());
-        for (int i = 0; i < 60; i++) doubled = Tensor.Concat([doubled[..2], doubled[1..]], 0)[..3];   // each needs the one before twice
+        // Each needs the one before twice.
+        for (int i = 0; i < 60; i++) doubled = Tensor.Concat([doubled[..2], doubled[1..]], 0)[..3];
         Assert.Equal([1f, 2f, 2f], doubled.ToArray<float>());
         for (int i = 0; i < 100; i++) turned = turned.Flip(i % 2);
         Assert.Equal(Enumerable.Range(0, 64).Select(i => (long)i), turned.Cast(DType.Int64).ToArray<long>());
@@ -88,6 +93,7 @@ public sealed class DeepGraphTests
     {
         float[] found = actual.ToArray<float>();
         for (int i = 0; i < expected.Length; i++)
-            Assert.True(Math.Abs(expected[i] - found[i]) <= tolerance * Math.Max(1, Math.Abs(expected[i])), $"{i}: {found[i]}, not {expected[i]}");
+            Assert.True(Math.Abs(expected[i] - found[i]) <= tolerance * Math.Max(1, Math.Abs(expected[i])),
+                $"{i}: {found[i]}, not {expected[i]}");
     }
 }

@@ -33,7 +33,8 @@ public class DumpTests
     [Fact]
     public void All_PrintsEveryStageOfTheLevel_InOrder()
     {
-        string[] printed = [.. Printed("all").ReplaceLineEndings("\n").Split('\n').Where(line => line.StartsWith("-- ", StringComparison.Ordinal)).Select(line => line[3..])];
+        string[] printed = [.. Printed("all").ReplaceLineEndings("\n").Split('\n')
+            .Where(line => line.StartsWith("-- ", StringComparison.Ordinal)).Select(line => line[3..])];
         Assert.Equal(Dumps.Names.SkipLast(1), printed);
     }
 
@@ -41,7 +42,8 @@ public class DumpTests
     {
         var to = new StringWriter();
         using var workers = new Workers(1);
-        new CpuBackend(Isa.Chosen, workers, dumps: Dumps.Of(stage, to)).Compile(Programs.All["two layer gradient"](), new(OptimizationLevel.O2));
+        new CpuBackend(Isa.Chosen, workers, dumps: Dumps.Of(stage, to))
+            .Compile(Programs.All["two layer gradient"](), new(OptimizationLevel.O2));
         return to.ToString();
     }
 }

@@ -5,16 +5,20 @@ using Ashlar.Tiles;
 
 namespace Ashlar.Tests.Compiler;
 
-/// <summary>What each pass makes of a few functions, kept as text: a change of the compiler shows as a change of these files.</summary>
+/// <summary>What each pass makes of a few functions, kept as text: a change of the compiler shows as a change of these
+/// files.</summary>
 /// <remarks>ASHLAR_ACCEPT=1 dotnet test --filter Golden writes them anew; read the difference before you commit it.</remarks>
 public class GoldenTests
 {
-    public static TheoryData<string> Functions => [.. (string[])["gelu(x*w+b)", "softmax gradient", "layer norm gradient of many rows", "linear gelu", "attention", "prologues", "two layer gradient"]];
+    public static TheoryData<string> Functions =>
+        [.. (string[])["gelu(x*w+b)", "softmax gradient", "layer norm gradient of many rows", "linear gelu", "attention",
+            "prologues", "two layer gradient"]];
 
     [Theory, MemberData(nameof(Functions))]
     public void Passes_MakeWhatTheyMade(string name)
     {
-        string path = Path.Combine(Files.Root, "tests/Ashlar.Tests/Compiler/Golden", $"{string.Concat(name.Select(letter => char.IsLetterOrDigit(letter) ? letter : '-'))}.txt");
+        string path = Path.Combine(Files.Root, "tests/Ashlar.Tests/Compiler/Golden",
+            $"{string.Concat(name.Select(letter => char.IsLetterOrDigit(letter) ? letter : '-'))}.txt");
         string made = Text(name);
         if (AshlarEnvironment.Accept.Value is "1")
         {

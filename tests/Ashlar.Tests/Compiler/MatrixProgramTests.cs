@@ -17,7 +17,8 @@ public class MatrixProgramTests
 
     static readonly Dictionary<string, Case> cases = new()
     {
-        ["bf16"] = new(() => { Node a = B(0, 65, 71), b = B(1, 71, 33); return Programs.F([a, b], Nodes.MatMul(a, b)); }, Rounding, TileProduct.BF16),
+        ["bf16"] = new(() => { Node a = B(0, 65, 71), b = B(1, 71, 33); return Programs.F([a, b], Nodes.MatMul(a, b)); },
+            Rounding, TileProduct.BF16),
         ["bf16 transposed"] = new(() =>
         {
             Node x = B(0, 17, 300), w = B(1, 33, 300);
@@ -41,7 +42,8 @@ public class MatrixProgramTests
         ["float32 rounded"] = new(() =>
         {
             Node a = Programs.P(0, 50, 64), b = Programs.P(1, 64, 33);
-            return Programs.F([a, b], Nodes.Cast(Nodes.MatMul(Nodes.Cast(a, DType.BFloat16), Nodes.Cast(b, DType.BFloat16)), DType.Float32));
+            return Programs.F([a, b], Nodes.Cast(Nodes.MatMul(Nodes.Cast(a, DType.BFloat16), Nodes.Cast(b, DType.BFloat16)),
+                DType.Float32));
         }, Rounding, TileProduct.BF16),
         ["norm, product, bias, activation, residual"] = new(() =>
         {
@@ -49,7 +51,12 @@ public class MatrixProgramTests
             var y = Nodes.MatMul(Nodes.Unary(Op.Sigmoid, x) * Programs.S(g, x), w);
             return Programs.F([x, g, w, c, r], Node.Of(Op.Gelu, [y + Programs.S(c, y)], new GeluAttributes(true)) + r);
         }, 2 * Rounding, TileProduct.BF16),
-        ["float32 stays"] = new(() => { Node a = Programs.P(0, 20, 64), b = Programs.P(1, 64, 20); return Programs.F([a, b], Nodes.MatMul(a, b)); }, 2e-5, (TileProduct?)null),
+        ["float32 stays"] =
+            new(() =>
+            {
+                Node a = Programs.P(0, 20, 64), b =
+                Programs.P(1, 64, 20); return Programs.F([a, b], Nodes.MatMul(a, b));
+            }, 2e-5, (TileProduct?)null),
         ["bf16 by float32 stays"] = new(() =>
         {
             Node a = B(0, 20, 64), b = Programs.P(1, 64, 20);
@@ -72,7 +79,8 @@ public class MatrixProgramTests
         }, 0, TileProduct.UnsignedSigned),
         ["int8 with scales"] = new(() =>
         {
-            Node a = Nodes.Parameter(0, DType.Int8, [35, 60]), b = Nodes.Parameter(1, DType.Int8, [60, 50]), s = Programs.P(2, 50);
+            Node a = Nodes.Parameter(0, DType.Int8, [35, 60]), b = Nodes.Parameter(1, DType.Int8, [60, 50]),
+                s = Programs.P(2, 50);
             var y = Nodes.Cast(Nodes.MatMul(Nodes.Cast(a, DType.Int32), Nodes.Cast(b, DType.Int32)), DType.Float32);
             return Programs.F([a, b, s], y * Programs.S(s, y));
         }, 1e-5, TileProduct.SignedSigned),
@@ -102,7 +110,8 @@ public class MatrixProgramTests
         var arguments = Programs.Arguments(function, seed: 5);
         var expected = Interpreter.Run(function, arguments, Programs.Symbols);
         using var workers = new Workers(2);
-        var actual = CpuProgramTests.Run(new CpuBackend(Isa.Avx512, workers, usesTiles), function, arguments, OptimizationLevel.O2);
+        var actual =
+            CpuProgramTests.Run(new CpuBackend(Isa.Avx512, workers, usesTiles), function, arguments, OptimizationLevel.O2);
         for (int i = 0; i < expected.Length; i++) Programs.AssertClose(expected[i], actual[i], tolerance, $"{name} result {i}");
     }
 
@@ -111,7 +120,8 @@ public class MatrixProgramTests
     {
         foreach (var (name, it) in cases)
         {
-            var forms = Pipelines.Compile(it.Function(), OptimizationLevel.O2, null, (_, _) => { }).Launches.Select(launch => launch.Kernel).Where(kernel => kernel.Form is not null);
+            var forms = Pipelines.Compile(it.Function(), OptimizationLevel.O2, null, (_, _) => { }).Launches.Select(launch =>
+                launch.Kernel).Where(kernel => kernel.Form is not null);
             Assert.True(it.Products.SequenceEqual(forms.Select(kernel => new ContractionKernel(kernel, Isa.Avx512).Tiles)), name);
         }
     }
@@ -119,9 +129,11 @@ public class MatrixProgramTests
     [Fact]
     public void Kernel_StaysOnVectors_WhenThePathPacksNoTiles()
     {
-        var kernel = Pipelines.Compile(cases["bf16"].Function(), OptimizationLevel.O2, null, (_, _) => { }).Launches.Single(launch => launch.Kernel.Form is not null).Kernel;
+        var kernel = Pipelines.Compile(cases["bf16"].Function(), OptimizationLevel.O2, null, (_, _) =>
+            { }).Launches.Single(launch => launch.Kernel.Form is not null).Kernel;
         Assert.Null(new ContractionKernel(kernel, Isa.Portable).Tiles);
-        Assert.Contains("portable", MatrixUnit.PathOf(Isa.Portable, DType.BFloat16, DType.BFloat16).Why, StringComparison.Ordinal);
+        Assert.Contains("portable", MatrixUnit.PathOf(Isa.Portable, DType.BFloat16, DType.BFloat16).Why,
+            StringComparison.Ordinal);
         Assert.Equal("portable", MatrixUnit.PathOf(Isa.Portable, DType.Int8, DType.Int8).Name);
     }
 

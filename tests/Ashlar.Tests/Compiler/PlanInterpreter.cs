@@ -15,13 +15,16 @@ static class PlanInterpreter
         {
             var home = plan.Home(value);
             if (memory.ContainsKey(home)) continue;
-            memory[home] = home.Residence == Residence.Parameter ? (double[])arguments[home.Slot].Data.Clone() : NaNs(home.Node.Shape.Elements.Evaluate(symbols));
+            memory[home] = home.Residence == Residence.Parameter
+                ? (double[])arguments[home.Slot].Data.Clone()
+                : NaNs(home.Node.Shape.Elements.Evaluate(symbols));
         }
         foreach (var launch in plan.Launches)
         {
             TileVerifier.Check(launch.Kernel.Program);
             var buffers = new Dictionary<TileBuffer, double[]>();
-            for (int i = 0; i < launch.Values.Count; i++) buffers[launch.Kernel.Program.Buffers[i]] = memory[plan.Home(plan.Values[launch.Values[i]])];
+            for (int i = 0; i < launch.Values.Count; i++)
+                buffers[launch.Kernel.Program.Buffers[i]] = memory[plan.Home(plan.Values[launch.Values[i]])];
             TileInterpreter.Run(launch.Kernel.Program, buffers, symbols);
         }
         return [.. plan.Function.Results.Select(result =>

@@ -15,13 +15,18 @@ static class Programs
             return F([x, w, b], Node.Of(Op.Gelu, [x * S(w, x) + S(b, x)], new GeluAttributes(true)));
         },
         ["softmax"] = () => { var x = P(0, 9, 33); return F([x], Node.Of(Op.Softmax, [x], new AxisAttributes(1))); },
-        ["softmax middle axis"] = () => { var x = P(0, 3, 9, 5); return F([x], Node.Of(Op.Softmax, [x], new AxisAttributes(1))); },
+        ["softmax middle axis"] = () =>
+            { var x = P(0, 3, 9, 5); return F([x], Node.Of(Op.Softmax, [x], new AxisAttributes(1))); },
         ["softmax gradient"] = () =>
         {
             Node x = P(0, 9, 33), dy = P(1, 9, 33);
             return F([x, dy], Gradients.Of([Node.Of(Op.Softmax, [x], new AxisAttributes(1))], [dy], [x]));
         },
-        ["layer norm"] = () => { Node x = P(0, 9, 33), w = P(1, 33), b = P(2, 33); return F([x, w, b], Node.Of(Op.LayerNorm, [x, w, b], new NormAttributes(1e-5))); },
+        ["layer norm"] = () =>
+            {
+                Node x = P(0, 9, 33), w = P(1, 33), b =
+                P(2, 33); return F([x, w, b], Node.Of(Op.LayerNorm, [x, w, b], new NormAttributes(1e-5)));
+            },
         ["layer norm gradient"] = () =>
         {
             Node x = P(0, 9, 33), w = P(1, 33), b = P(2, 33), dy = P(3, 9, 33);
@@ -41,7 +46,9 @@ static class Programs
         ["prologues of other types"] = () =>
         {
             Node a = Nodes.Parameter(0, DType.BFloat16, [20, 33]), b = Nodes.Parameter(1, DType.Int8, [33, 17]), s = P(2, 17);
-            return F([a, b, s], Nodes.MatMul(Nodes.Cast(a, DType.Float32), Nodes.Cast(b, DType.Float32) * Nodes.Broadcast(Nodes.Reshape(s, [1, 17]), [33, 17])));
+            return F([a, b, s],
+                Nodes.MatMul(Nodes.Cast(a, DType.Float32),
+                    Nodes.Cast(b, DType.Float32) * Nodes.Broadcast(Nodes.Reshape(s, [1, 17]), [33, 17])));
         },
         ["cross entropy gradient"] = () =>
         {
@@ -75,7 +82,11 @@ static class Programs
             var v1 = v * 0.999 + g * g * 0.001;
             return F([p, m, v, g], [p - (m1 / (Nodes.Unary(Op.Sqrt, v1 * v1) + 1e-8) + p * 0.1) * 3e-4, m1, v1]);
         },
-        ["sum over rows"] = () => { var x = P(0, 37, 41); return F([x], [Nodes.Sum(x * x, 0), Nodes.Reduce(Op.ReduceMax, x, 0), Nodes.Arg(Op.ArgMin, x, 0)]); },
+        ["sum over rows"] = () =>
+            {
+                var x = P(0, 37, 41); return F([x],
+                [Nodes.Sum(x * x, 0), Nodes.Reduce(Op.ReduceMax, x, 0), Nodes.Arg(Op.ArgMin, x, 0)]);
+            },
         ["norm of many"] = () =>
         {
             Node[] x = [.. Enumerable.Range(0, 90).Select(i => P(i, 3 + i % 4))];
@@ -88,7 +99,11 @@ static class Programs
             return F(x, x.Aggregate((a, b) => a + b) * 2.0);
         },
         ["sum of all"] = () => { var x = P(0, 512, 512); return F([x], Nodes.Sum(Nodes.Sum(x * x, 1), 0), Nodes.Sum(x, 0, 1)); },
-        ["middle reductions"] = () => { var x = P(0, 4, 5, 6, 7); return F([x], [Nodes.Sum(x, 1), Nodes.Sum(x, 0, 2), Nodes.Sum(x, 1, 3), Nodes.Arg(Op.ArgMax, x, 2)]); },
+        ["middle reductions"] = () =>
+            {
+                var x = P(0, 4, 5, 6, 7); return F([x],
+                [Nodes.Sum(x, 1), Nodes.Sum(x, 0, 2), Nodes.Sum(x, 1, 3), Nodes.Arg(Op.ArgMax, x, 2)]);
+            },
         ["movement"] = () =>
         {
             var x = P(0, 6, 8);
@@ -112,7 +127,8 @@ static class Programs
         {
             Node table = P(0, 11, 6), ids = I(1, 11, 5), dy = P(2, 5, 6);
             var index = Nodes.Broadcast(Nodes.Reshape(ids, [5, 1]), [5, 6]);
-            return F([table, ids, dy], [Nodes.Gather(table, index, 0) * 2.0, Nodes.Scatter(table.Like(0), index, dy, 0, ScatterMode.Add)]);
+            return F([table, ids, dy],
+                [Nodes.Gather(table, index, 0) * 2.0, Nodes.Scatter(table.Like(0), index, dy, 0, ScatterMode.Add)]);
         },
         ["scatter last axis"] = () =>
         {
@@ -123,12 +139,14 @@ static class Programs
         {
             var x = P(0, 5, 13, 3);
             var order = Nodes.ArgSort(x, 1, descending: true);
-            return F([x], [Nodes.Scan(Op.CumSum, x * 2.0, 1), Nodes.Scan(Op.CumMax, x, 2, reverse: true), order, Nodes.Gather(x, order, 1)]);
+            return F([x], [Nodes.Scan(Op.CumSum, x * 2.0, 1), Nodes.Scan(Op.CumMax, x, 2, reverse: true), order,
+                Nodes.Gather(x, order, 1)]);
         },
         ["random"] = () =>
         {
             var x = P(0, 40);
-            var bits = Nodes.RandomBits(Nodes.Constant(1L, DType.Int32, [40]), Nodes.Constant(2L, DType.Int32, [40]), Nodes.Iota(0, DType.Int32, [40]));
+            var bits = Nodes.RandomBits(Nodes.Constant(1L, DType.Int32, [40]), Nodes.Constant(2L, DType.Int32, [40]),
+                Nodes.Iota(0, DType.Int32, [40]));
             return F([x], Nodes.Select(Nodes.Binary(Op.Less, bits, bits.Like(0)), x, x.Like(0)));
         },
         ["integers"] = () =>
@@ -144,12 +162,16 @@ static class Programs
         ["symbolic rows"] = () =>
         {
             Node x = Nodes.Parameter(0, DType.Float32, [Rows, 33]), w = P(1, 33, 5);
-            return F([x, w], [Node.Of(Op.Softmax, [x], new AxisAttributes(1)), Nodes.MatMul(x, w), Nodes.Sum(x, 0) / Nodes.SizeLike(Rows, Nodes.Sum(x, 0))]);
+            return F([x, w],
+                [Node.Of(Op.Softmax, [x], new AxisAttributes(1)), Nodes.MatMul(x, w),
+                    Nodes.Sum(x, 0) / Nodes.SizeLike(Rows, Nodes.Sum(x, 0))]);
         },
         ["symbolic columns"] = () =>
         {
             var x = Nodes.Parameter(0, DType.Float32, [Rows, 4, Rows]);
-            return F([x], [Node.Of(Op.Softmax, [x], new AxisAttributes(2)), Nodes.Reshape(Nodes.Exp(x), [Rows * (Extent)4, Rows]), x * 2.0]);
+            return F([x],
+                [Node.Of(Op.Softmax, [x], new AxisAttributes(2)),
+                    Nodes.Reshape(Nodes.Exp(x), [Rows * (Extent)4, Rows]), x * 2.0]);
         },
         ["float16"] = () =>
         {
@@ -164,21 +186,25 @@ static class Programs
         ["int16"] = () =>
         {
             Node a = Nodes.Parameter(0, DType.Int16, [5, 33]), b = Nodes.Parameter(1, DType.Int16, [5, 33]);
-            return F([a, b], [a * b + a, Nodes.Binary(Op.Div, a, b), Nodes.Binary(Op.Max, a, b), Nodes.Sum(a, 1), Nodes.Reduce(Op.ReduceMin, b, 0), Nodes.Scan(Op.CumSum, a, 1)]);
+            return F([a, b], [a * b + a, Nodes.Binary(Op.Div, a, b), Nodes.Binary(Op.Max, a, b), Nodes.Sum(a, 1),
+                Nodes.Reduce(Op.ReduceMin, b, 0), Nodes.Scan(Op.CumSum, a, 1)]);
         },
         ["bits"] = () =>
         {
             var x = P(0, 3, 17);
             var bits = Nodes.BitCast(x, DType.Int32);
             var unsigned = Nodes.Binary(Op.And, bits, Nodes.Constant((long)int.MaxValue, DType.Int32, x.Shape));
-            return F([x], [bits, Nodes.BitCast(unsigned, DType.Float32), Nodes.BitCast(Nodes.Cast(x, DType.BFloat16), DType.Int16),
-                Nodes.BitCast(Nodes.Cast(x, DType.Float16), DType.Int16), Nodes.BitCast(Nodes.BitCast(Nodes.Cast(x, DType.Float64), DType.Int64), DType.Float64),
+            return F([x],
+                [bits, Nodes.BitCast(unsigned, DType.Float32), Nodes.BitCast(Nodes.Cast(x, DType.BFloat16), DType.Int16),
+                Nodes.BitCast(Nodes.Cast(x, DType.Float16), DType.Int16),
+                Nodes.BitCast(Nodes.BitCast(Nodes.Cast(x, DType.Float64), DType.Int64), DType.Float64),
                 Nodes.BitCast(Nodes.Cast(x, DType.Int8), DType.UInt8)]);
         },
         ["products along axes"] = () =>
         {
             Node x = P(0, 7, 17), n = Nodes.Parameter(1, DType.Int32, [7, 17]);
-            return F([x, n], [Nodes.Reduce(Op.ReduceProd, x, 1), Nodes.Reduce(Op.ReduceProd, x, 0), Nodes.Reduce(Op.ReduceProd, n, 0),
+            return F([x, n],
+                [Nodes.Reduce(Op.ReduceProd, x, 1), Nodes.Reduce(Op.ReduceProd, x, 0), Nodes.Reduce(Op.ReduceProd, n, 0),
                 Nodes.Scan(Op.CumProd, x, 1), Nodes.Scan(Op.CumProd, n, 0, reverse: true)]);
         },
         ["rms norm gradient"] = () =>
@@ -215,28 +241,36 @@ static class Programs
         ["roundings and functions"] = () =>
         {
             Node x = P(0, 45), y = P(1, 45), positive = Nodes.Unary(Op.Abs, x) + 0.25;
-            return F([x, y], [.. new[] { Op.Sign, Op.Sin, Op.Cos, Op.Tanh, Op.Erf, Op.Recip, Op.Floor, Op.Ceil, Op.Round, Op.Trunc }.Select(op => Nodes.Unary(op, x)),
-                Nodes.Log(positive), Nodes.Rsqrt(positive), Nodes.Binary(Op.Pow, positive, y), Nodes.Binary(Op.Mod, x, positive), Nodes.Min(x, y)]);
+            return F([x, y],
+                [.. new[] { Op.Sign, Op.Sin, Op.Cos, Op.Tanh, Op.Erf, Op.Recip, Op.Floor, Op.Ceil, Op.Round, Op.Trunc }
+                    .Select(op => Nodes.Unary(op, x)),
+                Nodes.Log(positive), Nodes.Rsqrt(positive), Nodes.Binary(Op.Pow, positive, y), Nodes.Binary(Op.Mod, x, positive),
+                Nodes.Min(x, y)]);
         },
         ["logic and shifts"] = () =>
         {
-            Node a = Nodes.Parameter(0, DType.Int32, [45]), b = Nodes.Parameter(1, DType.Int32, [45]), count = Nodes.Binary(Op.Mod, b, b.Like(40));
+            Node a = Nodes.Parameter(0, DType.Int32, [45]), b = Nodes.Parameter(1, DType.Int32, [45]),
+                count = Nodes.Binary(Op.Mod, b, b.Like(40));
             Node less = Nodes.Binary(Op.Less, a, b), even = Nodes.Binary(Op.Equal, Nodes.Binary(Op.And, a, a.Like(1)), a.Like(0));
-            return F([a, b], [Nodes.Binary(Op.And, a, b), Nodes.Binary(Op.Or, a, b), Nodes.Binary(Op.Xor, a, b), Nodes.Unary(Op.Not, a), Nodes.Binary(Op.Shl, a, count),
-                Nodes.Binary(Op.Shr, -a, count), Nodes.Binary(Op.Or, less, even), Nodes.Unary(Op.Not, less), Nodes.Binary(Op.NotEqual, a, b), Nodes.Binary(Op.LessEqual, a, b),
+            return F([a, b], [Nodes.Binary(Op.And, a, b), Nodes.Binary(Op.Or, a, b), Nodes.Binary(Op.Xor, a, b),
+                Nodes.Unary(Op.Not, a), Nodes.Binary(Op.Shl, a, count),
+                Nodes.Binary(Op.Shr, -a, count), Nodes.Binary(Op.Or, less, even), Nodes.Unary(Op.Not, less),
+                Nodes.Binary(Op.NotEqual, a, b), Nodes.Binary(Op.LessEqual, a, b),
                 Nodes.Select(Nodes.Binary(Op.Xor, less, even), a, b)]);
         },
         ["part without elements"] = () =>
         {
             Node x = P(0, 2, 3), none = P(1, 2, 1, 3, 0);
-            return F([x, none], Nodes.Concat(1, x, Nodes.Reshape(Nodes.Reduce(Op.ReduceProd, Nodes.Broadcast(none, [2, 4, 3, 0]), 1), [2, 0])));
+            return F([x, none],
+                Nodes.Concat(1, x, Nodes.Reshape(Nodes.Reduce(Op.ReduceProd, Nodes.Broadcast(none, [2, 4, 3, 0]), 1), [2, 0])));
         },
         ["results twice"] = () => { var x = P(0, 8); var y = x * 2.0; return F([x], [y, y, x, Nodes.Reshape(y, [2, 4])]); },
         ["empty"] = () => { var x = P(0, 0, 4); return F([x], [x * 2.0, Nodes.Sum(x, 0), Nodes.Sum(x, 1)]); },
         ["scalar"] = () => { var x = P(0); return F([x], Nodes.Exp(x) * x); },
     };
 
-    /// <summary>How far results on the processor may be from the interpreter's, relative beyond 1: what rounding of the types adds up to.</summary>
+    /// <summary>How far results on the processor may be from the interpreter's, relative beyond 1: what rounding of the types
+    /// adds up to.</summary>
     public static double Tolerance(string name) => name switch
     {
         "bfloat16" => 1.0 / 128,
@@ -273,10 +307,18 @@ static class Programs
         {
             var value = Value.Zeros([.. parameter.Shape.Select(extent => extent.Evaluate(Symbols))]);
             string? name = parameter.Get<ParameterAttributes>().Name;
-            int limit = name?.StartsWith("below", StringComparison.Ordinal) == true ? int.Parse(name.AsSpan(5), System.Globalization.CultureInfo.InvariantCulture) : 100;
+            int limit = name?.StartsWith("below", StringComparison.Ordinal) == true
+                ? int.Parse(name.AsSpan(5), System.Globalization.CultureInfo.InvariantCulture)
+                : 100;
             for (int i = 0; i < value.Data.Length; i++)
                 value.Data[i] = parameter.DType.IsFloat ? Rounded(random.NextDouble() * 4 - 2, parameter.DType)
-                    : parameter.DType switch { DType.Bool => random.Next(2), DType.Int8 => random.Next(-128, 128), DType.Int16 => random.Next(-32768, 32768), _ => random.Next(limit) };
+                    : parameter.DType switch
+                    {
+                        DType.Bool => random.Next(2),
+                        DType.Int8 => random.Next(-128, 128),
+                        DType.Int16 => random.Next(-32768, 32768),
+                        _ => random.Next(limit),
+                    };
             return value;
         })];
     }

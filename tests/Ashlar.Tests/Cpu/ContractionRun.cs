@@ -68,12 +68,14 @@ sealed unsafe class ContractionRun(string path, int threads = 1, bool onTiles = 
                 {
                     double sum = product.Accumulate ? Untouched : 0;
                     long i = matrices.Left.At(b, m, 0), j = matrices.Right.At(product.SharesRight ? 0 : b, 0, n);
-                    for (long k = 0; k < product.Inner; k++, i += matrices.Left.ColumnStride, j += matrices.Right.RowStride) sum += left[i] * right[j];
+                    for (long k = 0; k < product.Inner; k++, i += matrices.Left.ColumnStride, j += matrices.Right.RowStride)
+                        sum += left[i] * right[j];
                     double value = product.HasEpilogue ? 2 * sum + m - n : sum;
                     expected[matrices.Result.At(b, m, n)] = product.ResultType == DType.BFloat16 ? (BFloat16)value : value;
                 }
         for (long i = 0; i < expected.Length; i++)
-            if (expected[i] != result[i]) Assert.Fail($"{isa.Name}, {workers.Count} threads, {product}: element {i} is {result[i]}, not {expected[i]}");
+            if (expected[i] != result[i])
+                Assert.Fail($"{isa.Name}, {workers.Count} threads, {product}: element {i} is {result[i]}, not {expected[i]}");
     }
 
     /// <summary>Bytes that this thread allocates in ten runs after the first.</summary>
@@ -91,7 +93,9 @@ sealed unsafe class ContractionRun(string path, int threads = 1, bool onTiles = 
         {
             double[] leftValues = left.Values, rightValues = right.Values;
             fillLeft = place => Fill(place, FilledType(product.LeftType), (i, k) => leftValues[left.At(place->Batch[0], i, k)]);
-            fillRight = place => Fill(place, FilledType(product.RightType), (j, k) => rightValues[right.At(product.SharesRight ? 0 : place->Batch[0], k, j)]);
+            fillRight = place =>
+                Fill(place, FilledType(product.RightType), (j, k) =>
+                    rightValues[right.At(product.SharesRight ? 0 : place->Batch[0], k, j)]);
         }
         if (product.HasEpilogue)
             epilogue = place =>
@@ -120,9 +124,15 @@ sealed unsafe class ContractionRun(string path, int threads = 1, bool onTiles = 
             if (packed is not null)
             {
                 call.Right = call.Right with { Data = (nint)packed.Pointer };
-                call.Batch[0] = call.Batch[0] with { Right = product.SharesRight ? 0 : PackedOperand.Bytes(kind, product.Inner, product.Columns) };
+                call.Batch[0] = call.Batch[0] with
+                {
+                    Right = product.SharesRight ? 0 : PackedOperand.Bytes(kind, product.Inner, product.Columns),
+                };
             }
-            var tiles = new MatrixContraction(kind, fillLeft, fillRight, epilogue, 64, packed is not null) { Tuned = product.Tuned };
+            var tiles = new MatrixContraction(kind, fillLeft, fillRight, epilogue, 64, packed is not null)
+            {
+                Tuned = product.Tuned,
+            };
             using var memory = new GuardedMemory((tiles.ScratchBytes(call, workers.Count) + 127) & ~127L);
             return Repeat(() => tiles.Run(call, workers, (byte*)memory.Pointer), times);
         }
@@ -166,9 +176,12 @@ sealed unsafe class ContractionRun(string path, int threads = 1, bool onTiles = 
 
     sealed class Matrices(Product p) : IDisposable
     {
-        public Matrix Left { get; } = new(p.Batch, p.Rows, p.Inner, p.LeftOrder, p.LeftType, i => (i * 7 + i / 5) % 9 - (p.LeftType == DType.UInt8 ? 0 : 4));
-        public Matrix Right { get; } = new(p.SharesRight ? 1 : p.Batch, p.Inner, p.Columns, p.RightOrder, p.RightType, i => (i * 5 + i / 3) % 7 - (p.RightType == DType.UInt8 ? 0 : 3));
-        public Matrix Result { get; } = new(p.Batch, p.Rows, p.Columns, p.ResultOrder, p.ResultType ?? p.LeftType.Compute, _ => Untouched);
+        public Matrix Left { get; } = new(p.Batch, p.Rows, p.Inner, p.LeftOrder, p.LeftType, i =>
+            (i * 7 + i / 5) % 9 - (p.LeftType == DType.UInt8 ? 0 : 4));
+        public Matrix Right { get; } = new(p.SharesRight ? 1 : p.Batch, p.Inner, p.Columns, p.RightOrder, p.RightType, i =>
+            (i * 5 + i / 3) % 7 - (p.RightType == DType.UInt8 ? 0 : 3));
+        public Matrix Result { get; } =
+            new(p.Batch, p.Rows, p.Columns, p.ResultOrder, p.ResultType ?? p.LeftType.Compute, _ => Untouched);
 
         public void Dispose()
         {

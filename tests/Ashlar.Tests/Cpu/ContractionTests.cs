@@ -101,7 +101,8 @@ public unsafe class ContractionTests
     public void Product_Widens_SmallTypes(string path)
     {
         using var run = new ContractionRun(path, 2);
-        foreach (var type in new[] { DType.BFloat16, DType.Float16, DType.Int8, DType.UInt8, DType.Int16, DType.Int32, DType.Int64, DType.Float64 })
+        foreach (var type in new[] { DType.BFloat16, DType.Float16, DType.Int8, DType.UInt8, DType.Int16, DType.Int32,
+            DType.Int64, DType.Float64 })
             foreach (var order in new[] { Order.Rows, Order.Columns })
             {
                 run.Check(new(19, 50, 37) { LeftType = type, RightType = type, LeftOrder = order, RightOrder = order });
@@ -145,7 +146,9 @@ public unsafe class ContractionTests
     [InlineData(4096, 96, 64, 3)]
     public void Blocking_GivesEveryThreadAShare(long rows, long columns, long inner, int threads)
     {
-        var blocking = Blocking.Choose(new(Isa.Available[0], 4, threads, OperandAccess.InPlace, columns * 4, OperandAccess.InPlace, inner * 4, false), 1, rows, columns, inner);
+        var blocking =
+            Blocking.Choose(new(Isa.Available[0], 4, threads, OperandAccess.InPlace, columns * 4, OperandAccess.InPlace,
+                inner * 4, false), 1, rows, columns, inner);
         Assert.Equal(threads, blocking.Workers);
         Assert.True(blocking.RowBlocks * blocking.ColumnBlocks >= threads);
         Assert.True(blocking.Inner * blocking.InnerBlocks >= inner);

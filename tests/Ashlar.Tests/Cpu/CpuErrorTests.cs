@@ -23,7 +23,10 @@ public class CpuErrorTests
         ["ASH0560"] = () => HostIntegers.Evaluate(Nodes.Unary(Op.Not, TileNodes.Number(3)), _ => 0),
         ["ASH0561"] = () => Libraries.Kernel(GraphErrorTests.UnknownKernel, Isa.Portable, usesTiles: false),
         ["ASH0562"] = () => TileLowering.Compile(SumOf(70), Isa.Portable),
-        ["ASH0584"] = () => TileVerifier.Check(Program(new Ashlar.Tiles.Store(output, [i.Index()], Nodes.Constant(1.0, DType.Float32, Shape.Scalar), [DomainAxis.Whole(i)]) { IsAtomic = true })),
+        ["ASH0584"] = () =>
+            TileVerifier.Check(Program(new Ashlar.Tiles.Store(output, [i.Index()],
+                Nodes.Constant(1.0, DType.Float32, Shape.Scalar), [DomainAxis.Whole(i)])
+            { IsAtomic = true })),
         ["ASH0605"] = () => Dumps.Of("no such stage", TextWriter.Null),
         ["ASH0611"] = () => Levels.Parse("O9"),
         ["ASH0620"] = () => MatrixUnit.PathOf(Isa.Portable, DType.BFloat16, DType.BFloat16, "on"),
@@ -34,7 +37,8 @@ public class CpuErrorTests
 
     static TileProgram SumOf(int count)
     {
-        TileBuffer[] inputs = [.. Enumerable.Range(0, count).Select(k => new TileBuffer($"x{k}", DType.Float32, [4], written: false))];
+        TileBuffer[] inputs =
+            [.. Enumerable.Range(0, count).Select(k => new TileBuffer($"x{k}", DType.Float32, [4], written: false))];
         var sum = inputs.Select(input => input.Load([i.Index()])).Aggregate((a, b) => a + b);
         return new("sum", [.. inputs, output], [new Ashlar.Tiles.Store(output, [i.Index()], sum, [DomainAxis.Whole(i)])]);
     }

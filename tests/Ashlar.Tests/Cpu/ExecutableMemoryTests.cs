@@ -80,7 +80,8 @@ public unsafe class ExecutableMemoryTests
         var path = MatrixUnit.PathOf(Isa.Avx512, DType.BFloat16, DType.BFloat16, null, refusal);
         Assert.Equal("avx512", path.Name);
         Assert.Contains(why, path.Why, StringComparison.Ordinal);       // `ashlar env` shows it
-        var error = Assert.Throws<DeviceException>(() => MatrixUnit.PathOf(Isa.Avx512, DType.BFloat16, DType.BFloat16, "on", refusal));
+        var error = Assert.Throws<DeviceException>(() =>
+            MatrixUnit.PathOf(Isa.Avx512, DType.BFloat16, DType.BFloat16, "on", refusal));
         Assert.Equal("ASH0620", error.Code);                            // who asks for tiles is not given vectors
         Assert.Contains(why, error.Message, StringComparison.Ordinal);
     }

@@ -12,16 +12,19 @@ sealed unsafe class GuardedMemory : IDisposable
     readonly long pages;      // without the two guards
 
     /// <param name="bytes">How many bytes lie between the guards.</param>
-    /// <param name="atEnd">True lays the last byte against the guard behind; false the first byte against the guard before.</param>
+    /// <param name="atEnd">True lays the last byte against the guard behind; false the first byte against the guard
+    /// before.</param>
     public GuardedMemory(long bytes, bool atEnd = true)
     {
         pages = Math.Max(1, (bytes + Page - 1) / Page);
         nuint all = (nuint)((pages + 2) * Page);
         if (OperatingSystem.IsLinux())
         {
-            start = (byte*)LinuxCalls.Map(null, all, LinuxCalls.ProtectNone, LinuxCalls.MapPrivate | LinuxCalls.MapAnonymous, -1, 0);
+            start =
+                (byte*)LinuxCalls.Map(null, all, LinuxCalls.ProtectNone, LinuxCalls.MapPrivate | LinuxCalls.MapAnonymous, -1, 0);
             Assert.NotEqual(-1, (nint)start);
-            int result = LinuxCalls.Protect(start + Page, (nuint)(pages * Page), LinuxCalls.ProtectRead | LinuxCalls.ProtectWrite);
+            int result =
+                LinuxCalls.Protect(start + Page, (nuint)(pages * Page), LinuxCalls.ProtectRead | LinuxCalls.ProtectWrite);
             Assert.Equal(0, result);
         }
         else start = (byte*)System.Runtime.InteropServices.NativeMemory.AllocZeroed(all);

@@ -10,8 +10,10 @@ namespace Ashlar.Tests.Cpu;
 /// <summary>Runs lowered tile programs over buffers that end where memory ends.</summary>
 static unsafe class LoweringRun
 {
-    /// <summary>Runs a program on one path, its grids cut in parts that run last part first; the values of written buffers change.</summary>
-    public static void Run(TileProgram program, Isa isa, double[][] buffers, Func<Symbol, long>? symbols = null, int parts = 1, LoweringOptions? options = null)
+    /// <summary>Runs a program on one path, its grids cut in parts that run last part first; the values of written buffers
+    /// change.</summary>
+    public static void Run(TileProgram program, Isa isa, double[][] buffers, Func<Symbol, long>? symbols = null, int parts = 1,
+        LoweringOptions? options = null)
     {
         symbols ??= _ => throw new InvalidOperationException("no symbols");
         var (kernel, entries) = Compiled(program, isa, options);
@@ -98,17 +100,20 @@ static unsafe class LoweringRun
     };
 
     /// <summary>Fails unless a program does on a path what the interpreter does, from random buffers.</summary>
-    public static void AssertSame(TileProgram program, Isa isa, int seed = 1, Func<Symbol, long>? symbols = null, double tolerance = 2e-5, Func<TileBuffer, Random, double>? fill = null,
+    public static void AssertSame(TileProgram program, Isa isa, int seed = 1, Func<Symbol, long>? symbols = null,
+        double tolerance = 2e-5, Func<TileBuffer, Random, double>? fill = null,
         LoweringOptions? options = null)
     {
         var random = new Random(seed);
         double[][] expected = [.. program.Buffers.Select(buffer =>
         {
             long count = buffer.Shape.Elements.Evaluate(symbols ?? (_ => 0));
-            return Enumerable.Range(0, (int)count).Select(_ => Conversion.Round(fill is null ? Any(buffer.DType, random) : fill(buffer, random), buffer.DType)).ToArray();
+            return Enumerable.Range(0, (int)count).Select(_ =>
+                Conversion.Round(fill is null ? Any(buffer.DType, random) : fill(buffer, random), buffer.DType)).ToArray();
         })];
         double[][] actual = [.. expected.Select(values => (double[])values.Clone())];
-        TileInterpreter.Run(program, program.Buffers.Zip(expected).ToDictionary(pair => pair.First, pair => pair.Second), symbols, roundFloats: true);
+        TileInterpreter.Run(program, program.Buffers.Zip(expected).ToDictionary(pair => pair.First, pair => pair.Second), symbols,
+            roundFloats: true);
         Run(program, isa, actual, symbols, parts: 1 + seed % 3, options);
         for (int i = 0; i < expected.Length; i++)
         {
@@ -117,7 +122,8 @@ static unsafe class LoweringRun
             {
                 double e = expected[i][k], a = actual[i][k];
                 bool same = e.Equals(a) || e == a || Math.Abs(e - a) <= limit * Math.Max(1, Math.Abs(e));
-                Assert.True(same, $"{isa.Name} {program.Name}: element {k} of {program.Buffers[i]} should be {e:R}, but is {a:R}\n{TileText.PrintNamed(program)}");
+                Assert.True(same,
+                    $"{isa.Name} {program.Name}: element {k} of {program.Buffers[i]} should be {e:R}, but is {a:R}\n{TileText.PrintNamed(program)}");
             }
         }
     }

@@ -21,7 +21,11 @@ public unsafe class MatrixContractionTests
 
     static ContractionRun Engine(int threads = 1) => new(Isa.Avx512.Name, threads, onTiles: true);
 
-    static Product Of(DType left, DType right, long rows, long columns, long inner) => new(rows, columns, inner) { LeftType = left, RightType = right };
+    static Product Of(DType left, DType right, long rows, long columns, long inner) => new(rows, columns, inner)
+    {
+        LeftType = left,
+        RightType = right,
+    };
 
     static Product BF16(long rows, long columns, long inner) => Of(DType.BFloat16, DType.BFloat16, rows, columns, inner);
 
@@ -43,7 +47,12 @@ public unsafe class MatrixContractionTests
         foreach (var leftOrder in Enum.GetValues<Order>())
             foreach (var rightOrder in Enum.GetValues<Order>())
                 foreach (var result in new[] { leftOrder, rightOrder }.Distinct())
-                    run.Check(Of(left, right, 35, 50, 71) with { LeftOrder = leftOrder, RightOrder = rightOrder, ResultOrder = result });
+                    run.Check(Of(left, right, 35, 50, 71) with
+                    {
+                        LeftOrder = leftOrder,
+                        RightOrder = rightOrder,
+                        ResultOrder = result,
+                    });
     }
 
     [TileFact]
@@ -122,7 +131,11 @@ public unsafe class MatrixContractionTests
     public void Product_RoundsTheResult_WhenItIsBFloat16()
     {
         using var run = Engine(2);
-        foreach (var order in Enum.GetValues<Order>()) run.Check(BF16(47, 75, 700) with { ResultType = DType.BFloat16, ResultOrder = order });
+        foreach (var order in Enum.GetValues<Order>()) run.Check(BF16(47, 75, 700) with
+        {
+            ResultType = DType.BFloat16,
+            ResultOrder = order,
+        });
     }
 
     [TileFact]
@@ -144,7 +157,13 @@ public unsafe class MatrixContractionTests
         {
             run.Check(Of(left, right, 47, 65, inner) with { HasEpilogue = true, ResultType = DType.Float32 });
             run.Check(Of(left, right, 300, 65, inner) with { HasFunctions = true });
-            run.Check(Of(left, right, 100, 50, inner) with { HasFunctions = true, HasEpilogue = true, ResultType = DType.Float32, Batch = 3 });
+            run.Check(Of(left, right, 100, 50, inner) with
+            {
+                HasFunctions = true,
+                HasEpilogue = true,
+                ResultType = DType.Float32,
+                Batch = 3,
+            });
         }
     }
 
@@ -155,7 +174,12 @@ public unsafe class MatrixContractionTests
         foreach (long rows in new long[] { 1, 17, 130, 400 })
             foreach (long inner in new long[] { 5, 65, 4300 })
                 run.Check(Of(left, right, rows, 90, inner) with { PacksRight = true });
-        foreach (var order in Enum.GetValues<Order>()) run.Check(Of(left, right, 40, 50, 70) with { PacksRight = true, RightOrder = order, Batch = 3 });
+        foreach (var order in Enum.GetValues<Order>()) run.Check(Of(left, right, 40, 50, 70) with
+        {
+            PacksRight = true,
+            RightOrder = order,
+            Batch = 3,
+        });
         run.Check(Of(left, right, 40, 50, 70) with { PacksRight = true, SharesRight = true, Batch = 3 });
     }
 
@@ -171,8 +195,10 @@ public unsafe class MatrixContractionTests
     [TileFact]
     public void Round_IsToNearestEven_AndKeepsNaN()
     {
-        float[] values = [0, -0f, 1, 1.00390625f, 1.01171875f, -3.14159f, 3.4e38f, float.PositiveInfinity, float.NegativeInfinity, float.NaN,
-            BitConverter.UInt32BitsToSingle(0x7f800001), 1e-40f, .. Enumerable.Range(0, 100).Select(i => MathF.Sin(i) * MathF.Pow(10, i % 60 - 30))];
+        float[] values =
+            [0, -0f, 1, 1.00390625f, 1.01171875f, -3.14159f, 3.4e38f, float.PositiveInfinity, float.NegativeInfinity, float.NaN,
+            BitConverter.UInt32BitsToSingle(0x7f800001), 1e-40f, .. Enumerable.Range(0, 100)
+                .Select(i => MathF.Sin(i) * MathF.Pow(10, i % 60 - 30))];
         var rounded = new ushort[values.Length];
         fixed (float* from = values)
         fixed (ushort* to = rounded) TilePacking.Round(from, to, values.Length);

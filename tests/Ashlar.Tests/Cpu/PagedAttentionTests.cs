@@ -13,7 +13,8 @@ public sealed class PagedAttentionTests
         "float32 4 2 8 8", "bfloat16 4 2 8 8", "int8 4 2 8 8",
         "float32 8 8 64 64", "bfloat16 8 2 64 64", "int8 8 2 64 64",
         "float32 6 1 40 24", "bfloat16 6 1 40 24", "bfloat16 40 1 72 33", "int8 6 3 33 65", "bfloat16 80 1 16 16",
-        "float32 4 2 16 16 window=5", "bfloat16 4 2 16 16 window=33", "bfloat16 4 2 16 16 cap=2", "float32 4 2 16 16 cap=5 window=40",
+        "float32 4 2 16 16 window=5", "bfloat16 4 2 16 16 window=33", "bfloat16 4 2 16 16 cap=2",
+        "float32 4 2 16 16 cap=5 window=40",
         "bfloat16 4 2 16 16 sinks", "int8 4 2 16 16 sinks window=7");
 
     [Theory, MemberData(nameof(Cases))]
@@ -39,9 +40,11 @@ public sealed class PagedAttentionTests
         Assert.Contains($"page 1 of text 0 is page {Pages} of a cache of {Pages}", error.Message, StringComparison.Ordinal);
         inputs[6].Data[1] = 3;
         inputs[5].Data[0] = MostPages * 32;
-        Assert.Contains("not within its 9 pages", Assert.Throws<KernelException>(() => Run(kernel, inputs, Isa.Chosen, workers, tiles: true)).Message, StringComparison.Ordinal);
+        Assert.Contains("not within its 9 pages", Assert.Throws<KernelException>(() =>
+            Run(kernel, inputs, Isa.Chosen, workers, tiles: true)).Message, StringComparison.Ordinal);
         inputs[4].Data[0] = 3;
-        Assert.Contains("of text 3, but there are 3", Assert.Throws<KernelException>(() => Run(kernel, inputs, Isa.Chosen, workers, tiles: true)).Message, StringComparison.Ordinal);
+        Assert.Contains("of text 3, but there are 3", Assert.Throws<KernelException>(() =>
+            Run(kernel, inputs, Isa.Chosen, workers, tiles: true)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -77,9 +80,12 @@ public sealed class PagedAttentionTests
         foreach (var (workers, tiles) in new[] { (one, true), (two, true), (two, false) })
         {
             var actual = Run(kernel, inputs, Isa.Chosen, workers, tiles);
-            double tolerance = kernel.Layout.DType == DType.Float32 ? 2e-5 : tiles ? 3e-2 : kernel.Layout.DType == DType.Int8 ? 5e-3 : 1e-4;
+            double tolerance = kernel.Layout.DType == DType.Float32
+                ? 2e-5
+                : tiles ? 3e-2 : kernel.Layout.DType == DType.Int8 ? 5e-3 : 1e-4;
             for (int i = 0; i < expected[0].Data.Length; i++)
-                Assert.True(Math.Abs(expected[0].Data[i] - actual[0].Data[i]) <= tolerance * Math.Max(1, Math.Abs(expected[0].Data[i])),
+                Assert.True(Math.Abs(expected[0].Data[i] - actual[0].Data[i]) <= tolerance
+                    * Math.Max(1, Math.Abs(expected[0].Data[i])),
                     $"{text}{(tiles ? " with tiles" : "")}, {workers.Count} workers, [{string.Join(", ", news)}]: element {i} should be {expected[0].Data[i]}, but is {actual[0].Data[i]}");
             // Codes of bytes may round the other way where the factor is a float32 quotient; all else is exact.
             if (kernel.Layout.DType != DType.Int8) Assert.Equal(expected[1].Data, actual[1].Data);
@@ -89,7 +95,8 @@ public sealed class PagedAttentionTests
     static PagedAttention Kernel(string text, int tokens)
     {
         string[] words = text.Split(' ');
-        int heads = int.Parse(words[1]), kvHeads = int.Parse(words[2]), keyWidth = int.Parse(words[3]), valueWidth = int.Parse(words[4]);
+        int heads = int.Parse(words[1]), kvHeads = int.Parse(words[2]), keyWidth = int.Parse(words[3]),
+            valueWidth = int.Parse(words[4]);
         var dtype = Enum.Parse<DType>(words[0], ignoreCase: true);
         int? window = null;
         double? cap = null;
@@ -102,8 +109,10 @@ public sealed class PagedAttentionTests
         long bytes = new PageLayout(dtype, keyWidth, valueWidth).Bytes;
         NodeType[] inputs =
         [
-            new(DType.Float32, [tokens, heads, keyWidth]), new(DType.Float32, [tokens, kvHeads, keyWidth]), new(DType.Float32, [tokens, kvHeads, valueWidth]),
-            new(DType.UInt8, [Pages, kvHeads, bytes]), new(DType.Int32, [tokens]), new(DType.Int32, [tokens]), new(DType.Int32, [3, MostPages]),
+            new(DType.Float32, [tokens, heads, keyWidth]), new(DType.Float32, [tokens, kvHeads, keyWidth]),
+            new(DType.Float32, [tokens, kvHeads, valueWidth]),
+            new(DType.UInt8, [Pages, kvHeads, bytes]), new(DType.Int32, [tokens]), new(DType.Int32, [tokens]),
+            new(DType.Int32, [3, MostPages]),
             .. sinks ? [new(DType.Float32, [heads])] : (NodeType[])[],
         ];
         return new(dtype, new(1 / Math.Sqrt(keyWidth), window, cap, sinks), inputs);
@@ -116,21 +125,26 @@ public sealed class PagedAttentionTests
         random.Shuffle(pages);
         double[] tables = [.. pages.Take(3 * MostPages).Select(page => (double)page)];
         Value Random(IReadOnlyList<long> extents) =>
-            new([.. Enumerable.Range(0, (int)extents.Aggregate(1L, (a, b) => a * b)).Select(_ => (double)(float)(random.NextDouble() * 4 - 2))], [.. extents]);
+            new([.. Enumerable.Range(0, (int)extents.Aggregate(1L, (a, b) => a * b))
+                .Select(_ => (double)(float)(random.NextDouble() * 4 - 2))], [.. extents]);
         var cache = Value.Zeros(kernel.Inputs[3].Shape.Values);
         foreach (var (text, place, _) in news)
         {
             if (place == 0) continue;
             var before = new PagedAttention(kernel.Layout.DType, new(0), [.. kernel.Inputs.Take(7).Select((type, i) =>
                 i is 3 or 6 ? type : type with { Shape = Shape.Of([place, .. type.Shape.Skip(1)]) })]);
-            cache = before.Evaluate([Value.Zeros([place, kernel.Heads, kernel.Layout.KeyWidth]), Random(before.Inputs[1].Shape.Values), Random(before.Inputs[2].Shape.Values), cache,
-                new([.. Enumerable.Repeat((double)text, place)], [place]), new([.. Enumerable.Range(0, place).Select(i => (double)i)], [place]), new(tables, [3, MostPages])])[1];
+            cache = before.Evaluate([Value.Zeros([place, kernel.Heads, kernel.Layout.KeyWidth]),
+                Random(before.Inputs[1].Shape.Values), Random(before.Inputs[2].Shape.Values), cache,
+                new([.. Enumerable.Repeat((double)text, place)], [place]),
+                new([.. Enumerable.Range(0, place).Select(i => (double)i)], [place]), new(tables, [3, MostPages])])[1];
         }
         return
         [
-            Random(kernel.Inputs[0].Shape.Values), Random(kernel.Inputs[1].Shape.Values), Random(kernel.Inputs[2].Shape.Values), cache,
+            Random(kernel.Inputs[0].Shape.Values), Random(kernel.Inputs[1].Shape.Values),
+            Random(kernel.Inputs[2].Shape.Values), cache,
             new([.. news.SelectMany(run => Enumerable.Repeat((double)run.Text, run.Count))], kernel.Inputs[4].Shape.Values),
-            new([.. news.SelectMany(run => Enumerable.Range(run.Place, run.Count).Select(place => (double)place))], kernel.Inputs[5].Shape.Values),
+            new([.. news.SelectMany(run => Enumerable.Range(run.Place, run.Count).Select(place => (double)place))],
+                kernel.Inputs[5].Shape.Values),
             new(tables, [3, MostPages]),
             .. kernel.Options.HasSinks ? [Random(kernel.Inputs[7].Shape.Values)] : (Value[])[],
         ];
@@ -141,7 +155,8 @@ public sealed class PagedAttentionTests
         var backend = new CpuBackend(isa, workers, tiles);
         Node[] parameters = [.. kernel.Inputs.Select((type, i) => Nodes.Parameter(i, type.DType, type.Shape))];
         var function = new Function(parameters.ToValueList(),
-            new[] { Node.Of(Op.Kernel, parameters, new KernelAttributes(kernel, 0)), Node.Of(Op.Kernel, parameters, new KernelAttributes(kernel, 1)) }.ToValueList());
+            new[] { Node.Of(Op.Kernel, parameters, new KernelAttributes(kernel, 0)),
+                Node.Of(Op.Kernel, parameters, new KernelAttributes(kernel, 1)) }.ToValueList());
         var program = backend.Compile(function, new(Donations: new[] { (1, 3) }.ToValueList()));
         Buffer[] buffers = [.. kernel.Inputs.Select(type => backend.Allocate(type.Shape.Elements.Value * type.DType.Bytes))];
         for (int i = 0; i < buffers.Length; i++) Storage.Store(inputs[i].Data, kernel.Inputs[i].DType, buffers[i]);

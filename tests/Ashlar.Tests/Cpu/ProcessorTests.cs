@@ -17,10 +17,12 @@ public class ProcessorTests
     public void Processor_FeaturesAgreeWithTheKernel_OnLinux()
     {
         if (!OperatingSystem.IsLinux() || !File.Exists("/proc/cpuinfo")) return;
-        string? flags = File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("flags", StringComparison.Ordinal));
+        string? flags =
+            File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("flags", StringComparison.Ordinal));
         if (flags is null) return;                                    // not x86
         var kernel = flags.Split(' ').ToHashSet();
-        string[] named = ["avx", "avx2", "fma", "bmi2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8"];
+        string[] named =
+            ["avx", "avx2", "fma", "bmi2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8"];
         foreach (string feature in named)
             if (Processor.Current.Features.Contains(feature)) Assert.Contains(feature, kernel);
     }

@@ -2,12 +2,17 @@ using Ashlar.Backends.Cpu;
 
 namespace Ashlar.Tests.Cpu;
 
-/// <summary>Products large enough to go by strips, against a triple loop in double precision; equality is the tolerance.</summary>
+/// <summary>Products large enough to go by strips, against a triple loop in double precision; equality is the
+/// tolerance.</summary>
 public sealed class StripProductTests
 {
     static ContractionRun Engine(int threads = 2) => new(Isa.Avx512.Name, threads, onTiles: true);
 
-    static Product Of(DType left, DType right, long rows, long columns, long inner) => new(rows, columns, inner) { LeftType = left, RightType = right };
+    static Product Of(DType left, DType right, long rows, long columns, long inner) => new(rows, columns, inner)
+    {
+        LeftType = left,
+        RightType = right,
+    };
 
     static Product BF16(long rows, long columns, long inner) => Of(DType.BFloat16, DType.BFloat16, rows, columns, inner);
 
@@ -15,7 +20,8 @@ public sealed class StripProductTests
     public void Strips_AreExact_OnRaggedEdges(int threads)
     {
         using var run = Engine(threads);
-        foreach (var (rows, columns, inner) in (ReadOnlySpan<(long, long, long)>)[(33, 2000, 131), (512, 257, 65), (513, 300, 70), (529, 33, 545), (1041, 95, 97)])
+        foreach (var (rows, columns, inner) in (ReadOnlySpan<(long, long, long)>)[(33, 2000, 131), (512, 257, 65), (513, 300, 70),
+            (529, 33, 545), (1041, 95, 97)])
             run.Check(BF16(rows, columns, inner));
         run.Check(Of(DType.Int8, DType.UInt8, 530, 161, 1101));
     }
@@ -26,7 +32,12 @@ public sealed class StripProductTests
         using var run = Engine();
         foreach (var left in Enum.GetValues<Order>())
             foreach (var right in Enum.GetValues<Order>())
-                run.Check(BF16(left == right ? 545 : 145, 481, 130) with { LeftOrder = left, RightOrder = right, ResultOrder = right });
+                run.Check(BF16(left == right ? 545 : 145, 481, 130) with
+                {
+                    LeftOrder = left,
+                    RightOrder = right,
+                    ResultOrder = right,
+                });
         run.Check(Of(DType.Float32, DType.BFloat16, 145, 481, 135));
         run.Check(Of(DType.BFloat16, DType.Float32, 545, 481, 135));
     }
@@ -54,7 +65,10 @@ public sealed class StripProductTests
     public void Strips_TakePackedOperands_WithAnyNumberOfRows()
     {
         using var run = Engine(3);
-        foreach (long rows in (long[])[1, 15, 16, 17, 32, 33, 48, 49, 512, 513, 528, 529]) run.Check(BF16(rows, 97, 300) with { PacksRight = true });
+        foreach (long rows in (long[])[1, 15, 16, 17, 32, 33, 48, 49, 512, 513, 528, 529]) run.Check(BF16(rows, 97, 300) with
+        {
+            PacksRight = true,
+        });
         foreach (var order in Enum.GetValues<Order>()) run.Check(BF16(529, 97, 70) with { PacksRight = true, LeftOrder = order });
         run.Check(BF16(70, 97, 1300) with { PacksRight = true, Batch = 3 });
         run.Check(Of(DType.Float32, DType.BFloat16, 70, 97, 77) with { PacksRight = true });

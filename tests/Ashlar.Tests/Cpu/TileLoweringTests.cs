@@ -30,7 +30,8 @@ public class TileLoweringTests
     public void Softmax_MatchesInterpreter(string path)
     {
         foreach (int width in lengths) LoweringRun.AssertSame(Softmax(3, width), VecRun.Parse(path), width);
-        foreach (int rows in new[] { 1, 8 }) LoweringRun.AssertSame(Softmax(new Symbol("B", 1, 8), 37), VecRun.Parse(path), rows, _ => rows);
+        foreach (int rows in new[] { 1, 8 })
+            LoweringRun.AssertSame(Softmax(new Symbol("B", 1, 8), 37), VecRun.Parse(path), rows, _ => rows);
     }
 
     [Theory, MemberData(nameof(Paths))]
@@ -54,7 +55,9 @@ public class TileLoweringTests
         {
             LoweringRun.AssertSame(GatherAdd(n, 6), VecRun.Parse(path), n);
             foreach (var mode in new[] { StoreMode.Set, StoreMode.Add, StoreMode.Max })
-                LoweringRun.AssertSame(Scatter(n, 6, mode), VecRun.Parse(path), n, fill: (buffer, random) => buffer.DType.IsFloat ? random.NextDouble() : random.Next(6));
+                LoweringRun.AssertSame(Scatter(n, 6, mode), VecRun.Parse(path), n, fill: (buffer, random) => buffer.DType.IsFloat
+                    ? random.NextDouble()
+                    : random.Next(6));
         }
     }
 
@@ -69,7 +72,9 @@ public class TileLoweringTests
             {
                 LoweringRun.AssertSame(Sort(n, descending), VecRun.Parse(path), n);
                 // Few keys, so that stability shows, and NaN.
-                LoweringRun.AssertSame(Sort(n, descending), VecRun.Parse(path), n, fill: (_, random) => random.Next(5) is 0 ? double.NaN : random.Next(4));
+                LoweringRun.AssertSame(Sort(n, descending), VecRun.Parse(path), n, fill: (_, random) => random.Next(5) is 0
+                    ? double.NaN
+                    : random.Next(4));
             }
         }
     }
@@ -78,12 +83,14 @@ public class TileLoweringTests
     public void Scan_RunsInVectors_AcrossTheOtherAxis(string path)
     {
         foreach (int n in new[] { 1, 7, 16, 33 })
-            foreach (var (op, dtype) in new[] { (Op.CumSum, DType.Float32), (Op.CumMax, DType.Int64), (Op.CumProd, DType.Int32), (Op.CumMax, DType.BFloat16) })
+            foreach (var (op, dtype) in new[] { (Op.CumSum, DType.Float32), (Op.CumMax, DType.Int64), (Op.CumProd, DType.Int32),
+                (Op.CumMax, DType.BFloat16) })
             {
                 TileBuffer x = new("x", dtype, [5, n], false), y = new("y", dtype, [5, n], true);
                 LoopVariable k = Variable("k", 5), c = Variable("c", n);
                 Node[] at = [k.Index(), c.Index()];
-                LoweringRun.AssertSame(Program([x, y], new Scan(op, y, [.. at], x.Load(at), [.. All(c)], DomainAxis.Whole(k), false)), VecRun.Parse(path), n);
+                LoweringRun.AssertSame(Program([x, y],
+                    new Scan(op, y, [.. at], x.Load(at), [.. All(c)], DomainAxis.Whole(k), false)), VecRun.Parse(path), n);
             }
     }
 
@@ -101,19 +108,24 @@ public class TileLoweringTests
                     foreach (bool nan in new[] { false, true })
                     {
                         if (nan && !dtype.IsFloat) continue;
-                        LoweringRun.AssertSame(Rows(op, dtype, n), VecRun.Parse(path), n, fill: (_, random) => nan && random.Next(n) == 0 ? double.NaN : Small(dtype, random));
+                        LoweringRun.AssertSame(Rows(op, dtype, n), VecRun.Parse(path), n, fill: (_, random) => nan
+                            && random.Next(n) == 0 ? double.NaN : Small(dtype, random));
                     }
                 }
     }
 
-    static double Small(DType dtype, Random random) => dtype == DType.Bool ? random.Next(2) : dtype == DType.UInt8 ? random.Next(6) : random.Next(-3, 4) * (dtype.IsFloat ? 0.25 : 1);
+    static double Small(DType dtype, Random random) => dtype == DType.Bool
+        ? random.Next(2)
+        : dtype == DType.UInt8 ? random.Next(6) : random.Next(-3, 4) * (dtype.IsFloat ? 0.25 : 1);
 
-    static DType Sum(Op op, DType dtype) => op is Op.ArgMax or Op.ArgMin ? DType.Int32 : op is Op.ReduceSum or Op.ReduceProd && dtype is DType.BFloat16 or DType.Float16 ? DType.Float32 : dtype;
+    static DType Sum(Op op, DType dtype) => op is Op.ArgMax or Op.ArgMin ? DType.Int32 : op is Op.ReduceSum or Op.ReduceProd
+        && dtype is DType.BFloat16 or DType.Float16 ? DType.Float32 : dtype;
 
     // [4, n] -> [4], once into a buffer and once through a tile.
     static TileProgram Rows(Op op, DType dtype, long n)
     {
-        TileBuffer x = new("x", dtype, [4, n], false), y = new("y", Sum(op, dtype), [4], true), z = new("z", Sum(op, dtype), [4], true);
+        TileBuffer x = new("x", dtype, [4, n], false), y = new("y", Sum(op, dtype), [4], true),
+            z = new("z", Sum(op, dtype), [4], true);
         var tile = new Tile("t", Sum(op, dtype), []);
         LoopVariable r = Variable("r", 4), c = Variable("c", n);
         var value = x.Load([r.Index(), c.Index()]);
@@ -137,7 +149,8 @@ public class TileLoweringTests
                         if (accumulate && op is Op.ArgMax or Op.ArgMin) continue;
                         TileBuffer x = new("x", dtype, [7, n], false), y = new("y", Sum(op, dtype), [n], true);
                         LoopVariable r = Variable("r", 7), c = Variable("c", n);
-                        LoweringRun.AssertSame(Program([x, y], new Reduce(op, y, [c.Index()], x.Load([r.Index(), c.Index()]), [.. All(c)], [.. All(r)], accumulate)),
+                        LoweringRun.AssertSame(Program([x, y],
+                            new Reduce(op, y, [c.Index()], x.Load([r.Index(), c.Index()]), [.. All(c)], [.. All(r)], accumulate)),
                             VecRun.Parse(path), n, fill: (_, random) => Small(dtype, random));
                     }
                 }
@@ -146,8 +159,10 @@ public class TileLoweringTests
     [Theory, MemberData(nameof(Paths))]
     public void Casts_MatchInterpreter_BetweenEveryPairOfTypes(string path)
     {
-        double[] special = [0, 1, -1, 0.5, 1.5, 2.5, -2.5, 3.9, -3.9, 127, 128, 255, 256, 300, -129, 32767, 40000, 65504, 65520, 70000, 1e6, 16777217, 2147483647, 3e9, -3e9, 1e19, -1e19,
-            double.NaN, double.PositiveInfinity, double.NegativeInfinity, 1e-8, 6e-8, 1.0000001, 1.00390625, 1.001953125, 257.0000001, 1e-40];
+        double[] special = [0, 1, -1, 0.5, 1.5, 2.5, -2.5, 3.9, -3.9, 127, 128, 255, 256, 300, -129, 32767, 40000, 65504, 65520,
+            70000, 1e6, 16777217, 2147483647, 3e9, -3e9, 1e19, -1e19,
+            double.NaN, double.PositiveInfinity, double.NegativeInfinity, 1e-8, 6e-8, 1.0000001, 1.00390625, 1.001953125,
+            257.0000001, 1e-40];
         int n = special.Length;
         foreach (var from in DTypes.All)
             foreach (var to in DTypes.All)
@@ -157,10 +172,19 @@ public class TileLoweringTests
                 var cast = Nodes.Cast(x.Load([i.Index()]), to);
                 var program = Program([x, y, z],
                     new Ashlar.Tiles.Store(y, [i.Index()], cast, [.. All(i)]),
-                    new Ashlar.Tiles.Store(z, [i.Index()], Nodes.Cast(Nodes.Cast(cast, to.Compute), from.Compute), [.. All(i)]));   // rounds in registers
+                    // Rounds in registers.
+                    new Ashlar.Tiles.Store(z, [i.Index()], Nodes.Cast(Nodes.Cast(cast, to.Compute), from.Compute), [.. All(i)]));
                 int k = 0;
                 LoweringRun.AssertSame(program, VecRun.Parse(path), fill: (buffer, _) =>
-                    buffer != x ? 0 : special[k++] is var v && from.IsFloat ? v : from == DType.Bool ? (v > 0 ? 1 : 0) : double.IsNaN(v) ? 5 : Math.Clamp(Math.Truncate(v), Conversion.Range(from).Least, Math.Min(Conversion.Range(from).Greatest, 1L << 53)),
+                    buffer != x ? 0 : special[k++] is var v
+                        && from.IsFloat
+                        ? v
+                        : from == DType.Bool
+                        ? (v > 0 ? 1 : 0)
+                        : double.IsNaN(v)
+                        ? 5
+                        : Math.Clamp(Math.Truncate(v), Conversion.Range(from).Least,
+                            Math.Min(Conversion.Range(from).Greatest, 1L << 53)),
                     tolerance: 0);
             }
     }
@@ -176,13 +200,16 @@ public class TileLoweringTests
         }
     }
 
-    // Several ops go into one program, as vectors and as scalar code: each has loads, a value and a store of its own, and .NET compiles a fourth of the methods.
+    // Several ops go into one program, as vectors and as scalar code: each has loads, a value and a store of its own, and .NET
+    // compiles a fourth of the methods.
     [Theory, MemberData(nameof(PathsAndTypes))]
     public void ElementwiseOps_MatchInterpreter(string path, DType dtype)
     {
         const int Together = 4;
-        Op[] unary = [Op.Neg, Op.Abs, Op.Sign, Op.Exp, Op.Log, Op.Sin, Op.Cos, Op.Tanh, Op.Erf, Op.Sqrt, Op.Rsqrt, Op.Recip, Op.Floor, Op.Ceil, Op.Round, Op.Trunc, Op.Not];
-        Op[] binary = [Op.Add, Op.Sub, Op.Mul, Op.Div, Op.Pow, Op.Mod, Op.Max, Op.Min, Op.And, Op.Or, Op.Xor, Op.Shl, Op.Shr, Op.Less, Op.LessEqual, Op.Equal, Op.NotEqual];
+        Op[] unary = [Op.Neg, Op.Abs, Op.Sign, Op.Exp, Op.Log, Op.Sin, Op.Cos, Op.Tanh, Op.Erf, Op.Sqrt, Op.Rsqrt, Op.Recip,
+            Op.Floor, Op.Ceil, Op.Round, Op.Trunc, Op.Not];
+        Op[] binary = [Op.Add, Op.Sub, Op.Mul, Op.Div, Op.Pow, Op.Mod, Op.Max, Op.Min, Op.And, Op.Or, Op.Xor, Op.Shl, Op.Shr,
+            Op.Less, Op.LessEqual, Op.Equal, Op.NotEqual];
         int ran = 0;
         foreach (var ops in unary.Concat(binary).Where(Takes).Chunk(Together))
         {
@@ -192,7 +219,8 @@ public class TileLoweringTests
             {
                 TileBuffer a = new($"a_{op}", dtype, [45], false), b = new($"b_{op}", dtype, [45], false);
                 var i = Variable($"i_{op}", 45);
-                Node value = Value(op, a.Load([i.Index()]), b.Load([i.Index()])), scalar = Value(op, a.Load([Number(3)]), b.Load([Number(3)]));
+                Node value = Value(op, a.Load([i.Index()]), b.Load([i.Index()])),
+                    scalar = Value(op, a.Load([Number(3)]), b.Load([Number(3)]));
                 TileBuffer c = new($"c_{op}", value.DType, [45], true), one = new($"one_{op}", value.DType, [], true);
                 buffers.AddRange([a, b, c, one]);
                 statements.Add(new Ashlar.Tiles.Store(c, [i.Index()], value, [.. All(i)]));
@@ -220,7 +248,8 @@ public class TileLoweringTests
         LoopVariable r = Variable("r", 3), c = Variable("c", 21);
         var counter = Nodes.Cast(r.Index() * Number(21) + c.Index(), DType.Int32);
         var bits = Nodes.RandomBits(seed.Load([Number(0)]), seed.Load([Number(1)]), counter);
-        LoweringRun.AssertSame(Program([seed, y], new Ashlar.Tiles.Store(y, [r.Index(), c.Index()], bits, [.. All(r, c)])), VecRun.Parse(path));
+        LoweringRun.AssertSame(Program([seed, y], new Ashlar.Tiles.Store(y, [r.Index(), c.Index()], bits, [.. All(r, c)])),
+            VecRun.Parse(path));
     }
 
     [Theory, MemberData(nameof(Paths))]
@@ -229,12 +258,14 @@ public class TileLoweringTests
         foreach (var dtype in new[] { DType.Float32, DType.Float64, DType.Int64, DType.UInt8, DType.BFloat16, DType.Bool })
             foreach (int n in new[] { 1, 5, 16, 33 })
             {
-                TileBuffer x = new("x", dtype, [n, 6], false), y = new("y", dtype, [6, n], true), z = new("z", dtype, [6, 2 * n], true);
+                TileBuffer x = new("x", dtype, [n, 6], false), y = new("y", dtype, [6, n], true),
+                    z = new("z", dtype, [6, 2 * n], true);
                 LoopVariable i = Variable("i", 6), j = Variable("j", n);
                 var value = x.Load([j.Index(), i.Index()]);
                 LoweringRun.AssertSame(Program([x, y, z],
                     new Ashlar.Tiles.Store(y, [i.Index(), j.Index()], value, [.. All(i, j)]),
-                    new Ashlar.Tiles.Store(z, [i.Index(), j.Index() * Number(2) + Number(1)], value, [.. All(i, j)])), VecRun.Parse(path), n);
+                    new Ashlar.Tiles.Store(z, [i.Index(), j.Index() * Number(2) + Number(1)], value, [.. All(i, j)])),
+                    VecRun.Parse(path), n);
             }
     }
 
@@ -248,9 +279,11 @@ public class TileLoweringTests
                 TileBuffer x = new("x", dtype, [n], false), y = new("y", dtype, [n + 4], true), z = new("z", dtype, [n], true);
                 var i = Variable("i", n + 4);
                 var at = i.Index() - Number(2);
-                var inside = Nodes.Binary(Op.And, Nodes.Binary(Op.LessEqual, Number(0), at), Nodes.Binary(Op.Less, at, Number(n)));
+                var inside =
+                    Nodes.Binary(Op.And, Nodes.Binary(Op.LessEqual, Number(0), at), Nodes.Binary(Op.Less, at, Number(n)));
                 LoweringRun.AssertSame(Program([x, y, z],
-                    new Ashlar.Tiles.Store(y, [i.Index()], Nodes.Select(inside, x.Load([at], inside), Nodes.Constant(1, dtype, Shape.Scalar)), [.. All(i)]),
+                    new Ashlar.Tiles.Store(y, [i.Index()],
+                        Nodes.Select(inside, x.Load([at], inside), Nodes.Constant(1, dtype, Shape.Scalar)), [.. All(i)]),
                     new Ashlar.Tiles.Store(z, [at], x.Load([at], inside), [.. All(i)], Guard: inside)), VecRun.Parse(path), n);
             }
     }
@@ -285,19 +318,23 @@ public class TileLoweringTests
 
     static TileProgram GatherRows(long count, long rows, long width)
     {
-        TileBuffer table = new("table", DType.Float32, [rows, width], false), indices = new("indices", DType.Int32, [count], false), y = new("y", DType.Float32, [count, width], true);
+        TileBuffer table = new("table", DType.Float32, [rows, width], false),
+            indices = new("indices", DType.Int32, [count], false), y = new("y", DType.Float32, [count, width], true);
         LoopVariable r = Variable("r", count), c = Variable("c", width);
         var at = Bound(Nodes.Cast(indices.Load([r.Index()]), DType.Int64), Number(rows), "rows of the table");
-        return Program([table, indices, y], Parallel(r, new Ashlar.Tiles.Store(y, [r.Index(), c.Index()], table.Load([at, c.Index()]), [.. All(c)])));
+        return Program([table, indices, y],
+            Parallel(r, new Ashlar.Tiles.Store(y, [r.Index(), c.Index()], table.Load([at, c.Index()]), [.. All(c)])));
     }
 
     [Theory, MemberData(nameof(Paths))]
     public void EmbeddingGradient_AddsRowsInOrder(string path)
     {
-        TileBuffer g = new("g", DType.Float32, [30, 19], false), indices = new("indices", DType.Int64, [30], false), y = new("y", DType.Float32, [6, 19], true);
+        TileBuffer g = new("g", DType.Float32, [30, 19], false), indices = new("indices", DType.Int64, [30], false),
+            y = new("y", DType.Float32, [6, 19], true);
         LoopVariable u = Variable("u", 30), c = Variable("c", 19);
         var at = Bound(indices.Load([u.Index()]), Number(6), "scatter");
-        LoweringRun.AssertSame(Program([g, indices, y], new Ashlar.Tiles.Store(y, [at, c.Index()], g.Load([u.Index(), c.Index()]), [.. All(u, c)], StoreMode.Add)),
+        LoweringRun.AssertSame(Program([g, indices, y], new Ashlar.Tiles.Store(y, [at, c.Index()], g.Load([u.Index(), c.Index()]),
+            [.. All(u, c)], StoreMode.Add)),
             VecRun.Parse(path), fill: (buffer, random) => buffer.DType.IsFloat ? random.NextDouble() : random.Next(6));
     }
 

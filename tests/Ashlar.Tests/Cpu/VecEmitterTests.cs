@@ -9,7 +9,8 @@ public class VecEmitterTests
 
     static readonly float[] specials =
         [0, -0f, 1, -1, 0.5f, 1.5f, 2.5f, -2.5f, 3.7f, -3.7f, float.NaN, float.PositiveInfinity, float.NegativeInfinity,
-         float.Epsilon, -float.Epsilon, float.MaxValue, float.MinValue, 1e-38f, 2147483648f, -2147483648f, 9.3e18f, 1e20f, -1e20f, 16777217f];
+         float.Epsilon, -float.Epsilon, float.MaxValue, float.MinValue, 1e-38f, 2147483648f, -2147483648f, 9.3e18f, 1e20f,
+         -1e20f, 16777217f];
 
     static readonly int[] specialInts = [0, 1, -1, 2, -2, 3, 7, -7, 31, 32, 33, 63, 64, 100, int.MaxValue, int.MinValue];
 
@@ -58,14 +59,17 @@ public class VecEmitterTests
             foreach (int lanes in VecRun.LanesOf(isa, Elem.F32))
             {
                 float[] result = new float[a.Length];
-                VecRun.Map(isa, lanes, (f, x) => Apply(f, op, x), (result, DType.Float32), (a, DType.Float32), (b, DType.Float32));
+                VecRun.Map(isa, lanes, (f, x) =>
+                    Apply(f, op, x), (result, DType.Float32), (a, DType.Float32), (b, DType.Float32));
                 for (int i = 0; i < a.Length; i++) Same(narrow(a[i], b[i]), result[i], $"{op} f32x{lanes} of {a[i]}, {b[i]}");
             }
             foreach (int lanes in VecRun.LanesOf(isa, Elem.F64))
             {
                 double[] result = new double[a.Length];
-                VecRun.Map(isa, lanes, (f, x) => Apply(f, op, x), (result, DType.Float64), (wideA, DType.Float64), (wideB, DType.Float64));
-                for (int i = 0; i < a.Length; i++) Same(wide(wideA[i], wideB[i]), result[i], $"{op} f64x{lanes} of {a[i]}, {b[i]}");
+                VecRun.Map(isa, lanes, (f, x) =>
+                    Apply(f, op, x), (result, DType.Float64), (wideA, DType.Float64), (wideB, DType.Float64));
+                for (int i = 0; i < a.Length; i++)
+                    Same(wide(wideA[i], wideB[i]), result[i], $"{op} f64x{lanes} of {a[i]}, {b[i]}");
             }
         }
 
@@ -92,10 +96,13 @@ public class VecEmitterTests
             (VecOp.Mul, (a, b) => unchecked(a * b), (a, b) => unchecked(a * b)),
             (VecOp.Div, (a, b) => b == 0 ? 0 : (int)((long)a / b), (a, b) => b == 0 ? 0 : b == -1 ? unchecked(-a) : a / b),
             (VecOp.Rem, (a, b) => b == 0 ? 0 : (int)((long)a % b), (a, b) => b is 0 or -1 ? 0 : a % b),
-            (VecOp.FloorDiv, (a, b) => b == 0 ? 0 : unchecked((int)(long)Math.Floor((double)a / b)), (a, b) => b == 0 ? 0 : b == -1 ? unchecked(-a) : (long)Math.Floor((decimal)a / b)),
-            (VecOp.FloorMod, (a, b) => b == 0 ? 0 : (int)(a - (long)b * (long)Math.Floor((double)a / b)), (a, b) => b is 0 or -1 ? 0 : (long)(a - (decimal)b * Math.Floor((decimal)a / b))),
+            (VecOp.FloorDiv, (a, b) => b == 0 ? 0 : unchecked((int)(long)Math.Floor((double)a / b)), (a, b) =>
+                b == 0 ? 0 : b == -1 ? unchecked(-a) : (long)Math.Floor((decimal)a / b)),
+            (VecOp.FloorMod, (a, b) => b == 0 ? 0 : (int)(a - (long)b * (long)Math.Floor((double)a / b)), (a, b) =>
+                b is 0 or -1 ? 0 : (long)(a - (decimal)b * Math.Floor((decimal)a / b))),
             (VecOp.Min, Math.Min, Math.Min), (VecOp.Max, Math.Max, Math.Max),
-            (VecOp.And, (a, b) => a & b, (a, b) => a & b), (VecOp.Or, (a, b) => a | b, (a, b) => a | b), (VecOp.Xor, (a, b) => a ^ b, (a, b) => a ^ b),
+            (VecOp.And, (a, b) => a & b, (a, b) => a & b), (VecOp.Or, (a, b) => a | b, (a, b) => a | b),
+            (VecOp.Xor, (a, b) => a ^ b, (a, b) => a ^ b),
             (VecOp.Shl, (a, b) => b is >= 0 and < 32 ? a << b : 0, (a, b) => b is >= 0 and < 64 ? a << (int)b : 0),
             (VecOp.Sar, (a, b) => a >> (b is >= 0 and < 32 ? b : 31), (a, b) => a >> (b is >= 0 and < 64 ? (int)b : 63)),
             (VecOp.Shr, (a, b) => b is >= 0 and < 32 ? a >>> b : 0, (a, b) => b is >= 0 and < 64 ? a >>> (int)b : 0),
@@ -109,14 +116,17 @@ public class VecEmitterTests
                 int[] result = new int[a.Length];
                 VecRun.Map(isa, lanes, (f, x) => Apply(f, op, x), (result, DType.Int32), (a, DType.Int32), (b, DType.Int32));
                 for (int i = 0; i < a.Length; i++)
-                    Assert.True(narrow(a[i], b[i]) == result[i], $"{op} i32x{lanes} of {a[i]}, {b[i]}: {narrow(a[i], b[i])} {result[i]}");
+                    Assert.True(narrow(a[i], b[i]) == result[i],
+                        $"{op} i32x{lanes} of {a[i]}, {b[i]}: {narrow(a[i], b[i])} {result[i]}");
             }
             foreach (int lanes in VecRun.LanesOf(isa, Elem.I64))
             {
                 long[] result = new long[a.Length];
-                VecRun.Map(isa, lanes, (f, x) => Apply(f, op, x), (result, DType.Int64), (wideA, DType.Int64), (wideB, DType.Int64));
+                VecRun.Map(isa, lanes, (f, x) =>
+                    Apply(f, op, x), (result, DType.Int64), (wideA, DType.Int64), (wideB, DType.Int64));
                 for (int i = 0; i < a.Length; i++)
-                    Assert.True(wide(wideA[i], wideB[i]) == result[i], $"{op} i64x{lanes} of {wideA[i]}, {wideB[i]}: {wide(wideA[i], wideB[i])} {result[i]}");
+                    Assert.True(wide(wideA[i], wideB[i]) == result[i],
+                        $"{op} i64x{lanes} of {wideA[i]}, {wideB[i]}: {wide(wideA[i], wideB[i])} {result[i]}");
             }
         }
 
@@ -142,7 +152,8 @@ public class VecEmitterTests
                     return f.Select(again, f.Const(type, 7), f.Bitcast(mask, Elem.I32));
                 }, (result, DType.Int32), (a, DType.Float32), (b, DType.Float32));
                 for (int i = 0; i < a.Length; i++)
-                    Assert.True((Holds(op, a[i], b[i]) ? 7 : 0) == result[i], $"{op} f32x{lanes} of {a[i]}, {b[i]} gave {result[i]}");
+                    Assert.True((Holds(op, a[i], b[i]) ? 7 : 0) == result[i],
+                        $"{op} f32x{lanes} of {a[i]}, {b[i]} gave {result[i]}");
             }
         }
         foreach (int lanes in VecRun.LanesOf(isa, Elem.F64))
@@ -155,7 +166,8 @@ public class VecEmitterTests
                 var back = f.Convert(f.Convert(wide, Elem.M32), Elem.M64);
                 return f.Select(back, f.Convert(x[0], Elem.F64), f.Convert(x[1], Elem.F64));
             }, (result, DType.Float64), (a, DType.Float32), (b, DType.Float32));
-            for (int i = 0; i < a.Length; i++) Same(a[i] < b[i] ? a[i] : b[i], result[i], $"select f64x{lanes} of {a[i]}, {b[i]}");
+            for (int i = 0; i < a.Length; i++)
+                Same(a[i] < b[i] ? a[i] : b[i], result[i], $"select f64x{lanes} of {a[i]}, {b[i]}");
         }
 
         static bool Holds(VecOp op, float a, float b) => op switch
@@ -174,10 +186,12 @@ public class VecEmitterTests
     {
         var isa = VecRun.Parse(path);
         float[] floats = [.. specials, .. specials.Select(x => x * 0.999f), .. new float[16 - specials.Length * 2 % 16]];
-        double[] doubles = [.. Array.ConvertAll(floats, x => (double)x), 4294967296.5, -2147483649.0, 2147483647.5, 9.2233720368547758e18, -9.3e18, 0.1, 1e300, -1e300,
+        double[] doubles = [.. Array.ConvertAll(floats, x => (double)x), 4294967296.5, -2147483649.0, 2147483647.5,
+            9.2233720368547758e18, -9.3e18, 0.1, 1e300, -1e300,
             1, 2, 3, 4, 5, 6, 7, 8];
         int[] ints = [.. specialInts, 16777217, -16777219, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18];
-        long[] longs = [.. Array.ConvertAll(ints, x => (long)x * 4294967299), 9007199791611905, 9007199254740993, long.MaxValue, long.MinValue,
+        long[] longs = [.. Array.ConvertAll(ints, x => (long)x * 4294967299), 9007199791611905, 9007199254740993, long.MaxValue,
+            long.MinValue,
             36028797018963969, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
         foreach (int lanes in VecRun.LanesOf(isa, Elem.F64))
         {
@@ -200,12 +214,15 @@ public class VecEmitterTests
                 DType from = DTypes.Of<TFrom>(), to = DTypes.Of<TTo>();
                 VecRun.Map(isa, lanes, (f, x) => f.Convert(x[0], VecType.ElemOf(to)), (result, to), (values, from));
                 for (int i = 0; i < values.Length; i++)
-                    Assert.True(expected(values[i]).Equals(result[i]), $"{from.Name} {values[i]} to {to.Name} x{lanes}: {expected(values[i])}, not {result[i]}");
+                    Assert.True(expected(values[i]).Equals(result[i]),
+                        $"{from.Name} {values[i]} to {to.Name} x{lanes}: {expected(values[i])}, not {result[i]}");
             }
         }
 
-        static int Saturate32(double x) => double.IsNaN(x) ? 0 : x >= int.MaxValue ? int.MaxValue : x <= int.MinValue ? int.MinValue : (int)x;
-        static long Saturate64(double x) => double.IsNaN(x) ? 0 : x >= long.MaxValue ? long.MaxValue : x <= long.MinValue ? long.MinValue : (long)x;
+        static int Saturate32(double x) =>
+            double.IsNaN(x) ? 0 : x >= int.MaxValue ? int.MaxValue : x <= int.MinValue ? int.MinValue : (int)x;
+        static long Saturate64(double x) =>
+            double.IsNaN(x) ? 0 : x >= long.MaxValue ? long.MaxValue : x <= long.MinValue ? long.MinValue : (long)x;
     }
 
     [Theory, MemberData(nameof(Paths))]
@@ -222,11 +239,18 @@ public class VecEmitterTests
                 VecRun.Map(isa, lanes, (_, x) => x[0], (back, storage), (wide, DType.Float32));
                 for (int i = 0; i < 65536; i++)
                 {
-                    float expected = storage == DType.Float16 ? (float)BitConverter.UInt16BitsToHalf((ushort)i) : BFloat16.FromBits((ushort)i);
-                    Assert.True(BitConverter.SingleToInt32Bits(expected) == BitConverter.SingleToInt32Bits(wide[i]) || float.IsNaN(expected) && float.IsNaN(wide[i]),
+                    float expected = storage == DType.Float16
+                        ? (float)BitConverter.UInt16BitsToHalf((ushort)i)
+                        : BFloat16.FromBits((ushort)i);
+                    Assert.True(BitConverter.SingleToInt32Bits(expected) == BitConverter.SingleToInt32Bits(wide[i])
+                        || float.IsNaN(expected) && float.IsNaN(wide[i]),
                         $"{storage.Name} x{lanes} bits {i:x4}: {expected}, not {wide[i]}");
-                    Assert.True(back[i] == i || float.IsNaN(expected), $"{storage.Name} x{lanes} bits {i:x4} came back as {back[i]:x4}");
-                    if (float.IsNaN(expected)) Assert.True(float.IsNaN(storage == DType.Float16 ? (float)BitConverter.UInt16BitsToHalf(back[i]) : BFloat16.FromBits(back[i])));
+                    Assert.True(back[i] == i
+                        || float.IsNaN(expected), $"{storage.Name} x{lanes} bits {i:x4} came back as {back[i]:x4}");
+                    if (float.IsNaN(expected))
+                        Assert.True(float.IsNaN(storage == DType.Float16
+                            ? (float)BitConverter.UInt16BitsToHalf(back[i])
+                            : BFloat16.FromBits(back[i])));
                 }
             }
     }
@@ -237,9 +261,11 @@ public class VecEmitterTests
         var isa = VecRun.Parse(path);
         // Random bits cover every exponent; sums of neighbours hit every tie.
         var random = new Random(3);
-        var values = Enumerable.Range(0, 40000).Select(_ => BitConverter.Int32BitsToSingle(random.Next(int.MinValue, int.MaxValue))).ToList();
+        var values = Enumerable.Range(0, 40000).Select(_ =>
+            BitConverter.Int32BitsToSingle(random.Next(int.MinValue, int.MaxValue))).ToList();
         for (int i = 0; i < 0x7c00; i += 1)
-            values.Add(((float)BitConverter.UInt16BitsToHalf((ushort)i) + (float)BitConverter.UInt16BitsToHalf((ushort)(i + 1))) / 2);
+            values.Add(((float)BitConverter.UInt16BitsToHalf((ushort)i)
+                + (float)BitConverter.UInt16BitsToHalf((ushort)(i + 1))) / 2);
         for (int i = 0; i < 0x7f80; i += 3)
             values.Add(BitConverter.Int32BitsToSingle((i << 16) + 0x8000));
         values.AddRange([65519.99f, 65520f, 65535f, 65536f, 5.9604645e-8f / 2, 2.9802326e-8f]);
@@ -253,7 +279,8 @@ public class VecEmitterTests
             for (int i = 0; i < input.Length; i++)
             {
                 if (float.IsNaN(input[i])) continue;
-                Assert.True(BitConverter.HalfToUInt16Bits((Half)input[i]) == half[i], $"f16 x{lanes} of {input[i]:R}: {(Half)input[i]}, not {BitConverter.UInt16BitsToHalf(half[i])}");
+                Assert.True(BitConverter.HalfToUInt16Bits((Half)input[i]) == half[i],
+                    $"f16 x{lanes} of {input[i]:R}: {(Half)input[i]}, not {BitConverter.UInt16BitsToHalf(half[i])}");
                 Assert.True(((BFloat16)input[i]).Bits == brain[i], $"bf16 x{lanes} of {input[i]:R}");
             }
         }
@@ -267,7 +294,8 @@ public class VecEmitterTests
         short[] shorts = [.. Enumerable.Range(0, 4096).Select(i => (short)(i * 16 + 5))];
         foreach (int lanes in VecRun.LanesOf(isa, Elem.I32))
         {
-            foreach (var (storage, read) in new (DType, Func<int, int>)[] { (DType.UInt8, i => bytes[i]), (DType.Int8, i => (sbyte)bytes[i]), (DType.Bool, i => bytes[i]) })
+            foreach (var (storage, read) in new (DType, Func<int, int>)[] { (DType.UInt8, i => bytes[i]),
+                (DType.Int8, i => (sbyte)bytes[i]), (DType.Bool, i => bytes[i]) })
             {
                 int[] wide = new int[256];
                 byte[] narrow = new byte[256];
@@ -298,7 +326,13 @@ public class VecEmitterTests
         foreach (var elem in new[] { Elem.F32, Elem.F64, Elem.I32, Elem.I64 })
             foreach (int lanes in VecRun.LanesOf(isa, elem))
             {
-                var storage = elem switch { Elem.F32 => DType.Float32, Elem.F64 => DType.Float64, Elem.I32 => DType.Int32, _ => DType.Int64 };
+                var storage = elem switch
+                {
+                    Elem.F32 => DType.Float32,
+                    Elem.F64 => DType.Float64,
+                    Elem.I32 => DType.Int32,
+                    _ => DType.Int64,
+                };
                 double[] values = [.. Enumerable.Range(1, lanes).Select(i => (double)((i * 7 % 5 + 1) * (i % 2 == 0 ? 1 : -1)))];
                 Array input = elem switch
                 {
@@ -307,11 +341,13 @@ public class VecEmitterTests
                     Elem.I32 => Array.ConvertAll(values, x => (int)x),
                     _ => Array.ConvertAll(values, x => (long)x),
                 };
-                foreach (var (op, expected) in new[] { (VecOp.Add, values.Sum()), (VecOp.Mul, values.Aggregate(1.0, (a, b) => a * b)), (VecOp.Min, values.Min()), (VecOp.Max, values.Max()) })
+                foreach (var (op, expected) in new[] { (VecOp.Add, values.Sum()),
+                    (VecOp.Mul, values.Aggregate(1.0, (a, b) => a * b)), (VecOp.Min, values.Min()), (VecOp.Max, values.Max()) })
                 {
                     Array result = (Array)input.Clone();
                     VecRun.Map(isa, lanes, (f, x) => f.Broadcast(f.Reduce(op, x[0]), lanes), (result, storage), (input, storage));
-                    for (int i = 0; i < lanes; i++) Same(expected, Convert.ToDouble(result.GetValue(i)), $"{op} of {elem}x{lanes} lane {i}");
+                    for (int i = 0; i < lanes; i++)
+                        Same(expected, Convert.ToDouble(result.GetValue(i)), $"{op} of {elem}x{lanes} lane {i}");
                 }
             }
     }
@@ -322,9 +358,12 @@ public class VecEmitterTests
         var isa = VecRun.Parse(path);
         foreach (var (storage, data) in new (DType, Array)[]
         {
-            (DType.Float32, Enumerable.Range(0, 64).Select(i => i * 1.5f).ToArray()), (DType.Float64, Enumerable.Range(0, 64).Select(i => i * 1.5).ToArray()),
-            (DType.Int32, Enumerable.Range(0, 64).ToArray()), (DType.Int64, Enumerable.Range(0, 64).Select(i => (long)i << 33).ToArray()),
-            (DType.UInt8, Enumerable.Range(0, 64).Select(i => (byte)i).ToArray()), (DType.Float16, Enumerable.Range(0, 64).Select(i => (Half)i).ToArray()),
+            (DType.Float32, Enumerable.Range(0, 64).Select(i => i * 1.5f).ToArray()),
+                (DType.Float64, Enumerable.Range(0, 64).Select(i => i * 1.5).ToArray()),
+            (DType.Int32, Enumerable.Range(0, 64).ToArray()),
+            (DType.Int64, Enumerable.Range(0, 64).Select(i => (long)i << 33).ToArray()),
+            (DType.UInt8, Enumerable.Range(0, 64).Select(i => (byte)i).ToArray()),
+            (DType.Float16, Enumerable.Range(0, 64).Select(i => (Half)i).ToArray()),
             (DType.Int16, Enumerable.Range(0, 64).Select(i => (short)-i).ToArray()),
         })
             foreach (var indexType in new[] { DType.Int32, DType.Int64 })

@@ -18,7 +18,8 @@ public unsafe class VecFormTests
         f.Loop(f.Begin, f.End, lanes, i =>
         {
             var at = VecBuilder.At(y, i * 4);
-            f.Store(at, DType.Float32, f.Fma(f.Load(type, DType.Float32, VecBuilder.At(x, i * 4)), two, f.Load(type, DType.Float32, at)));
+            f.Store(at, DType.Float32,
+                f.Fma(f.Load(type, DType.Float32, VecBuilder.At(x, i * 4)), two, f.Load(type, DType.Float32, at)));
         });
         return f.Build();
     }
@@ -121,7 +122,8 @@ public unsafe class VecFormTests
                 if (!VecVerifier.CanMask(isa, type, storage)) continue;
                 var f = VecBuilder.Kernel("masked", isa);
                 var mask = f.FirstLanes(type, f.Argument(2));
-                var last = f.Compare(VecOp.Ge, f.Iota(type.With(VecType.ElemOf(storage) is Elem.F64 or Elem.I64 ? Elem.I64 : Elem.I32)),
+                var last =
+                    f.Compare(VecOp.Ge, f.Iota(type.With(VecType.ElemOf(storage) is Elem.F64 or Elem.I64 ? Elem.I64 : Elem.I32)),
                     f.Splat(type.With(type.ElemBytes == 8 ? Elem.I64 : Elem.I32), f.Argument(2)));
                 var copy = f.Load(type, storage, VecBuilder.At(f.Buffer(0)), mask);
                 f.Store(VecBuilder.At(f.Buffer(0)), storage, copy, mask);
@@ -136,13 +138,15 @@ public unsafe class VecFormTests
                     (buffers[0], buffers[1], buffers[2]) = (fence.End - bytes, fence.Begin - bytes, (nint)copied);
                     entry(buffers, null, n, 0, null);
                     var read = new Span<byte>(copied, lanes * storage.Bytes);
-                    Assert.True(read[..bytes].IndexOfAnyExcept((byte)1) < 0, $"{storage.Name}x{lanes}: the first {n} lanes are read");
+                    Assert.True(read[..bytes].IndexOfAnyExcept((byte)1) < 0,
+                        $"{storage.Name}x{lanes}: the first {n} lanes are read");
                     Assert.True(read[bytes..].IndexOfAnyExcept((byte)0) < 0, $"{storage.Name}x{lanes}: lanes after {n} are zero");
                 }
             }
     }
 
-    // Whether a value waits on the stack or in a local must not show. Random programs of scalars and memory, against an interpreter.
+    // Whether a value waits on the stack or in a local must not show. Random programs of scalars and memory, against an
+    // interpreter.
     [Fact]
     public void Emitter_KeepsMeaning_OfRandomPrograms()
     {
@@ -162,7 +166,8 @@ public unsafe class VecFormTests
             for (int i = 0; i < 8; i++) actual[i] = expected[i] = i * 11 - 20;
             VecRun.Run(function, 2, 6, [], actual);
             new Interpreter(expected).Run(function, 2, 6);
-            Assert.True(expected.AsSpan().SequenceEqual(actual), $"seed {seed}: {string.Join(' ', expected)} against {string.Join(' ', actual)}\n{function}");
+            Assert.True(expected.AsSpan().SequenceEqual(actual),
+                $"seed {seed}: {string.Join(' ', expected)} against {string.Join(' ', actual)}\n{function}");
 
             void Write(int count, int depth)
             {
@@ -172,12 +177,18 @@ public unsafe class VecFormTests
                     Reg a = Pick(), b = Pick();
                     switch (random.Next(10))
                     {
-                        case < 4: values.Add(f.Binary(new[] { VecOp.Add, VecOp.Sub, VecOp.Mul, VecOp.Xor, VecOp.Min }[random.Next(5)], a, b)); break;
+                        case < 4:
+                            values.Add(f.Binary(new[] { VecOp.Add, VecOp.Sub, VecOp.Mul, VecOp.Xor,
+                            VecOp.Min }[random.Next(5)], a, b)); break;
                         case 4: values.Add(f.Load(VecType.Scalar, DType.Int64, VecBuilder.At(memory, 8 * random.Next(8)))); break;
                         case 5: f.Store(VecBuilder.At(memory, 8 * random.Next(8)), DType.Int64, a); break;
                         case 6 or 7: f.Assign(variables[random.Next(3)], a); break;
-                        case 8 when depth < 3: f.Loop(f.Const(0), f.Const(random.Next(4)), 1, i => { values.Add(i); Write(8, depth + 1); values.Remove(i); }); break;
-                        case 9 when depth < 3: f.If(f.Compare(VecOp.Lt, a, b), () => Write(6, depth + 1), () => Write(6, depth + 1)); break;
+                        case 8 when depth < 3:
+                            f.Loop(f.Const(0), f.Const(random.Next(4)), 1, i =>
+                            { values.Add(i); Write(8, depth + 1); values.Remove(i); }); break;
+                        case 9 when depth < 3:
+                            f.If(f.Compare(VecOp.Lt, a, b), () => Write(6, depth + 1), () =>
+                            Write(6, depth + 1)); break;
                     }
                 }
                 if (depth > 0) values.RemoveRange(known, values.Count - known);

@@ -31,7 +31,8 @@ public class VecFunctionTests
         }
     }
 
-    static readonly double[] special = [0, -0.0, double.NaN, double.PositiveInfinity, double.NegativeInfinity, 1, -1, 0.5, 2, 1.5, 0.75, 10, 88, 89, -87, -88, -103, -104, -105, 128, 127, -126, -149, -150, 709, 710, -708, -745, -746];
+    static readonly double[] special = [0, -0.0, double.NaN, double.PositiveInfinity, double.NegativeInfinity, 1, -1, 0.5, 2, 1.5,
+        0.75, 10, 88, 89, -87, -88, -103, -104, -105, 128, 127, -126, -149, -150, 709, 710, -708, -745, -746];
 
     // Random bits reach every exponent; even steps are dense where the functions change.
     static double[] Inputs(bool narrow)
@@ -39,7 +40,9 @@ public class VecFunctionTests
         var random = new Random(11);
         List<double> values = [.. special];
         for (int i = 0; i < 40000; i++)
-            values.Add(narrow ? BitConverter.Int32BitsToSingle(random.Next(int.MinValue, int.MaxValue)) : BitConverter.Int64BitsToDouble(random.NextInt64(long.MinValue, long.MaxValue)));
+            values.Add(narrow
+                ? BitConverter.Int32BitsToSingle(random.Next(int.MinValue, int.MaxValue))
+                : BitConverter.Int64BitsToDouble(random.NextInt64(long.MinValue, long.MaxValue)));
         foreach (double range in new[] { 1e-3, 0.7, 1.6, 5, 25, 110, 800, 120000 })
             for (int i = -3000; i <= 3000; i++) values.Add(range * i / 3000);
         for (int i = 0; i < 6000; i++) values.Add(1 + (i - 3000) / 5e6);   // logarithms near 1
@@ -52,7 +55,10 @@ public class VecFunctionTests
     static double Ulp(double exact, bool narrow)
     {
         double magnitude = Math.Abs(exact);
-        if (narrow) return magnitude < 1.1754944e-38 ? 1.401298464324817e-45 : magnitude > float.MaxValue ? Math.Pow(2, 104) : Math.ScaleB(1, Math.ILogB(magnitude) - 23);
+        if (narrow)
+            return magnitude < 1.1754944e-38
+                ? 1.401298464324817e-45
+                : magnitude > float.MaxValue ? Math.Pow(2, 104) : Math.ScaleB(1, Math.ILogB(magnitude) - 23);
         return magnitude < 2.3e-308 ? double.Epsilon : Math.ScaleB(1, Math.ILogB(magnitude) - 52);
     }
 
@@ -74,7 +80,9 @@ public class VecFunctionTests
                     double rounded = narrow ? (float)wanted : wanted;
                     if (double.IsNaN(rounded) || double.IsInfinity(rounded) || rounded == 0)
                     {
-                        bool same = double.IsNaN(rounded) ? double.IsNaN(y[i]) : rounded == 0 ? Math.Abs(y[i]) <= (narrow ? float.Epsilon : double.Epsilon) : y[i] == rounded;
+                        bool same = double.IsNaN(rounded)
+                            ? double.IsNaN(y[i])
+                            : rounded == 0 ? Math.Abs(y[i]) <= (narrow ? float.Epsilon : double.Epsilon) : y[i] == rounded;
                         // The largest finite number is within an ulp of infinity.
                         if (!same && double.IsInfinity(rounded) && Math.Abs(wanted) < float.MaxValue * 1.0000002) same = true;
                         Assert.True(same, $"{name} {path} x{lanes} of {x[i]:R}: {rounded}, not {y[i]}");
@@ -84,7 +92,8 @@ public class VecFunctionTests
                     if (!(error <= worst)) (worst, worstAt) = (error, x[i]);
                 }
             }
-            Assert.True(worst <= limit, $"{name} {path} {(narrow ? "f32" : "f64")}: {worst:F2} ulp at {worstAt:R}, the limit is {limit}");
+            Assert.True(worst <= limit,
+                $"{name} {path} {(narrow ? "f32" : "f64")}: {worst:F2} ulp at {worstAt:R}, the limit is {limit}");
         }
     }
 
@@ -92,7 +101,9 @@ public class VecFunctionTests
     public void Guide_StatesTheBoundsThatTestsHold()
     {
         string guide = Files.Read("docs/guides/accuracy.md");
-        Assert.All(functions, entry => Assert.Contains(FormattableString.Invariant($"| {entry.Key} | {entry.Value.UlpF32} | {entry.Value.UlpF64} |"), guide, StringComparison.Ordinal));
+        Assert.All(functions, entry =>
+            Assert.Contains(FormattableString.Invariant($"| {entry.Key} | {entry.Value.UlpF32} | {entry.Value.UlpF64} |"), guide,
+                StringComparison.Ordinal));
         Assert.Contains(FormattableString.Invariant($"| pow | {PowUlp} | .NET's |"), guide, StringComparison.Ordinal);
     }
 
@@ -115,7 +126,9 @@ public class VecFunctionTests
         var isa = VecRun.Parse(path);
         var random = new Random(5);
         var pairs = (from a in special from b in special select ((float)a, (float)b)).ToList();
-        for (int i = 0; i < 20000; i++) pairs.Add((BitConverter.Int32BitsToSingle(random.Next(int.MinValue, int.MaxValue)), (float)(random.NextDouble() * 20 - 10)));
+        for (int i = 0; i < 20000; i++)
+            pairs.Add((BitConverter.Int32BitsToSingle(random.Next(int.MinValue, int.MaxValue)),
+                (float)(random.NextDouble() * 20 - 10)));
         for (int i = 0; i < 20000; i++) pairs.Add(((float)random.NextDouble() * 4, (float)(random.NextDouble() * 200 - 100)));
         while (pairs.Count % 16 != 0) pairs.Add((1, 1));
         float[] x = [.. pairs.Select(p => p.Item1)], y = [.. pairs.Select(p => p.Item2)], z = new float[x.Length];
@@ -127,9 +140,11 @@ public class VecFunctionTests
                 double wanted = Math.Pow(x[i], y[i]);
                 float rounded = (float)wanted;
                 if (float.IsNaN(rounded) || float.IsInfinity(rounded))
-                    Assert.True(float.IsNaN(rounded) ? float.IsNaN(z[i]) : z[i] == rounded, $"{path} x{lanes} {x[i]:R} to the {y[i]:R}: {rounded}, not {z[i]}");
+                    Assert.True(float.IsNaN(rounded) ? float.IsNaN(z[i]) : z[i] == rounded,
+                        $"{path} x{lanes} {x[i]:R} to the {y[i]:R}: {rounded}, not {z[i]}");
                 else
-                    Assert.True(Math.Abs(z[i] - wanted) <= PowUlp * Ulp(wanted, true), $"{path} x{lanes} {x[i]:R} to the {y[i]:R}: {rounded:R}, not {z[i]:R}");
+                    Assert.True(Math.Abs(z[i] - wanted) <= PowUlp * Ulp(wanted, true),
+                        $"{path} x{lanes} {x[i]:R} to the {y[i]:R}: {rounded:R}, not {z[i]:R}");
             }
         }
     }

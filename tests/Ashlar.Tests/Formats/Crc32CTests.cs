@@ -39,7 +39,8 @@ public class Crc32CTests
         byte[] bytes = new byte[count];
         new Random(count).NextBytes(bytes);
         Crc32C sum = default;
-        for (int at = 0; at < count; at += 1000) sum.Append(bytes.AsSpan(at, Math.Min(1000, count - at)));   // too short to be cut in thirds
+        // Too short to be cut in thirds.
+        for (int at = 0; at < count; at += 1000) sum.Append(bytes.AsSpan(at, Math.Min(1000, count - at)));
         Assert.Equal(sum.Value, Crc32C.Of(bytes));
     }
 }

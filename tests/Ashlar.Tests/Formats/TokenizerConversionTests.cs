@@ -15,7 +15,8 @@ public sealed class TokenizerConversionTests : IDisposable
     [InlineData("""{"model": {"type": "BPE", "vocab": {"a": 0, "b": 0}, "merges": []}}""", "'b' the number 0")]
     [InlineData("""{"model": {"type": "BPE", "vocab": {"a": "first"}, "merges": []}}""", "'a' the number \"first\"")]
     [InlineData("""{"model": {"type": "BPE", "vocab": {"a": 20000000}, "merges": []}}""", "20,000,001 tokens")]
-    [InlineData("""{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}, "pre_tokenizer": {"type": "Bert"}}""", "splits words")]
+    [InlineData("""{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}, "pre_tokenizer": {"type": "Bert"}}""",
+        "splits words")]
     [InlineData("""{"model": {"type": "BPE", "vocab": {"a": 0, "ab": 1}, "merges": ["ab"]}}""", "\"ab\"")]
     [InlineData("""{"model": {"type": "BPE", "byte_fallback": true, "vocab": {"a": 0, "ab": 1}, "merges": ["ab"]}}""", "\"ab\"")]
     [InlineData("""{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [["a"]]}}""", "[\"a\"]")]
@@ -32,7 +33,8 @@ public sealed class TokenizerConversionTests : IDisposable
         Directory.CreateDirectory(folder.File("from"));
         string from = TinyModels.Make("llama2").Write(folder.File("from"));
         File.WriteAllText(Path.Combine(from, file), content);
-        var error = Assert.Throws<ModelFileException>(() => ModelConversion.Convert(from, folder.File("model.gguf"), null, null, null, CancellationToken.None));
+        var error = Assert.Throws<ModelFileException>(() =>
+            ModelConversion.Convert(from, folder.File("model.gguf"), null, null, null, CancellationToken.None));
         Assert.True(error.Code == "ASH0465", error.Message);
         Assert.Contains(says, error.Message, StringComparison.Ordinal);
         Assert.False(File.Exists(folder.File("model.gguf")));

@@ -19,10 +19,12 @@ sealed record AttentionReference(AttentionConfig Config, int B, int T, int S, in
     public double[] Random(int seed, params int[] shape)
     {
         var random = new Random(seed);
-        return [.. Enumerable.Range(0, shape.Aggregate((a, b) => a * b)).Select(_ => Conversion.Round(random.NextDouble() * 4 - 2, Config.DType))];
+        return [.. Enumerable.Range(0, shape.Aggregate((a, b) => a * b))
+            .Select(_ => Conversion.Round(random.NextDouble() * 4 - 2, Config.DType))];
     }
 
-    public (double[] O, double[] Lse, double[] Dq, double[] Dk, double[] Dv, double[] Delta) Of(double[] q, double[] k, double[] v, double[] dy, double[]? sink, int[]? lengths)
+    public (double[] O, double[] Lse, double[] Dq, double[] Dk, double[] Dv, double[] Delta) Of(double[] q, double[] k,
+        double[] v, double[] dy, double[]? sink, int[]? lengths)
     {
         var (o, lse, delta) = (new double[B * T * H * D], new double[B * H * T], new double[B * H * T]);
         var (dq, dk, dv) = (new double[q.Length], new double[k.Length], new double[v.Length]);
@@ -36,7 +38,8 @@ sealed record AttentionReference(AttentionConfig Config, int B, int T, int S, in
                     int[] seen = [.. Enumerable.Range(0, S).Where(s => (!Config.Causal || s <= t + S - T)
                         && (Config.Window is not { } window || s > t + S - T - window) && (lengths is null || s < lengths[b]))];
                     double[] scores = [.. seen.Select(s => Config.ScoreScale * Dot(q, at, k, KeyAt(b, s, g)))];
-                    double[] slopes = [.. scores.Select(score => Config.SoftCap is { } cap ? 1 - Math.Pow(Math.Tanh(score / cap), 2) : 1)];
+                    double[] slopes =
+                        [.. scores.Select(score => Config.SoftCap is { } cap ? 1 - Math.Pow(Math.Tanh(score / cap), 2) : 1)];
                     if (Config.SoftCap is { } limit) scores = [.. scores.Select(score => limit * Math.Tanh(score / limit))];
                     double sum = scores.Sum(Math.Exp) + (sink is null ? 0 : Math.Exp(sink[h]));
                     lse[row] = Math.Log(sum);

@@ -27,7 +27,15 @@ public class FlashAttentionTests
         ["soft-cap"] = (plain with { Causal = true, SoftCap = 1.5f, Scale = 0.7f }, 33, 33),
         ["sinks"] = (plain with { Causal = true, Sinks = true }, 18, 33),
         ["lengths"] = (plain with { Lengths = true }, 33, 33),
-        ["everything"] = (plain with { Causal = true, Window = 21, SoftCap = 2, Sinks = true, Lengths = true, Scale = 0.4f }, 37, 49),
+        ["everything"] = (plain with
+        {
+            Causal = true,
+            Window = 21,
+            SoftCap = 2,
+            Sinks = true,
+            Lengths = true,
+            Scale = 0.4f,
+        }, 37, 49),
     };
 
     [Theory]
@@ -44,11 +52,18 @@ public class FlashAttentionTests
     [InlineData(40, 270, 290, false)]
     [InlineData(128, 129, 257, true)]
     public void Kernels_InBFloat16_ComputeAttentionAndItsGradients(int width, int t, int s, bool causal) =>
-        AssertAttention(new(new(width, Group: 2, causal, DType: DType.BFloat16, QueryTile: 64, KeyTile: 64), B: 1, t, s, G: 1), 3e-2, interpreted: false);
+        AssertAttention(new(new(width, Group: 2, causal, DType: DType.BFloat16, QueryTile: 64, KeyTile: 64), B: 1, t, s, G: 1),
+            3e-2, interpreted: false);
 
     [Fact]
     public void Kernels_InBFloat16_TakeEveryFeature() =>
-        AssertAttention(new(new(32, Group: 2, DType: DType.BFloat16, QueryTile: 64, KeyTile: 64) { Window = 100, SoftCap = 3, Sinks = true, Lengths = true }, B: 2, 300, 300, G: 1), 3e-2, interpreted: false);
+        AssertAttention(new(new(32, Group: 2, DType: DType.BFloat16, QueryTile: 64, KeyTile: 64)
+        {
+            Window = 100,
+            SoftCap = 3,
+            Sinks = true,
+            Lengths = true
+        }, B: 2, 300, 300, G: 1), 3e-2, interpreted: false);
 
     [Fact]
     public void Forward_IsShort()
@@ -77,8 +92,10 @@ public class FlashAttentionTests
             for (int i = 0; i < x.Length; i++)
             {
                 double exact = Math.Pow(2, x[i]), found = arrays[1][i];
-                if (double.IsNaN(exact) || exact > 3.38e38) Assert.Equal(double.IsNaN(exact) ? exact : double.PositiveInfinity, found);
-                else Assert.True(Math.Abs(found - exact) <= Math.Max(0.53 * Math.Pow(2, Math.Floor(Math.Log2(exact)) - 7), 6e-39), $"{isa.Name}: 2^{x[i]:R} is {exact:R}, not {found:R}");
+                if (double.IsNaN(exact) || exact > 3.38e38)
+                    Assert.Equal(double.IsNaN(exact) ? exact : double.PositiveInfinity, found);
+                else Assert.True(Math.Abs(found - exact) <= Math.Max(0.53 * Math.Pow(2, Math.Floor(Math.Log2(exact)) - 7), 6e-39),
+                    $"{isa.Name}: 2^{x[i]:R} is {exact:R}, not {found:R}");
             }
         }
     }
@@ -90,7 +107,8 @@ public class FlashAttentionTests
     {
         var kernel = Kernel.Define("dot_packed_once", k =>
         {
-            var (a, b, c) = (k.Input("a", DType.BFloat16, "M", "K"), k.Input("b", DType.BFloat16, "N", "K"), k.Output("c", "M", "N"));
+            var (a, b, c) =
+                (k.Input("a", DType.BFloat16, "M", "K"), k.Input("b", DType.BFloat16, "N", "K"), k.Output("c", "M", "N"));
             var (d, e) = (k.Input("d", DType.BFloat16, "K", "N"), k.Output("e", "M", "N"));
             var (i, j) = k.Grid(("M", 32), ("N", 32));
             var (sums, others) = (k.Full(0f, i, j), k.Full(1f, i, j));
@@ -100,7 +118,9 @@ public class FlashAttentionTests
             e[i, j] = others;
         });
         KernelRun.AssertSame(kernel, (int[])[m, inner], (int[])[n, inner], (int[])[inner, n]);
-        var lowered = TileLowering.Lower(kernel.For(new(DType.BFloat16, (int[])[m, inner]), new(DType.BFloat16, (int[])[n, inner]), new(DType.BFloat16, (int[])[inner, n])).Program, Isa.Avx512);
+        var lowered =
+            TileLowering.Lower(kernel.For(new(DType.BFloat16, (int[])[m, inner]), new(DType.BFloat16, (int[])[n, inner]),
+                new(DType.BFloat16, (int[])[inner, n])).Program, Isa.Avx512);
         bool hasTiles = MatrixUnit.PathOf(Isa.Avx512, DType.BFloat16, DType.BFloat16).Name == "amx";
         Assert.Equal(hasTiles ? 3 : 1, lowered.Phases.Count);
     }
@@ -148,29 +168,36 @@ public class FlashAttentionTests
     {
         var c = reference.Config;
         var (b, t, s, h, g, d) = (reference.B, reference.T, reference.S, reference.H, reference.G, reference.D);
-        double[] q = reference.Random(1, b, t, h, d), k = reference.Random(2, b, s, g, d), v = reference.Random(3, b, s, g, d), dy = reference.Random(4, b, t, h, d);
+        double[] q = reference.Random(1, b, t, h, d), k = reference.Random(2, b, s, g, d), v = reference.Random(3, b, s, g, d),
+            dy = reference.Random(4, b, t, h, d);
         double[]? sink = c.Sinks ? [.. Enumerable.Range(0, h).Select(head => (double)head - 0.5)] : null;
         int[]? lengths = c.Lengths ? [.. Enumerable.Range(0, b).Select(batch => s - 1 - 5 * batch)] : null;
         var (o, lse, dq, dk, dv, delta) = reference.Of(q, k, v, dy, sink, lengths);
         Shape queries = (int[])[b, t, h, d], keys = (int[])[b, s, g, d], rows = (int[])[b, h, t];
         NodeType ofQueries = new(c.DType, queries), ofKeys = new(c.DType, keys), ofRows = new(DType.Float32, rows);
-        (NodeType, double[])[] length = lengths is null ? [] : [(new(DType.Int32, (int[])[b]), [.. lengths.Select(value => (double)value)])];
+        (NodeType, double[])[] length = lengths is null
+            ? []
+            : [(new(DType.Int32, (int[])[b]), [.. lengths.Select(value => (double)value)])];
         (NodeType, double[])[] sinks = sink is null ? [] : [(new(DType.Float32, (int[])[h]), sink)];
-        (NodeType, double[])[] saved = [(ofQueries, q), (ofKeys, k), (ofKeys, v), (ofQueries, dy), (ofRows, lse), (ofRows, delta), .. length];
+        (NodeType, double[])[] saved =
+            [(ofQueries, q), (ofKeys, k), (ofKeys, v), (ofQueries, dy), (ofRows, lse), (ofRows, delta), .. length];
 
         Check(FlashAttention.Forward(c), [(ofQueries, q), (ofKeys, k), (ofKeys, v), .. sinks, .. length], [o, lse]);
-        Check(FlashAttention.Delta(c), [(ofQueries, dy), (ofQueries, [.. o.Select(number => Conversion.Round(number, c.DType))])], [delta]);
+        Check(FlashAttention.Delta(c), [(ofQueries, dy), (ofQueries, [.. o.Select(number => Conversion.Round(number, c.DType))])],
+            [delta]);
         Check(FlashAttention.BackwardQueries(c), saved, [dq]);
         Check(FlashAttention.BackwardKeys(c), saved, [dk, dv]);
 
         void Check(Kernel kernel, (NodeType Type, double[] Data)[] inputs, double[][] expected)
         {
             var program = kernel.For([.. inputs.Select(input => input.Type)]).Program;
-            double[][] Fresh() => [.. inputs.Select(input => (double[])input.Data.Clone()), .. expected.Select(data => new double[data.Length])];
+            double[][] Fresh() =>
+                [.. inputs.Select(input => (double[])input.Data.Clone()), .. expected.Select(data => new double[data.Length])];
             if (interpreted)
             {
                 var arrays = Fresh();
-                TileInterpreter.RunFresh(program, [.. program.Buffers.Zip(arrays, (buffer, data) => new Value(data, buffer.Shape.Values))], roundFloats: true);
+                TileInterpreter.RunFresh(program,
+                    [.. program.Buffers.Zip(arrays, (buffer, data) => new Value(data, buffer.Shape.Values))], roundFloats: true);
                 Compare("interpreter", arrays);
             }
             foreach (var isa in Isa.Available)

@@ -7,7 +7,8 @@ public class GuideTests
 {
     [Fact]
     public void CSharp_IsWhatTestsCompile() => Assert.Equal(
-        Snippets.InSource("tests/Ashlar.Tests/Kernels/GuideSnippets.cs", "// guide"), Snippets.InDocument("docs/guides/write-a-kernel.md"));
+        Snippets.InSource("tests/Ashlar.Tests/Kernels/GuideSnippets.cs", "// guide"),
+        Snippets.InDocument("docs/guides/write-a-kernel.md"));
 
     [Fact]
     public void CSharp_Runs()

@@ -40,11 +40,15 @@ public sealed class KernelChoiceTests() : DeviceTests(new Device(new CpuBackend(
     [Fact]
     public void Tune_RejectsWrongResults_AndWhatCannotRun()
     {
-        var choice = Kernel.Choose([new Tiles(64), new Tiles(32, 3), new Tiles(1 << 30, float.NaN)], c => float.IsNaN(c.Factor) ? throw new KernelException("ASH0579", "too large.", "smaller.") : Scale(c));
+        var choice = Kernel.Choose([new Tiles(64), new Tiles(32, 3), new Tiles(1 << 30, float.NaN)], c => float.IsNaN(c.Factor)
+            ? throw new KernelException("ASH0579", "too large.", "smaller.")
+            : Scale(c));
         var tuning = choice.Tune([Tensor.RandomNormal(1, 100)], cache: TuningCache.Load(null));
         Assert.Equal(choice.Options[0].Config, tuning.Best.Config);
-        Assert.Equal("wrong result", tuning.Candidates.Single(candidate => candidate.Config == choice.Options[1].Config).Rejected);
-        Assert.Equal("ASH0579: too large.", tuning.Candidates.Single(candidate => candidate.Config == choice.Options[2].Config).Rejected);
+        Assert.Equal("wrong result", tuning.Candidates.Single(candidate =>
+            candidate.Config == choice.Options[1].Config).Rejected);
+        Assert.Equal("ASH0579: too large.", tuning.Candidates.Single(candidate =>
+            candidate.Config == choice.Options[2].Config).Rejected);
     }
 
     [Fact]
@@ -52,7 +56,8 @@ public sealed class KernelChoiceTests() : DeviceTests(new Device(new CpuBackend(
     {
         var choice = Kernel.Choose([new Tiles(64), new Tiles(16), new Tiles(32), new Tiles(128)], Scale, c => -c.Size);
         var tuning = choice.Tune([Tensor.RandomNormal(1, 100)], most: 2, TuningCache.Load(null));
-        Assert.Equal(new[] { choice.Options[0].Config, choice.Options[3].Config }.Order(), tuning.Candidates.Select(candidate => candidate.Config).Order());
+        Assert.Equal(new[] { choice.Options[0].Config, choice.Options[3].Config }.Order(),
+            tuning.Candidates.Select(candidate => candidate.Config).Order());
     }
 
     [Fact]

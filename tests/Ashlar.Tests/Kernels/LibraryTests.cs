@@ -25,7 +25,8 @@ public class LibraryTests
     public void FlashAttention_InBFloat16_RunsTheSame(int t, int s, bool causal)
     {
         var c = new AttentionConfig(HeadWidth: 40, Group: 2, QueryTile: 32, KeyTile: 48, Causal: causal, DType: DType.BFloat16);
-        KernelRun.AssertSame(FlashAttention.Forward(c), 1e-2, null, (int[])[1, t, 2, 40], (int[])[1, s, 1, 40], (int[])[1, s, 1, 40]);
+        KernelRun.AssertSame(FlashAttention.Forward(c), 1e-2, null, (int[])[1, t, 2, 40], (int[])[1, s, 1, 40],
+            (int[])[1, s, 1, 40]);
     }
 }
 

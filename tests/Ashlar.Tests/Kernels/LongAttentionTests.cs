@@ -12,7 +12,8 @@ public sealed class LongAttentionTests() : DeviceTests(new Device(new CpuBackend
     [Fact]
     public void Attention_OfLongSequencesInBFloat16_HasTheLossAndGradientsOfTheComposite()
     {
-        Tensor q = Tensor.RandomNormal(1, 1, Tokens, 2, Width), k = Tensor.RandomNormal(2, 1, Tokens, 1, Width), v = Tensor.RandomNormal(3, 1, Tokens, 1, Width);
+        Tensor q = Tensor.RandomNormal(1, 1, Tokens, 2, Width), k = Tensor.RandomNormal(2, 1, Tokens, 1, Width),
+            v = Tensor.RandomNormal(3, 1, Tokens, 1, Width);
         var weights = Tensor.RandomNormal(4, 1, Tokens, 2, Width);
         foreach (var x in new[] { q, k, v, weights }) x.Realize();
         Tensor[] Run(bool isNarrow) => Compiled.Function((Tensor a, Tensor b, Tensor c) =>
@@ -41,6 +42,7 @@ public sealed class LongAttentionTests() : DeviceTests(new Device(new CpuBackend
         Tensor x = Tensor.Zeros([1, tokens, 1, Width], dtype), y = x.Attention(x, x, causal: true);
         var nodes = Traversal.PostOrder([y.Cast(DType.Float32).Sum().Gradient(x).Node]);
         Assert.Equal(isFlash, nodes.Exists(node => node.Op == Op.Kernel));
-        Assert.Equal(isFlash, nodes.TrueForAll(node => node.Shape.Elements.Value < (long)tokens * tokens && node.Op != Op.Attention));
+        Assert.Equal(isFlash, nodes.TrueForAll(node => node.Shape.Elements.Value < (long)tokens * tokens
+            && node.Op != Op.Attention));
     }
 }

@@ -35,7 +35,8 @@ public class OperatorLibraryTests
     [InlineData(8, 64)]
     [InlineData(8, 256)]                                // DeepSeek-V3
     [InlineData(17, 17)]
-    public void Route_RunsTheSame_ForManyExperts(int count, int experts) => KernelRun.AssertSame(Sequences.Route(count), [19, experts]);
+    public void Route_RunsTheSame_ForManyExperts(int count, int experts) =>
+        KernelRun.AssertSame(Sequences.Route(count), [19, experts]);
 
     [Fact]
     public void Route_FindsMoreExpertsThanThereAre()
@@ -59,7 +60,8 @@ public class OperatorLibraryTests
 
         // Log-sum-exps that are not those of the logits: small numbers keep the exponentials small.
         static void Projected(Kernel kernel, params Shape[] shapes) =>
-            KernelRun.AssertSame(kernel, 2e-5, (buffer, random) => buffer.DType.IsFloat ? random.NextDouble() - 0.5 : random.Next(5), shapes);
+            KernelRun.AssertSame(kernel, 2e-5, (buffer, random) =>
+                buffer.DType.IsFloat ? random.NextDouble() - 0.5 : random.Next(5), shapes);
     }
 }
 
@@ -67,7 +69,8 @@ public sealed class CpuOperatorCallTests() : OperatorCallTests(new Device(new Cp
 
 public sealed class ReferenceOperatorCallTests() : OperatorCallTests(Devices.Reference);
 
-/// <summary>Kernels of the library against the same operators of the tensors' vocabulary, and their gradients against its gradients.</summary>
+/// <summary>Kernels of the library against the same operators of the tensors' vocabulary, and their gradients against its
+/// gradients.</summary>
 public abstract class OperatorCallTests(Device device) : DeviceTests(device)
 {
     [Fact]
@@ -133,7 +136,8 @@ public abstract class OperatorCallTests(Device device) : DeviceTests(device)
     [Fact]
     public void CrossEntropy_IsWhatItSays_WithAndWithoutLogits()
     {
-        var (h, weight, targets) = (Tensor.RandomNormal(1, 7, 12), Tensor.RandomNormal(2, 30, 12), Tensor.From([3, 0, 29, 7, 7, 1, 15]));
+        var (h, weight, targets) =
+            (Tensor.RandomNormal(1, 7, 12), Tensor.RandomNormal(2, 30, 12), Tensor.From([3, 0, 29, 7, 7, 1, 15]));
         var logits = h.MatMul(weight.Transpose(0, 1));
         var expected = logits.CrossEntropyRows(targets);
         var dLoss = Tensor.RandomNormal(3, 7);

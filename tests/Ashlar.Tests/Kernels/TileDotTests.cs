@@ -13,15 +13,18 @@ public class TileDotTests
 
     [Theory]
     [MemberData(nameof(Sizes))]
-    public void Dot_AddsToSums_WhateverTheSize(int m, int n, int inner) => KernelRun.AssertSame(Product("dot", transposed: false, rounded: false), (int[])[m, inner], (int[])[inner, n]);
+    public void Dot_AddsToSums_WhateverTheSize(int m, int n, int inner) =>
+        KernelRun.AssertSame(Product("dot", transposed: false, rounded: false), (int[])[m, inner], (int[])[inner, n]);
 
     [Theory]
     [MemberData(nameof(Sizes))]
-    public void Dot_TakesATransposedOperand(int m, int n, int inner) => KernelRun.AssertSame(Product("dot_t", transposed: true, rounded: false), (int[])[m, inner], (int[])[n, inner]);
+    public void Dot_TakesATransposedOperand(int m, int n, int inner) =>
+        KernelRun.AssertSame(Product("dot_t", transposed: true, rounded: false), (int[])[m, inner], (int[])[n, inner]);
 
     [Theory]
     [MemberData(nameof(Sizes))]
-    public void Dot_RoundsFloat32_WhileItPacks(int m, int n, int inner) => KernelRun.AssertSame(Product("dot_r", transposed: false, rounded: true), (int[])[m, inner], (int[])[inner, n]);
+    public void Dot_RoundsFloat32_WhileItPacks(int m, int n, int inner) =>
+        KernelRun.AssertSame(Product("dot_r", transposed: false, rounded: true), (int[])[m, inner], (int[])[inner, n]);
 
     [Theory]
     [InlineData(17, 33, 65)]
@@ -38,15 +41,18 @@ public class TileDotTests
             sums += Dot(a[i, ..], b[j, ..].T);
             c[i, j] = sums;
         });
-        KernelRun.AssertSame(kernel, 0, (buffer, random) => buffer.Written ? 0 : random.Next(-128, 128), (int[])[m, inner], (int[])[n, inner]);
+        KernelRun.AssertSame(kernel, 0, (buffer, random) =>
+            buffer.Written ? 0 : random.Next(-128, 128), (int[])[m, inner], (int[])[n, inner]);
     }
 
     [Theory]
     [MemberData(nameof(Sizes))]
-    public void Dot_ReplacesZeros(int m, int n, int inner) => KernelRun.AssertSame(Product("dot_z", transposed: false, rounded: false, start: 0), (int[])[m, inner], (int[])[inner, n]);
+    public void Dot_ReplacesZeros(int m, int n, int inner) =>
+        KernelRun.AssertSame(Product("dot_z", transposed: false, rounded: false, start: 0), (int[])[m, inner], (int[])[inner, n]);
 
     [Fact]
-    public void Dot_OfALongInnerAxis_IsCutIntoParts() => KernelRun.AssertSame(Product("dot_long", transposed: true, rounded: false), (int[])[5, 2100], (int[])[35, 2100]);
+    public void Dot_OfALongInnerAxis_IsCutIntoParts() =>
+        KernelRun.AssertSame(Product("dot_long", transposed: true, rounded: false), (int[])[5, 2100], (int[])[35, 2100]);
 
     static Kernel Product(string name, bool transposed, bool rounded, float start = 1) => Kernel.Define(name, k =>
     {

@@ -55,7 +55,8 @@ public sealed class DecodingTests() : DeviceTests(Devices.Reference)
     {
         var decoding = new Decoding(Model());
         int[] prompt = [9, 9, 9, 9, 1, 2, 3, 4, 5, 6, 7, 8];
-        Assert.Equal(decoding.Generate(prompt.AsMemory(4), 5, new(Temperature: 0)), decoding.Generate(prompt, 5, new(Temperature: 0)));
+        Assert.Equal(decoding.Generate(prompt.AsMemory(4), 5, new(Temperature: 0)),
+            decoding.Generate(prompt, 5, new(Temperature: 0)));
     }
 
     [Fact]

@@ -70,11 +70,13 @@ public sealed class GptDecodingTests() : DeviceTests(Devices.Reference)
     {
         var model = new Gpt(Weights.Random(1), nano);
         var cache = model.NewCache(capacity: 4);
-        Tensor Run(int count, int at, KvCache cache) => model.Forward(Tensor.From<int>(text.AsSpan(0, count), [1, count]), cache, Tensor.Of(at)).Realize();
+        Tensor Run(int count, int at, KvCache cache) =>
+            model.Forward(Tensor.From<int>(text.AsSpan(0, count), [1, count]), cache, Tensor.Of(at)).Realize();
         Fails<ModelException>(() => Run(5, 0, cache), "ASH0347", "5 tokens", "cache of 4");
         Fails<ModelException>(() => model.NewCache(capacity: 9), "ASH0347", "9 tokens", "context of 8");
         Fails<ModelException>(() => Run(1, 0, model.NewCache(batch: 2)), "ASH0347", "[2, 8, 2, 8]");
-        Fails<ModelException>(() => Run(1, 0, new Gpt(Weights.Random(1), nano with { Layers = 1 }).NewCache()), "ASH0347", "1 layers");
+        Fails<ModelException>(() =>
+            Run(1, 0, new Gpt(Weights.Random(1), nano with { Layers = 1 }).NewCache()), "ASH0347", "1 layers");
         Fails<KernelException>(() => Run(1, 4, cache), "ASH0510");
         Fails<ModelException>(() => new KvCache(1, 0, 4, 1, 1), "ASH0345", "0 texts");
     }

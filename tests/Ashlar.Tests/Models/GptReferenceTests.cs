@@ -31,7 +31,8 @@ public sealed class GptReferenceTests() : DeviceTests(Devices.Reference)
         Tensor Linear(string name, Tensor x) => x.MatMul(w[$"{name}.weight"]) + w[$"{name}.bias"];
         Tensor Attention(string name, Tensor x)
         {
-            Tensor[] parts = [.. Linear($"{name}.c_attn", x).Chunk(3, axis: 2).Select(part => part.Reshape(2, 7, 2, 8).Transpose(1, 2))];
+            Tensor[] parts =
+                [.. Linear($"{name}.c_attn", x).Chunk(3, axis: 2).Select(part => part.Reshape(2, 7, 2, 8).Transpose(1, 2))];
             var scores = parts[0].MatMul(parts[1].Transpose()) / Math.Sqrt(8);
             var masked = Tensor.Where(Tensor.Ones(7, 7).Tril() > 0, scores, double.NegativeInfinity);
             return Linear($"{name}.c_proj", masked.Softmax().MatMul(parts[2]).Transpose(1, 2).Reshape(2, 7, 16));
@@ -57,7 +58,8 @@ public sealed class GptReferenceTests() : DeviceTests(Devices.Reference)
         _ = new Gpt(made, GptTests.Small);
         var file = made.Parameters.ToDictionary(parameter => $"transformer.{parameter.Name}", parameter => parameter.Value);
         for (int layer = 0; layer < 2; layer++)
-            (file[$"transformer.h.{layer}.attn.bias"], file[$"transformer.h.{layer}.attn.masked_bias"]) = (Tensor.Ones(1, 1, 8, 8), Tensor.Full([], -1e4));
+            (file[$"transformer.h.{layer}.attn.bias"], file[$"transformer.h.{layer}.attn.masked_bias"]) =
+                (Tensor.Ones(1, 1, 8, 8), Tensor.Full([], -1e4));
         file["lm_head.weight"] = made.Parameters[0].Value;
         var read = Weights.From(PublishedGpt2.Rename(file));
         _ = new Gpt(read, GptTests.Small);
@@ -72,7 +74,8 @@ public sealed class GptReferenceTests() : DeviceTests(Devices.Reference)
         var config = new GptConfig { Vocabulary = 65, Bias = false };
         _ = new Gpt(weights, config);
         // nanoGPT's estimate: 6 N + 12 L H Q T; norms and places are not multiplied
-        double weightsInProducts = weights.Parameters.Where(parameter => parameter.Shape.Rank == 2 && parameter.Name != "wpe.weight").Sum(parameter => parameter.Shape.Elements.Value);
+        double weightsInProducts = weights.Parameters.Where(parameter => parameter.Shape.Rank == 2
+            && parameter.Name != "wpe.weight").Sum(parameter => parameter.Shape.Elements.Value);
         Assert.Equal(6 * weightsInProducts + 12.0 * 6 * 384 * 256, config.TrainingFlopsPerToken(256));
     }
 
@@ -84,14 +87,19 @@ public sealed class GptReferenceTests() : DeviceTests(Devices.Reference)
         using var file = Safetensors.Open(Path.Combine(folder, "model.safetensors"));
         Tensor Read(string name) => Tensor.From(file.Elements<float>(name).Span, file[name].Shape);
         Tensor Matrix(string name) => Read($"{name}.weight").Transpose();   // [outputs, inputs] there
-        var tensors = new Dictionary<string, Tensor> { ["wte.weight"] = Read("model.embed_tokens.weight"), ["ln_f.weight"] = Read("model.norm.weight") };
+        var tensors = new Dictionary<string, Tensor>
+        {
+            ["wte.weight"] = Read("model.embed_tokens.weight"),
+            ["ln_f.weight"] = Read("model.norm.weight")
+        };
         for (int i = 0; i < 5; i++)
         {
             string layer = $"model.layers.{i}";
             tensors[$"h.{i}.ln_1.weight"] = Read($"{layer}.input_layernorm.weight");
             tensors[$"h.{i}.ln_2.weight"] = Read($"{layer}.post_attention_layernorm.weight");
             tensors[$"h.{i}.attn.c_attn.weight"] =
-                Tensor.Concat([Matrix($"{layer}.self_attn.q_proj"), Matrix($"{layer}.self_attn.k_proj"), Matrix($"{layer}.self_attn.v_proj")], 1);
+                Tensor.Concat([Matrix($"{layer}.self_attn.q_proj"), Matrix($"{layer}.self_attn.k_proj"),
+                    Matrix($"{layer}.self_attn.v_proj")], 1);
             tensors[$"h.{i}.attn.c_proj.weight"] = Matrix($"{layer}.self_attn.o_proj");
             tensors[$"h.{i}.mlp.c_gate.weight"] = Matrix($"{layer}.mlp.gate_proj");
             tensors[$"h.{i}.mlp.c_fc.weight"] = Matrix($"{layer}.mlp.up_proj");

@@ -11,7 +11,8 @@ public sealed class GptTests() : DeviceTests(Devices.Reference)
 {
     internal static readonly GptConfig Small = new() { Vocabulary = 11, Layers = 2, Width = 16, Heads = 2, Context = 8 };
 
-    static Tensor Tokens(int seed, int batch, int tokens) => Tensor.RandomInt(seed, 0, Small.Vocabulary, [batch, tokens]).Detach();
+    static Tensor Tokens(int seed, int batch, int tokens) =>
+        Tensor.RandomInt(seed, 0, Small.Vocabulary, [batch, tokens]).Detach();
 
     [Fact]
     public void Names_AreThoseOfThePublishedGpt2()
@@ -22,9 +23,11 @@ public sealed class GptTests() : DeviceTests(Devices.Reference)
         [
             "wte.weight [11, 16]", "wpe.weight [8, 16]",
             "h.0.ln_1.weight [16]", "h.0.ln_1.bias [16]",
-            "h.0.attn.c_attn.weight [16, 48]", "h.0.attn.c_attn.bias [48]", "h.0.attn.c_proj.weight [16, 16]", "h.0.attn.c_proj.bias [16]",
+            "h.0.attn.c_attn.weight [16, 48]", "h.0.attn.c_attn.bias [48]", "h.0.attn.c_proj.weight [16, 16]",
+            "h.0.attn.c_proj.bias [16]",
             "h.0.ln_2.weight [16]", "h.0.ln_2.bias [16]",
-            "h.0.mlp.c_fc.weight [16, 64]", "h.0.mlp.c_fc.bias [64]", "h.0.mlp.c_proj.weight [64, 16]", "h.0.mlp.c_proj.bias [16]",
+            "h.0.mlp.c_fc.weight [16, 64]", "h.0.mlp.c_fc.bias [64]", "h.0.mlp.c_proj.weight [64, 16]",
+            "h.0.mlp.c_proj.bias [16]",
             "ln_f.weight [16]", "ln_f.bias [16]",
         ];
         Assert.Equal(expected, weights.Parameters.Select(parameter => $"{parameter.Name} {parameter.Shape}"));
@@ -56,7 +59,8 @@ public sealed class GptTests() : DeviceTests(Devices.Reference)
         // at the beginning everything is small: larger weights let every term count
         foreach (var parameter in weights.Parameters) parameter.Value = (parameter.Value * 10 + 0.1).Detach();
         var (tokens, targets) = (Tokens(2, 2, 5), Tokens(3, 2, 5));
-        Slopes.Check(weights, () => Loss.CrossEntropy(model.Forward(tokens), targets), 1e-4);   // erf is not exact to the last digits
+        // Erf is not exact to the last digits.
+        Slopes.Check(weights, () => Loss.CrossEntropy(model.Forward(tokens), targets), 1e-4);
     }
 
     [Theory, MemberData(nameof(Configs))]
@@ -184,7 +188,8 @@ public sealed class GptTests() : DeviceTests(Devices.Reference)
     [Fact]
     public void Configs_ThatContradictThemselves_AreRefused()
     {
-        void Refused(GptConfig config, params string[] words) => Fails<ModelException>(() => new Gpt(Weights.Random(1), config), "ASH0345", words);
+        void Refused(GptConfig config, params string[] words) =>
+            Fails<ModelException>(() => new Gpt(Weights.Random(1), config), "ASH0345", words);
         Refused(Small with { Heads = 3 }, "3 heads", "width of 16");
         Refused(Small with { Heads = 4, KvHeads = 3 }, "3 key-value heads");
         Refused(Small with { Layers = 0 }, "Layers is 0");

@@ -16,7 +16,8 @@ public class SamplerTests
     static double[] Softmax(double temperature, params int[] kept)
     {
         double total = kept.Sum(token => Math.Exp(logits[token] / temperature));
-        return [.. Enumerable.Range(0, logits.Length).Select(token => kept.Contains(token) ? Math.Exp(logits[token] / temperature) / total : 0)];
+        return [.. Enumerable.Range(0, logits.Length).Select(token =>
+            kept.Contains(token) ? Math.Exp(logits[token] / temperature) / total : 0)];
     }
 
     [Theory]
@@ -25,7 +26,8 @@ public class SamplerTests
     [InlineData(2)]
     public void Sample_FollowsSoftmax(float temperature)
     {
-        foreach (var (expected, share) in Softmax(temperature, 0, 1, 2, 3, 4).Zip(Shares(new(temperature)))) Assert.Equal(expected, share, 0.005);
+        foreach (var (expected, share) in Softmax(temperature, 0, 1, 2, 3, 4).Zip(Shares(new(temperature))))
+            Assert.Equal(expected, share, 0.005);
     }
 
     [Fact]
@@ -45,7 +47,8 @@ public class SamplerTests
     [InlineData(3, 0.99f, new[] { 0, 1, 2 })]
     public void Sample_KeepsTheSet(int topK, float topP, int[] kept)
     {
-        foreach (var (expected, share) in Softmax(1, kept).Zip(Shares(new(TopK: topK, TopP: topP)))) Assert.Equal(expected, share, 0.005);
+        foreach (var (expected, share) in Softmax(1, kept).Zip(Shares(new(TopK: topK, TopP: topP))))
+            Assert.Equal(expected, share, 0.005);
     }
 
     [Fact]

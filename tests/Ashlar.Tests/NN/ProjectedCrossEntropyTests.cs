@@ -34,7 +34,8 @@ public abstract class ProjectedCrossEntropyTests(Device device) : DeviceTests(de
         Agree(expected, found, 1e-5);
         Tensor[] gradients = found.Gradient(x, w);
         Assert.All(gradients, gradient => Assert.Equal(DType.BFloat16, gradient.DType));
-        foreach (var (a, b) in expected.Gradient(x, w).Zip(gradients)) Agree(a, b, 1 / 256.0);   // probabilities less one, and gradients, are rounded to 8 bits
+        // Probabilities less one, and gradients, are rounded to 8 bits.
+        foreach (var (a, b) in expected.Gradient(x, w).Zip(gradients)) Agree(a, b, 1 / 256.0);
     }
 
     [Fact]
@@ -48,7 +49,8 @@ public abstract class ProjectedCrossEntropyTests(Device device) : DeviceTests(de
 
     [Fact]
     public void Loss_NamesATargetOutsideOfTheVocabulary() =>
-        Fails<KernelException>(() => Numbers(Loss.ProjectedCrossEntropy(hidden, weight, targets.FullLike(Vocabulary))), "ASH0510");
+        Fails<KernelException>(() =>
+            Numbers(Loss.ProjectedCrossEntropy(hidden, weight, targets.FullLike(Vocabulary))), "ASH0510");
 
     [Fact]
     public void Loss_Refuses_WhatDoesNotFit()

@@ -10,7 +10,8 @@ public sealed class PackedWeightTests : IDisposable
 
     public void Dispose() => selection.Dispose();
 
-    static readonly (int Rows, int Columns)[] shapes = [(1, 1), (15, 16), (16, 31), (17, 32), (31, 33), (32, 64), (33, 127), (70, 128), (5, 129), (40, 1120)];
+    static readonly (int Rows, int Columns)[] shapes =
+        [(1, 1), (15, 16), (16, 31), (17, 32), (31, 33), (32, 64), (33, 127), (70, 128), (5, 129), (40, 1120)];
 
     [Fact]
     public void Encoding_IsReadBackFromItsName()
@@ -26,10 +27,15 @@ public sealed class PackedWeightTests : IDisposable
     {
         var layout = new WeightLayout(WeightEncoding.Parse(name)!, 70, 1120);
         Assert.Equal(layout.Bytes, layout.Panels * layout.Steps * layout.StepBytes);
-        var offsets = from panel in Enumerable.Range(0, (int)layout.Panels) from step in Enumerable.Range(0, (int)layout.Steps) select layout.Offset(panel, step);
-        Assert.Equal(Enumerable.Range(0, (int)(layout.Panels * layout.Steps)).Select(i => (long)i * layout.StepBytes), offsets.Order());
+        var offsets = from panel in Enumerable.Range(0, (int)layout.Panels)
+                      from step in Enumerable.Range(0,
+            (int)layout.Steps)
+                      select layout.Offset(panel, step);
+        Assert.Equal(Enumerable.Range(0, (int)(layout.Panels * layout.Steps)).Select(i => (long)i * layout.StepBytes),
+            offsets.Order());
         int halves = layout.Encoding.Code == WeightCode.Int4 ? 2 : 1;
-        var codes = from output in Enumerable.Range(0, 32) from input in Enumerable.Range(0, 32) select layout.CodeAt(output, input);
+        var codes =
+            from output in Enumerable.Range(0, 32) from input in Enumerable.Range(0, 32) select layout.CodeAt(output, input);
         Assert.All(codes.GroupBy(at => at), group => Assert.Equal(halves, group.Count()));
         if (layout.Encoding.IsQuantized) Assert.True(layout.ScaleAt(0, 0) > codes.Max());
     }
@@ -48,7 +54,8 @@ public sealed class PackedWeightTests : IDisposable
             for (int row = 0; row < rows; row++)
                 for (int column = 0; column < columns; column++)
                     if (isExact) Assert.Equal(values[row, column], layout.Decode(bytes, row, column), 1e-6);
-                    else if (encoding.Table != WeightTable.FromZero || encoding.HasMinimum) Assert.InRange(layout.Decode(bytes, row, column) - values[row, column], -worst, worst);
+                    else if (encoding.Table != WeightTable.FromZero || encoding.HasMinimum)
+                        Assert.InRange(layout.Decode(bytes, row, column) - values[row, column], -worst, worst);
         }
     }
 
@@ -86,7 +93,8 @@ public sealed class PackedWeightTests : IDisposable
     {
         var matrix = Tensor.RandomNormal(3, 33, 96).Cast(dtype);
         float[] values = matrix.Cast(DType.Float32).ToArray<float>();
-        foreach (var encoding in WeightEncoding.All.Where(encoding => encoding.IsQuantized && (encoding.HasMinimum || encoding.Table != WeightTable.FromZero)))
+        foreach (var encoding in WeightEncoding.All.Where(encoding => encoding.IsQuantized
+            && (encoding.HasMinimum || encoding.Table != WeightTable.FromZero)))
         {
             var weight = PackedWeight.Pack(encoding, matrix);
             float[] back = weight.RowsAt(Tensor.Arange(33)).ToArray<float>();
@@ -105,17 +113,28 @@ public sealed class PackedWeightTests : IDisposable
     [Fact]
     public void Pack_Refuses()
     {
-        Assert.Equal("ASH0648", Assert.Throws<ModelFileException>(() => PackedWeight.Pack(WeightEncoding.BF16, Tensor.From<float>([1f, float.NaN], [1, 2]))).Code);
-        Assert.Equal("ASH0648", Assert.Throws<ModelFileException>(() => PackedWeight.Pack(WeightEncoding.F16, Tensor.From<float>([1f, 1e6f], [1, 2]))).Code);
-        Assert.Equal("ASH0648", Assert.Throws<ModelFileException>(() => PackedWeight.Pack(WeightEncoding.Int8(), Tensor.From<float>([1f, float.PositiveInfinity], [1, 2]))).Code);
-        Assert.Equal("ASH0648", Assert.Throws<ModelFileException>(() => PackedWeight.Pack(WeightEncoding.Int8(), Tensor.From<float>([1f, 1e9f], [1, 2]))).Code);
-        Assert.Equal("ASH0647", Assert.Throws<ShapeException>(() => WeightSource.OfBlocks(1, 40, 32, (_, _, _, _, _) => { })).Code);
-        Assert.Equal("ASH0647", Assert.Throws<ShapeException>(() => PackedWeight.Pack(WeightEncoding.BF16, WeightSource.OfBlocks(1, 32, 32, (_, _, _, _, _) => { }))).Code);
-        Assert.Equal("ASH0647", Assert.Throws<ShapeException>(() => PackedWeight.Pack(WeightEncoding.BF16, [WeightSource.Of(Tensor.Ones(2, 3)), WeightSource.Of(Tensor.Ones(2, 4))])).Code);
+        Assert.Equal("ASH0648", Assert.Throws<ModelFileException>(() =>
+            PackedWeight.Pack(WeightEncoding.BF16, Tensor.From<float>([1f, float.NaN], [1, 2]))).Code);
+        Assert.Equal("ASH0648", Assert.Throws<ModelFileException>(() =>
+            PackedWeight.Pack(WeightEncoding.F16, Tensor.From<float>([1f, 1e6f], [1, 2]))).Code);
+        Assert.Equal("ASH0648", Assert.Throws<ModelFileException>(() =>
+            PackedWeight.Pack(WeightEncoding.Int8(), Tensor.From<float>([1f, float.PositiveInfinity], [1, 2]))).Code);
+        Assert.Equal("ASH0648", Assert.Throws<ModelFileException>(() =>
+            PackedWeight.Pack(WeightEncoding.Int8(), Tensor.From<float>([1f, 1e9f], [1, 2]))).Code);
+        Assert.Equal("ASH0647", Assert.Throws<ShapeException>(() =>
+            WeightSource.OfBlocks(1, 40, 32, (_, _, _, _, _) => { })).Code);
+        Assert.Equal("ASH0647", Assert.Throws<ShapeException>(() =>
+            PackedWeight.Pack(WeightEncoding.BF16, WeightSource.OfBlocks(1, 32, 32, (_, _, _, _, _) => { }))).Code);
+        Assert.Equal("ASH0647",
+            Assert.Throws<ShapeException>(() =>
+                PackedWeight.Pack(WeightEncoding.BF16,
+                    [WeightSource.Of(Tensor.Ones(2, 3)), WeightSource.Of(Tensor.Ones(2, 4))])).Code);
         Assert.Equal("ASH0641", Assert.Throws<ShapeException>(() => WeightSource.Of(new byte[7], DType.Float32, 1, 2)).Code);
-        Assert.Equal("ASH0641", Assert.Throws<ShapeException>(() => new PackedWeight(WeightEncoding.BF16, 4, 4, Tensor.Zeros([7], DType.UInt8))).Code);
+        Assert.Equal("ASH0641", Assert.Throws<ShapeException>(() =>
+            new PackedWeight(WeightEncoding.BF16, 4, 4, Tensor.Zeros([7], DType.UInt8))).Code);
         Assert.Equal("ASH0644", Assert.Throws<DTypeException>(() => WeightSource.Of(new byte[7], DType.Int8, 1, 2)).Code);
-        Assert.Throws<OperationCanceledException>(() => PackedWeight.Pack(WeightEncoding.BF16, WeightSource.Of(Tensor.Ones(2, 3)), cancellation: new(true)));
+        Assert.Throws<OperationCanceledException>(() =>
+            PackedWeight.Pack(WeightEncoding.BF16, WeightSource.Of(Tensor.Ones(2, 3)), cancellation: new(true)));
     }
 
     [Fact]

@@ -53,7 +53,8 @@ public sealed class WeightProductTests : IDisposable
             double[] expected = Product(x, values);
             float[] actual = Run(Backend(isa, usesTiles), weight, x, rows);
             for (int i = 0; i < expected.Length; i++)
-                Assert.True(Math.Abs(expected[i] - actual[i]) <= 1e-6 * Math.Abs(expected[i]) + 0.25, $"{rows}x{n}x{k}: element {i} is {actual[i]}, expected {expected[i]}");
+                Assert.True(Math.Abs(expected[i] - actual[i]) <= 1e-6 * Math.Abs(expected[i]) + 0.25,
+                    $"{rows}x{n}x{k}: element {i} is {actual[i]}, expected {expected[i]}");
         }
     }
 
@@ -73,7 +74,8 @@ public sealed class WeightProductTests : IDisposable
             float[] actual = Run(Backend(isa, usesTiles), weight, x, rows);
             double scale = Math.Sqrt(expected.Average(y => y * y)) + 1e-3;
             for (int i = 0; i < expected.Length; i++)
-                Assert.True(Math.Abs(expected[i] - actual[i]) <= 0.03 * scale, $"{rows}x{n}x{k}: element {i} is {actual[i]}, expected {expected[i]}, scale {scale}");
+                Assert.True(Math.Abs(expected[i] - actual[i]) <= 0.03 * scale,
+                    $"{rows}x{n}x{k}: element {i} is {actual[i]}, expected {expected[i]}, scale {scale}");
         }
     }
 
@@ -85,10 +87,13 @@ public sealed class WeightProductTests : IDisposable
             foreach (int rows in isa == Isa.Avx512 ? (int[])[1, 5, 33, 130, 1300] : [1, 5, 33, 130])
             {
                 const int n = 45, k = 96, count = 5;
-                var matrices = Enumerable.Range(0, count).Select(i => WeightSamples.Source(encoding, n, k, i, isSimple: true)).ToArray();
-                var weight = PackedWeight.PackExperts(encoding, [.. matrices.Select(matrix => (IReadOnlyList<WeightSource>)[matrix.Source])]);
+                var matrices =
+                    Enumerable.Range(0, count).Select(i => WeightSamples.Source(encoding, n, k, i, isSimple: true)).ToArray();
+                var weight = PackedWeight.PackExperts(encoding,
+                    [.. matrices.Select(matrix => (IReadOnlyList<WeightSource>)[matrix.Source])]);
                 var random = new Random(rows);
-                int[] experts = [.. Enumerable.Range(0, rows).Select(_ => random.Next(2) == 0 ? 3 : random.Next(count - 1))];   // nobody takes the last
+                // Nobody takes the last.
+                int[] experts = [.. Enumerable.Range(0, rows).Select(_ => random.Next(2) == 0 ? 3 : random.Next(count - 1))];
                 float[] x = WholeRows(rows, k, rows);
                 float[] actual = Run(Backend(isa, true), weight, x, rows, experts);
                 for (int i = 0; i < rows; i++)
@@ -106,7 +111,8 @@ public sealed class WeightProductTests : IDisposable
         Node left = Nodes.Parameter(0, DType.Float32, [rows, 544]), data = Nodes.Parameter(1, DType.UInt8, weight.Data.Shape);
         var backend = new CpuBackend(Isa.Chosen, new Workers(1));
         var program = backend.Compile(new([left, data], [Nodes.Project(left, data, weight.Attributes)]), new());
-        Buffer[] inputs = [Buffers.Of<float>(WholeRows(rows, 544, 1)), weight.Data.Memory()], outputs = [backend.Allocate(rows * 70 * 4)];
+        Buffer[] inputs = [Buffers.Of<float>(WholeRows(rows, 544, 1)), weight.Data.Memory()],
+            outputs = [backend.Allocate(rows * 70 * 4)];
         for (int i = 0; i < 3; i++) program.Run(inputs, outputs, []);
         long before = GC.GetAllocatedBytesForCurrentThread();
         for (int i = 0; i < 3; i++) program.Run(inputs, outputs, []);
@@ -116,9 +122,11 @@ public sealed class WeightProductTests : IDisposable
     [Fact]
     public void ProjectExperts_Throws_WhenThereIsNoSuchExpert()
     {
-        var weight = PackedWeight.PackExperts(WeightEncoding.BF16, [[WeightSource.Of(Tensor.Ones(3, 4))], [WeightSource.Of(Tensor.Ones(3, 4))]]);
+        var weight = PackedWeight.PackExperts(WeightEncoding.BF16,
+            [[WeightSource.Of(Tensor.Ones(3, 4))], [WeightSource.Of(Tensor.Ones(3, 4))]]);
         foreach (int expert in (int[])[-1, 2])
-            Assert.Equal("ASH0646", Assert.Throws<KernelException>(() => Run(Backend(Isa.Chosen, true), weight, new float[8], 2, [0, expert])).Code);
+            Assert.Equal("ASH0646", Assert.Throws<KernelException>(() =>
+                Run(Backend(Isa.Chosen, true), weight, new float[8], 2, [0, expert])).Code);
     }
 
     [Theory, MemberData(nameof(WeightSamples.Names), MemberType = typeof(WeightSamples))]
@@ -128,7 +136,8 @@ public sealed class WeightProductTests : IDisposable
         float[] rows = weight.RowsAt(Tensor.From<int>([39, 0, 17, 39], [2, 2])).ToArray<float>();
         foreach (var (place, row) in new[] { 39, 0, 17, 39 }.Index())
             for (int k = 0; k < 96; k++) Assert.Equal(values[row, k], rows[place * 96 + k], 1e-6);
-        Assert.Equal("ASH0646", Assert.Throws<KernelException>(() => weight.RowsAt(Tensor.From<int>([40], [1])).ToArray<float>()).Code);
+        Assert.Equal("ASH0646", Assert.Throws<KernelException>(() =>
+            weight.RowsAt(Tensor.From<int>([40], [1])).ToArray<float>()).Code);
     }
 
     [Fact]
@@ -142,14 +151,16 @@ public sealed class WeightProductTests : IDisposable
         foreach (long t in (long[])[1, 5])
         {
             float[] rows = WholeRows((int)(2 * t), 32, 3);
-            Value[] arguments = [new([.. rows.Select(value => (double)value)], [2, t, 4, 8]), new([.. WeightSamples.Bytes(weight).Select(value => (double)value)], [weight.Attributes.Bytes])];
+            Value[] arguments = [new([.. rows.Select(value => (double)value)], [2, t, 4, 8]),
+                new([.. WeightSamples.Bytes(weight).Select(value => (double)value)], [weight.Attributes.Bytes])];
             double[] expected = [.. Product(rows, values).Select(sum => 2 * sum + 1)];
             var plan = Pipelines.Compile(function, OptimizationLevel.O2);
             Assert.Equal(expected, PlanInterpreter.Run(plan, arguments, _ => t)[0].Data);
             Assert.Equal(expected, Interpreter.Run(function, arguments, _ => t)[0].Data);
             var backend = Backend(Isa.Chosen, true);
             var output = backend.Allocate(expected.Length * 4);
-            backend.Compile(function, new()).Run([Buffers.Of<float>(rows), Buffers.Of<byte>(WeightSamples.Bytes(weight))], [output], [t]);
+            backend.Compile(function, new()).Run([Buffers.Of<float>(rows), Buffers.Of<byte>(WeightSamples.Bytes(weight))],
+                [output], [t]);
             Assert.Equal(expected, output.Span<float>(expected.Length).ToArray().Select(value => (double)value));
         }
     }
@@ -168,28 +179,35 @@ public sealed class WeightProductTests : IDisposable
         }
         Assert.Equal("ASH0642", Assert.Throws<ShapeException>(() => Tensor.Ones(2, 31).Project(weight)).Code);
         Assert.Equal("ASH0644", Assert.Throws<DTypeException>(() => Tensor.Ones(2, 32).Cast(DType.Float64).Project(weight)).Code);
-        Assert.Equal("ASH0642", Assert.Throws<ShapeException>(() => Tensor.Ones(2, 32).ProjectExperts(weight, Tensor.Zeros([3], DType.Int32))).Code);
+        Assert.Equal("ASH0642", Assert.Throws<ShapeException>(() =>
+            Tensor.Ones(2, 32).ProjectExperts(weight, Tensor.Zeros([3], DType.Int32))).Code);
         Assert.Equal("ASH0645", Assert.Throws<DTypeException>(() => weight.RowsAt(Tensor.Ones(3))).Code);
-        var both = PackedWeight.PackExperts(WeightEncoding.BF16, [[WeightSource.Of(Tensor.Ones(3, 4))], [WeightSource.Of(Tensor.Ones(3, 4))]]);
+        var both = PackedWeight.PackExperts(WeightEncoding.BF16,
+            [[WeightSource.Of(Tensor.Ones(3, 4))], [WeightSource.Of(Tensor.Ones(3, 4))]]);
         Assert.Equal("ASH0643", Assert.Throws<ShapeException>(() => Tensor.Ones(2, 4).Project(both)).Code);
-        Assert.Equal("ASH0312", Assert.Throws<GraphException>(() => { var x = Tensor.Ones(2, 32); _ = x.Project(weight).Sum().Gradient(x); }).Code);
+        Assert.Equal("ASH0312", Assert.Throws<GraphException>(() =>
+            { var x = Tensor.Ones(2, 32); _ = x.Project(weight).Sum().Gradient(x); }).Code);
     }
 
     [Fact]
     public void Text_ReadsBackGraphsAndKernels()
     {
         var layout = new WeightAttributes(WeightEncoding.Int4(16, true, WeightTable.FromZero), 24, 32, 3);
-        Node x = Nodes.Parameter(0, DType.Float32, [6, 32]), data = Nodes.Parameter(1, DType.UInt8, [layout.Bytes]), ids = Nodes.Parameter(2, DType.Int32, [6]);
-        var function = new Function([x, data, ids], [Nodes.ProjectExperts(x, data, ids, layout), Nodes.WeightRows(data, ids, layout),
+        Node x = Nodes.Parameter(0, DType.Float32, [6, 32]), data = Nodes.Parameter(1, DType.UInt8, [layout.Bytes]),
+            ids = Nodes.Parameter(2, DType.Int32, [6]);
+        var function =
+            new Function([x, data, ids], [Nodes.ProjectExperts(x, data, ids, layout), Nodes.WeightRows(data, ids, layout),
             Nodes.Project(x, Nodes.Parameter(3, DType.UInt8, [layout.Bytes / 3], "one"), layout with { Count = 1 })]);
         string text = GraphText.Print(function);
         Assert.True(function == GraphText.Parse(text), text);
-        foreach (var launch in Pipelines.Compile(function with { Results = [.. function.Results.Take(2)] }, OptimizationLevel.O2).Launches)
+        foreach (var launch in Pipelines.Compile(function with { Results = [.. function.Results.Take(2)] },
+            OptimizationLevel.O2).Launches)
         {
             string kernel = TileText.Print(launch.Kernel.Program);
             Assert.Equal(kernel, TileText.Print(TileText.Parse(kernel)));
             TileVerifier.Check(TileText.Parse(kernel));
-            Assert.Throws<KernelException>(() => TileVerifier.Check(TileText.Parse(kernel.Replace(": out f32[6, ", ": out i32[6, ", StringComparison.Ordinal))));
+            Assert.Throws<KernelException>(() =>
+                TileVerifier.Check(TileText.Parse(kernel.Replace(": out f32[6, ", ": out i32[6, ", StringComparison.Ordinal))));
         }
     }
 
@@ -205,20 +223,24 @@ public sealed class WeightProductTests : IDisposable
 
     static (Function Function, Value[] Arguments) Function(PackedWeight weight, float[] x, int rows)
     {
-        Node left = Nodes.Parameter(0, DType.Float32, [rows, weight.Columns]), data = Nodes.Parameter(1, DType.UInt8, weight.Data.Shape);
+        Node left = Nodes.Parameter(0, DType.Float32, [rows, weight.Columns]),
+            data = Nodes.Parameter(1, DType.UInt8, weight.Data.Shape);
         return (new([left, data], [Nodes.Project(left, data, weight.Attributes)]),
-            [new([.. x.Select(value => (double)value)], [rows, weight.Columns]), new([.. WeightSamples.Bytes(weight).Select(value => (double)value)], [weight.Attributes.Bytes])]);
+            [new([.. x.Select(value => (double)value)], [rows, weight.Columns]),
+                new([.. WeightSamples.Bytes(weight).Select(value => (double)value)], [weight.Attributes.Bytes])]);
     }
 
     static float[] Run(CpuBackend backend, PackedWeight weight, float[] x, int rows, int[]? experts = null)
     {
-        Node left = Nodes.Parameter(0, DType.Float32, [rows, weight.Columns]), data = Nodes.Parameter(1, DType.UInt8, weight.Data.Shape);
+        Node left = Nodes.Parameter(0, DType.Float32, [rows, weight.Columns]),
+            data = Nodes.Parameter(1, DType.UInt8, weight.Data.Shape);
         Node ids = Nodes.Parameter(2, DType.Int32, [rows]);
         var function = experts is null ? new Function([left, data], [Nodes.Project(left, data, weight.Attributes)])
             : new([left, data, ids], [Nodes.ProjectExperts(left, data, ids, weight.Attributes)]);
         var output = backend.Allocate(rows * weight.Rows * 4);
         output.Span<float>(rows * weight.Rows).Fill(float.NaN);
-        Buffer[] inputs = [Buffers.Of<float>(x), weight.Data.Memory(), .. experts is null ? [] : (Buffer[])[Buffers.Of<int>(experts)]];
+        Buffer[] inputs =
+            [Buffers.Of<float>(x), weight.Data.Memory(), .. experts is null ? [] : (Buffer[])[Buffers.Of<int>(experts)]];
         backend.Compile(function, new()).Run(inputs, [output], []);
         return output.Span<float>(rows * weight.Rows).ToArray();
     }
@@ -227,7 +249,8 @@ public sealed class WeightProductTests : IDisposable
     {
         lock (backends)
         {
-            if (!backends.TryGetValue((isa, usesTiles), out var backend)) backends[(isa, usesTiles)] = backend = new(isa, new Workers(2), usesTiles);
+            if (!backends.TryGetValue((isa, usesTiles), out var backend))
+                backends[(isa, usesTiles)] = backend = new(isa, new Workers(2), usesTiles);
             return backend;
         }
     }

@@ -9,13 +9,15 @@ static class WeightSamples
 
     /// <summary>A matrix with codes and scales drawn at random, every code of the encoding among them.</summary>
     /// <remarks>Where simple, scales are 1 and minima whole, so that sums are exact.</remarks>
-    public static (PackedWeight Weight, float[,] Values) Random(WeightEncoding encoding, int rows, int columns, int seed, bool isSimple = false)
+    public static (PackedWeight Weight, float[,] Values) Random(WeightEncoding encoding, int rows, int columns, int seed,
+        bool isSimple = false)
     {
         var (source, values) = Source(encoding, rows, columns, seed, isSimple);
         return (PackedWeight.Pack(encoding, source), values);
     }
 
-    public static (WeightSource Source, float[,] Values) Source(WeightEncoding encoding, int rows, int columns, int seed, bool isSimple = false)
+    public static (WeightSource Source, float[,] Values) Source(WeightEncoding encoding, int rows, int columns, int seed,
+        bool isSimple = false)
     {
         var random = new Random(seed);
         var values = new float[rows, columns];
@@ -25,7 +27,12 @@ static class WeightSamples
             for (int i = 0; i < rows * columns; i++)
             {
                 float value = isSimple ? random.Next(-16, 17) : (float)(random.NextDouble() * 2 - 1);
-                values[i / columns, i % columns] = encoding.Code switch { WeightCode.BF16 => (BFloat16)value, WeightCode.F16 => (float)(Half)value, _ => value };
+                values[i / columns, i % columns] = encoding.Code switch
+                {
+                    WeightCode.BF16 => (BFloat16)value,
+                    WeightCode.F16 => (float)(Half)value,
+                    _ => value,
+                };
                 BitConverter.TryWriteBytes(bytes.AsSpan(i * 4), value);
             }
             return (WeightSource.Of(bytes, DType.Float32, rows, columns), values);
@@ -37,7 +44,8 @@ static class WeightSamples
         {
             float factor = encoding.Table == WeightTable.E2M1 && encoding.Code == WeightCode.Int4 ? 0.5f : 1;
             scales[i] = isSimple ? 1 : (float)(Half)(float)((random.NextDouble() * 2 - 1) * factor) / factor;
-            if (encoding.HasMinimum) minima[i] = isSimple ? random.Next(-3, 4) : (float)(Half)(float)(random.NextDouble() * 2 - 1);
+            if (encoding.HasMinimum)
+                minima[i] = isSimple ? random.Next(-3, 4) : (float)(Half)(float)(random.NextDouble() * 2 - 1);
         }
         for (int i = 0; i < codes.Length; i++)
         {

@@ -4,7 +4,10 @@ namespace Ashlar.Tests.Quickstart;
 
 public class GrammarTests
 {
-    static readonly Dictionary<string, Table> tables = new() { ["fruit"] = new("one many", [["apple", "apples"], ["pear", "pears"]]) };
+    static readonly Dictionary<string, Table> tables = new()
+    {
+        ["fruit"] = new("one many", [["apple", "apples"], ["pear", "pears"]]),
+    };
 
     const string Text = """
         # A comment.
@@ -15,15 +18,19 @@ public class GrammarTests
             [0] ? -> 2
         """;
 
-    static IEnumerable<Sentence> Draw(int count) => Enumerable.Range(0, count).Select(i => new Grammar(Text, tables).Draw(new(5, i)));
+    static IEnumerable<Sentence> Draw(int count) =>
+        Enumerable.Range(0, count).Select(i => new Grammar(Text, tables).Draw(new(5, i)));
 
     [Fact]
     public void Draw_YieldsBothSidesOfOneDerivation()
     {
-        string[] all = [.. from fruit in (string[])["apple", "pear"] from article in (string[])["a ", ""] from link in (string[])["or ", "and two ", "and "] select $"{article}{fruit} {link}{fruit}s!"];
+        string[] all =
+            [.. from fruit in (string[])["apple", "pear"] from article in (string[])["a ", ""] from link in (string[])["or ",
+                "and two ", "and "] select $"{article}{fruit} {link}{fruit}s!"];
         var drawn = Draw(400).ToList();
         Assert.Equal(all.Order(), drawn.Select(sentence => sentence.English).Distinct().Order());
-        Assert.All(drawn, sentence => Assert.Equal(sentence.English.Contains("apple", StringComparison.Ordinal) ? "apple1" : "pear1", sentence.Meaning));
+        Assert.All(drawn, sentence =>
+            Assert.Equal(sentence.English.Contains("apple", StringComparison.Ordinal) ? "apple1" : "pear1", sentence.Meaning));
         Assert.All(drawn, sentence => Assert.Equal(1, sentence.TableWords));
     }
 

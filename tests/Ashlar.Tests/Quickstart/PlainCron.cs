@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace Ashlar.Tests.Quickstart;
 
-/// <summary>What a cron expression means, in the plainest way: does this minute fit? It shares nothing with what it judges.</summary>
+/// <summary>What a cron expression means, in the plainest way: does this minute fit? It shares nothing with what it
+/// judges.</summary>
 static class PlainCron
 {
     public static bool Fires(string cron, DateTime time)
@@ -17,7 +18,8 @@ static class PlainCron
     public static IEnumerable<DateTime> Fires(string cron, DateTime from, int days)
     {
         string onDays = "* * " + string.Join(' ', cron.Split(' ')[2..]);
-        DateTime[] times = [.. Enumerable.Range(0, 1440).Select(minute => from.Date.AddMinutes(minute)).Where(time => Fires(Daily(cron), time))];
+        DateTime[] times =
+            [.. Enumerable.Range(0, 1440).Select(minute => from.Date.AddMinutes(minute)).Where(time => Fires(Daily(cron), time))];
         for (int day = 0; day < days; day++)
             if (Fires(onDays, from.Date.AddDays(day)))
                 foreach (var time in times) yield return time.AddDays(day);

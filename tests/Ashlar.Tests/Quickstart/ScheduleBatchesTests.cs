@@ -36,7 +36,8 @@ public class ScheduleBatchesTests
             int[] learned = [.. targets.AsSpan(row * Context, Context).ToArray().Where(token => token != IBatches.Ignored)];
             Assert.Equal(sides[1] + "\n", codec.Tokenizer.Decode(learned));
             for (int i = 0; i + 1 < Context; i++)
-                Assert.True(targets[row * Context + i] is IBatches.Ignored || targets[row * Context + i] == inputs[row * Context + i + 1]);
+                Assert.True(targets[row * Context + i] is IBatches.Ignored
+                    || targets[row * Context + i] == inputs[row * Context + i + 1]);
         }
     }
 

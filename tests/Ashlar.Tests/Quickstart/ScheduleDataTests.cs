@@ -8,7 +8,8 @@ public class ScheduleDataTests
 
     static readonly DateTime start = new(2026, 1, 1);
 
-    static readonly string[] months = ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"];
+    static readonly string[] months = ["january", "february", "march", "april", "may", "june", "july", "august", "september",
+        "october", "november", "december"];
 
     static readonly ScheduleExample[] examples = [.. Enumerable.Range(0, Many).Select(i => ScheduleData.Draw(seed: 3, i))];
 
@@ -28,7 +29,8 @@ public class ScheduleDataTests
 
     [Fact]
     public void Draw_NeverGivesOnePhrasingTwoMeanings() =>
-        Assert.All(examples.GroupBy(example => example.English), group => Assert.Single(group.Select(example => example.Cron).Distinct()));
+        Assert.All(examples.GroupBy(example => example.English), group =>
+            Assert.Single(group.Select(example => example.Cron).Distinct()));
 
     // Facts that the words alone tell, checked on the times at which the expressions fire.
     [Fact]
@@ -38,18 +40,23 @@ public class ScheduleDataTests
         foreach (var (english, cron, _) in examples.Take(2500))
         {
             string[] words = english.Split(' ', ',');
-            bool Says(params string[] any) => any.Any(phrase => $" {string.Join(' ', words)} ".Contains($" {phrase} ", StringComparison.Ordinal));
+            bool Says(params string[] any) =>
+                any.Any(phrase => $" {string.Join(' ', words)} ".Contains($" {phrase} ", StringComparison.Ordinal));
             var fires = new Lazy<DateTime[]>(() => [.. PlainCron.Fires(cron, start, days: 366).Take(200)]);
             bool excepts = Says("except", "but");
             if (Says("half past")) Check(ref half, time => time.Minute == 30);
             if (Says("every weekday", "on weekdays", "workdays", "working day", "business days") && !excepts)
                 Check(ref week, time => time.DayOfWeek is not (DayOfWeek.Saturday or DayOfWeek.Sunday));
-            if (Says("weekends", "every weekend") && !excepts) Check(ref weekend, time => time.DayOfWeek is DayOfWeek.Saturday or DayOfWeek.Sunday);
+            if (Says("weekends", "every weekend") && !excepts)
+                Check(ref weekend, time => time.DayOfWeek is DayOfWeek.Saturday or DayOfWeek.Sunday);
             int[] named = [.. Enumerable.Range(1, 12).Where(number => words.Contains(months[number - 1]))];
             if (named.Length == 1 && !Says("from", "between")) Check(ref month, time => time.Month == named[0]);
-            if (Says("every 15 minutes", "every quarter of an hour") && fires.Value.Length > 3) Check(ref quarter, time => time.Minute % 15 == 0);
-            if (words.FirstOrDefault(word => word.Length == 5 && word[2] == ':' && english.Split(':').Length == 2) is { } clock && !Says("am", "pm"))
-                Check(ref digits, time => clock is [var a, var b, ':', ..] && time.Hour == (a - '0') * 10 + b - '0' && time.Minute == int.Parse(clock[3..], null));
+            if (Says("every 15 minutes", "every quarter of an hour") && fires.Value.Length > 3)
+                Check(ref quarter, time => time.Minute % 15 == 0);
+            if (words.FirstOrDefault(word => word.Length == 5 && word[2] == ':' && english.Split(':').Length == 2) is { } clock
+                && !Says("am", "pm"))
+                Check(ref digits, time => clock is [var a, var b, ':', ..] && time.Hour == (a - '0') * 10 + b - '0'
+                    && time.Minute == int.Parse(clock[3..], null));
 
             void Check(ref int count, Func<DateTime, bool> fact)
             {
@@ -57,13 +64,15 @@ public class ScheduleDataTests
                 count++;
             }
         }
-        Assert.All((int[])[half, week, weekend, month, quarter, digits], count => Assert.True(count > 10, $"only {count} examples were checked"));
+        Assert.All((int[])[half, week, weekend, month, quarter, digits], count =>
+            Assert.True(count > 10, $"only {count} examples were checked"));
     }
 
     [Fact]
     public void HeldOut_IsNeverTrainedOn()
     {
-        var trained = examples.Where(example => example.Portion == Portion.Training).Select(example => example.English).ToHashSet();
+        var trained = examples.Where(example => example.Portion == Portion.Training)
+            .Select(example => example.English).ToHashSet();
         long next = 0;
         for (int i = 0; i < 500; i++)
         {
@@ -89,7 +98,8 @@ public class ScheduleDataTests
         }
         Assert.True(held.Count > Many / 100);
         Assert.Empty(held.Intersect(trained));
-        Assert.True(held.Select(pair => pair.Item1).Intersect(trained.Select(pair => pair.Item1)).Any());   // the patterns themselves are known
+        // The patterns themselves are known.
+        Assert.True(held.Select(pair => pair.Item1).Intersect(trained.Select(pair => pair.Item1)).Any());
     }
 
     [Theory]
@@ -98,5 +108,6 @@ public class ScheduleDataTests
     [InlineData("daily at 8 P.M.", "daily at 8 pm")]
     [InlineData("\"every day at twenty five past nine!\"", "every day at twenty-five past nine")]
     [InlineData("new year\u2019s day", "new year's day")]
-    public void Normalise_WritesAsTheGrammarDoes(string typed, string written) => Assert.Equal(written, ScheduleData.Normalise(typed));
+    public void Normalise_WritesAsTheGrammarDoes(string typed, string written) =>
+        Assert.Equal(written, ScheduleData.Normalise(typed));
 }

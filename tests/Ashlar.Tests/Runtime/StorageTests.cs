@@ -10,7 +10,11 @@ public sealed class StorageTests
     [MemberData(nameof(Types))]
     public void Storage_BringsBackWhatFitsTheType(DType dtype)
     {
-        double[] values = dtype == DType.Bool ? [0, 1, 1, 0] : dtype == DType.UInt8 ? [0, 1, 200, 255] : dtype.IsFloat ? [-1.5, 0, 0.25, double.PositiveInfinity] : [-100, 0, 1, 127];
+        double[] values = dtype == DType.Bool
+            ? [0, 1, 1, 0]
+            : dtype == DType.UInt8
+            ? [0, 1, 200, 255]
+            : dtype.IsFloat ? [-1.5, 0, 0.25, double.PositiveInfinity] : [-100, 0, 1, 127];
         var buffer = HostBuffer.Allocate(values.Length * dtype.Bytes);
         Storage.Store(values, dtype, buffer);
         Assert.Equal(values, Storage.Load(buffer, dtype, [2, 2]).Data);

@@ -18,7 +18,8 @@ public sealed class SymbolBindingTests
         binding.Bind([[3, 8], [25]]);
         Assert.Equal([3, 8], binding.Values.ToArray());
         Assert.Equal(27, binding.Evaluate((Extent)B * T + B));
-        Assert.Contains("24 long instead of 25", Assert.Throws<ShapeException>(() => binding.Bind([[3, 8], [24]])).Message, StringComparison.Ordinal);
+        Assert.Contains("24 long instead of 25", Assert.Throws<ShapeException>(() => binding.Bind([[3, 8], [24]])).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -27,12 +28,14 @@ public sealed class SymbolBindingTests
         var binding = Binding([B, T], [B]);
         Assert.Equal("ASH0110", Assert.Throws<ShapeException>(() => binding.Bind([[1001, 8], [1001]])).Code);
         Assert.Equal("ASH0110", Assert.Throws<ShapeException>(() => binding.Bind([[3, 7], [3]])).Code);
-        Assert.Contains("'B' is 3", Assert.Throws<ShapeException>(() => binding.Bind([[3, 8], [4]])).Message, StringComparison.Ordinal);
+        Assert.Contains("'B' is 3", Assert.Throws<ShapeException>(() => binding.Bind([[3, 8], [4]])).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void Binding_Refuses_ASymbolThatNoAxisIs() =>
-        Assert.Contains("'T'", Assert.Throws<GraphException>(() => Binding([B, (Extent)T + 1])).Message, StringComparison.Ordinal);
+        Assert.Contains("'T'", Assert.Throws<GraphException>(() => Binding([B, (Extent)T + 1])).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public void Bind_AllocatesNothing()

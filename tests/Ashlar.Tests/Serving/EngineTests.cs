@@ -77,7 +77,8 @@ public sealed class EngineTests : DeviceTests, IDisposable
     public void Chunks_DoNotChangeWhatIsRead()
     {
         int[] text = Text(45);
-        using Engine whole = new(model, new(DType.Float32, Context: 48, MostTexts: 1)), pieces = new(model, new(DType.Float32, Context: 48, MostTexts: 1, Chunk: 7));
+        using Engine whole = new(model, new(DType.Float32, Context: 48, MostTexts: 1)),
+            pieces = new(model, new(DType.Float32, Context: 48, MostTexts: 1, Chunk: 7));
         using TextState a = whole.NewText(), b = pieces.NewText();
         var steps = new List<int>();
         float[] expected = Logits(whole, a, text), found = [];

@@ -48,18 +48,21 @@ public sealed class LanguageModelTests() : DeviceTests(new Device(new CpuBackend
     }
 
     [Theory]
-    [InlineData("{\"do_sample\": true, \"temperature\": 0.6, \"top_k\": 20, \"top_p\": 0.95, \"eos_token_id\": [1, 2]}", 0.6f, 20, 0.95f, "")]
+    [InlineData("{\"do_sample\": true, \"temperature\": 0.6, \"top_k\": 20, \"top_p\": 0.95, \"eos_token_id\": [1, 2]}", 0.6f,
+        20, 0.95f, "")]
     [InlineData("{\"do_sample\": false, \"temperature\": 0.6}", 0f, 0, 1f, "")]
     [InlineData("{\"temperature\": null, \"top_p\": 0.5, \"num_beams\": 4, \"guidance_scale\": 1}", 1f, 0, 0.5f, "num_beams 4")]
     public void Defaults_AreThoseOfTheMakers(string config, float temperature, int topK, float topP, string notDone)
     {
         using var model = Advised(config);
-        Assert.Equal((temperature, topK, topP), (model.Defaults!.Sampling.Temperature, model.Defaults.Sampling.TopK, model.Defaults.Sampling.TopP));
+        Assert.Equal((temperature, topK, topP),
+            (model.Defaults!.Sampling.Temperature, model.Defaults.Sampling.TopK, model.Defaults.Sampling.TopP));
         Assert.Equal(notDone, string.Join(", ", model.Defaults.NotDone));
     }
 
     [Theory]
-    [InlineData("{\"temperature\": \"warm\"}", "warm"), InlineData("{\"top_p\": 7}", "top_p is 7"), InlineData("[]", "no object"), InlineData("{", "cannot be used")]
+    [InlineData("{\"temperature\": \"warm\"}", "warm"), InlineData("{\"top_p\": 7}", "top_p is 7"), InlineData("[]", "no object"),
+        InlineData("{", "cannot be used")]
     public void Defaults_ThatCannotBe_AreAnError(string config, string word)
     {
         Fails<ModelFileException>(() => Advised(config), "ASH0461", word);
@@ -119,7 +122,8 @@ public sealed class LanguageModelTests() : DeviceTests(new Device(new CpuBackend
     {
         using var model = Tiny(out var tiny);
         Fails<ModelException>(() => model.Generate(Array.Empty<int>()), "ASH0355");
-        Fails<ModelException>(() => model.Generate(TinyModels.Text(tiny, 65)), "ASH0347", "65", "maximum context length is 64 tokens");
+        Fails<ModelException>(() =>
+            model.Generate(TinyModels.Text(tiny, 65)), "ASH0347", "65", "maximum context length is 64 tokens");
         Fails<ModelException>(() => model.Generate(new[] { 3, 97 }).ToList(), "ASH0353", "97");
         Assert.Throws<ArgumentOutOfRangeException>(() => model.Generate(new[] { 3 }, new(0)));
         Fails<ModelFileException>(() => _ = model.Tokenizer, "ASH0737");
@@ -182,11 +186,14 @@ public sealed class LanguageModelTests() : DeviceTests(new Device(new CpuBackend
         string stories = Path.Combine(DataFact.Folder!, "models", "stories260k"), path = stories;
         if (file.Length > 0) path = Path.Combine(stories, file);
         else
-            foreach (string source in Directory.EnumerateFiles(stories, "*").Where(name => !name.EndsWith(".gguf", StringComparison.Ordinal)))
+            foreach (string source in Directory.EnumerateFiles(stories, "*")
+                .Where(name => !name.EndsWith(".gguf", StringComparison.Ordinal)))
                 File.Copy(source, folder.File(Path.GetFileName(source)));
         if (file.Length == 0) path = folder.Path;
-        int[] published = [.. JsonNode.Parse(File.ReadAllText(Path.Combine(stories, "greedy.json")))!["ids"]!.AsArray().Select(id => (int)id!)];
-        using var model = LanguageModel.Load(path, new(Engine: new(cache == "f32" ? DType.Float32 : DType.BFloat16, MostTexts: 1)));
+        int[] published =
+            [.. JsonNode.Parse(File.ReadAllText(Path.Combine(stories, "greedy.json")))!["ids"]!.AsArray().Select(id => (int)id!)];
+        using var model =
+            LanguageModel.Load(path, new(Engine: new(cache == "f32" ? DType.Float32 : DType.BFloat16, MostTexts: 1)));
         int[] made = Ids(model.Generate(new[] { 1 }, new(published.Length) { IgnoreEnd = true }));
         // Rounded keys and values decide close calls otherwise; the first of them come late.
         if (cache == "f32") Assert.Equal(published, made);

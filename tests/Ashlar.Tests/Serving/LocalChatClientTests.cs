@@ -19,7 +19,10 @@ public sealed class LocalChatClientTests() : DeviceTests(new Device(new CpuBacke
     }
 
     LocalChatClient Client(params string[] words) =>
-        LocalChatClient.Open(ScriptedModel.Write(folder.Path, words), new(Engine: new(DType.Float32, MostTexts: 1)), new(400) { Sampling = new(0) });
+        LocalChatClient.Open(ScriptedModel.Write(folder.Path, words), new(Engine: new(DType.Float32, MostTexts: 1)), new(400)
+        {
+            Sampling = new(0),
+        });
 
     [Fact]
     public async Task Answer_ComesWithUsageAndReason()
@@ -31,7 +34,8 @@ public sealed class LocalChatClientTests() : DeviceTests(new Device(new CpuBacke
         Assert.Equal((4, 0), (response.Usage!.OutputTokenCount, response.Usage.CachedInputTokenCount));
         Assert.Equal(response.Usage.InputTokenCount + 4, response.Usage.TotalTokenCount);
         Assert.Equal(client.GetService<LanguageModel>()!.Name, response.ModelId);
-        Assert.Equal(ChatFinishReason.Length, (await client.GetResponseAsync("What?", new() { MaxOutputTokens = 2 })).FinishReason);
+        Assert.Equal(ChatFinishReason.Length,
+            (await client.GetResponseAsync("What?", new() { MaxOutputTokens = 2 })).FinishReason);
         Assert.Equal("A st", (await client.GetResponseAsync("What?", new() { StopSequences = ["one is"] })).Text);
     }
 
@@ -47,7 +51,8 @@ public sealed class LocalChatClientTests() : DeviceTests(new Device(new CpuBacke
         Assert.IsType<UsageContent>(contents[^1]);
         Assert.InRange(((UsageContent)contents[^1]).Details.ReasoningTokenCount!.Value, 2, 4);
         Assert.All(updates.SkipLast(1), update => Assert.Null(update.FinishReason));
-        Assert.All(updates, update => Assert.Equal((ChatRole.Assistant, updates[0].ResponseId), (update.Role!.Value, update.ResponseId)));
+        Assert.All(updates, update =>
+            Assert.Equal((ChatRole.Assistant, updates[0].ResponseId), (update.Role!.Value, update.ResponseId)));
 
         var silent = await client.GetResponseAsync("What?", new() { Reasoning = new() { Output = ReasoningOutput.None } });
         Assert.Empty(silent.Messages.SelectMany(message => message.Contents).OfType<TextReasoningContent>());
@@ -65,7 +70,8 @@ public sealed class LocalChatClientTests() : DeviceTests(new Device(new CpuBacke
         var second = await client.GetResponseAsync(messages);
         Assert.Equal("Yes.", second.Text);
         Assert.True(second.Usage!.CachedInputTokenCount >= first.Usage!.InputTokenCount - 1);
-        var (again, instructed) = (await client.GetResponseAsync(messages), await client.GetResponseAsync(messages, new() { Instructions = "Be kind." }));
+        var (again, instructed) = (await client.GetResponseAsync(messages),
+            await client.GetResponseAsync(messages, new() { Instructions = "Be kind." }));
         Assert.Equal(again.Usage!.InputTokenCount - 1, again.Usage.CachedInputTokenCount);
         Assert.Equal(again.Usage.InputTokenCount + "Be kind.\n\n".Length, instructed.Usage!.InputTokenCount);
     }
@@ -73,7 +79,8 @@ public sealed class LocalChatClientTests() : DeviceTests(new Device(new CpuBacke
     [Fact]
     public async Task Tools_AreShownToTheModel_AndItsCallsAreFound()
     {
-        using var client = Client("Look:", "<tool_call>", "{\"name\": \"weather\", ", "\"arguments\": {\"city\": \"Ulm\"}}", "</tool_call>", "\n");
+        using var client = Client("Look:", "<tool_call>", "{\"name\": \"weather\", ", "\"arguments\": {\"city\": \"Ulm\"}}",
+            "</tool_call>", "\n");
         var options = new ChatOptions { Tools = [new Declared("weather")] };
         List<ChatMessage> messages = [new(ChatRole.User, "Weather?")];
         var plain = await client.GetResponseAsync(messages);
@@ -86,10 +93,13 @@ public sealed class LocalChatClientTests() : DeviceTests(new Device(new CpuBacke
         Assert.Equal(("weather", "Ulm"), (call.Name, call.Arguments!["city"]!.ToString()));
 
         messages.AddMessages(response);
-        messages.Add(new(ChatRole.Tool, [new FunctionResultContent(call.CallId, new Dictionary<string, object?> { ["sky"] = "grey" })]));
+        messages.Add(new(ChatRole.Tool,
+            [new FunctionResultContent(call.CallId, new Dictionary<string, object?> { ["sky"] = "grey" })]));
         var after = await client.GetResponseAsync(messages, options);
         Assert.True(after.Usage!.InputTokenCount > response.Usage.InputTokenCount + "{\"sky\":\"grey\"}".Length);
-        Assert.Contains("<tool_call>", (await client.GetResponseAsync("?", new() { Tools = options.Tools, ToolMode = ChatToolMode.None })).Text, StringComparison.Ordinal);
+        Assert.Contains("<tool_call>",
+            (await client.GetResponseAsync("?", new() { Tools = options.Tools, ToolMode = ChatToolMode.None })).Text,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -104,7 +114,13 @@ public sealed class LocalChatClientTests() : DeviceTests(new Device(new CpuBacke
             TopP = 0.9f,
             Seed = 3,
             MaxOutputTokens = 1,
-            AdditionalProperties = new() { ["min_p"] = 0.05, ["typical_p"] = 0.99f, ["repetition_penalty"] = 1, ["logit_bias"] = new Dictionary<int, float> { [two] = 1000 } },
+            AdditionalProperties = new()
+            {
+                ["min_p"] = 0.05,
+                ["typical_p"] = 0.99f,
+                ["repetition_penalty"] = 1,
+                ["logit_bias"] = new Dictionary<int, float> { [two] = 1000 },
+            },
         };
         Assert.Equal("two", (await client.GetResponseAsync("?", options)).Text);
         var raw = new ChatOptions { RawRepresentationFactory = _ => new GenerationOptions(1) { Sampling = new(0) } };
@@ -117,7 +133,8 @@ public sealed class LocalChatClientTests() : DeviceTests(new Device(new CpuBacke
         using var client = Client("one");
         async Task Refuses(string word, ChatOptions options, AIContent? content = null)
         {
-            var error = await Assert.ThrowsAsync<ModelException>(() => client.GetResponseAsync([new ChatMessage(ChatRole.User, [content ?? new TextContent("?")])], options));
+            var error = await Assert.ThrowsAsync<ModelException>(() =>
+                client.GetResponseAsync([new ChatMessage(ChatRole.User, [content ?? new TextContent("?")])], options));
             Assert.Equal("ASH0356", error.Code);
             Assert.Contains(word, error.Message, StringComparison.Ordinal);
         }
@@ -153,7 +170,8 @@ public sealed class LocalChatClientTests() : DeviceTests(new Device(new CpuBacke
         });
         Assert.Equal("one", text);
         await foreach (var _ in client.GetStreamingResponseAsync("?")) break;   // who leaves early leaves nothing locked
-        string[] answers = [.. (await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => client.GetResponseAsync("?")))).Select(response => response.Text)];
+        string[] answers = [.. (await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => client.GetResponseAsync("?"))))
+            .Select(response => response.Text)];
         Assert.Equal(["one two three", "one two three", "one two three"], answers);
     }
 
@@ -191,13 +209,15 @@ public sealed class LocalChatClientTests() : DeviceTests(new Device(new CpuBacke
     public async Task Tools_AreRefused_WhereTheTemplateKnowsNone()
     {
         using var client = LocalChatClient.Open(ScriptedModel.Write(folder.Path, ["one"], "{{ messages[0].content }}<|go|>"));
-        var error = await Assert.ThrowsAsync<ModelException>(() => client.GetResponseAsync("?", new() { Tools = [new Declared("f")] }));
+        var error = await Assert.ThrowsAsync<ModelException>(() =>
+            client.GetResponseAsync("?", new() { Tools = [new Declared("f")] }));
         Assert.Equal("ASH0356", error.Code);
     }
 
     sealed class Declared(string name) : AIFunctionDeclaration
     {
-        static readonly JsonElement schema = JsonDocument.Parse("""{"type":"object","properties":{"city":{"type":"string"}}}""").RootElement;
+        static readonly JsonElement schema =
+            JsonDocument.Parse("""{"type":"object","properties":{"city":{"type":"string"}}}""").RootElement;
 
         public override string Name => name;
 

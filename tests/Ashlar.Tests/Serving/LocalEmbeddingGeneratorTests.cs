@@ -55,7 +55,8 @@ public sealed class LocalEmbeddingGeneratorTests() : DeviceTests(new Device(new 
     {
         using var generator = Open(out _);
         string[] words = ["a", "stone", "is", "hard", "stones"];
-        string[] texts = [.. Enumerable.Range(0, 90).Select(i => string.Join(' ', Enumerable.Range(0, i % 3).Select(j => words[(i + j * 7) % words.Length])))];
+        string[] texts = [.. Enumerable.Range(0, 90).Select(i =>
+            string.Join(' ', Enumerable.Range(0, i % 3).Select(j => words[(i + j * 7) % words.Length])))];
         var together = await generator.GenerateAsync(texts);
         Assert.Equal(texts.Length, together.Count);
         for (int i = 0; i < texts.Length; i += 7)
@@ -70,11 +71,13 @@ public sealed class LocalEmbeddingGeneratorTests() : DeviceTests(new Device(new 
     {
         using var generator = Open(out var tiny);
         async Task Refuses(string code, string text, EmbeddingGenerationOptions? options = null) =>
-            Assert.Equal(code, (await Assert.ThrowsAnyAsync<AshlarException>(() => generator.GenerateAsync([text], options))).Code);
+            Assert.Equal(code,
+                (await Assert.ThrowsAnyAsync<AshlarException>(() => generator.GenerateAsync([text], options))).Code);
         await Refuses("ASH0347", string.Join(' ', Enumerable.Repeat("stone", tiny["max_position_embeddings"])));
         await Refuses("ASH0356", "stone", new() { Dimensions = 3 });
         await Refuses("ASH0356", "stone", new() { ModelId = "other" });
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => generator.GenerateAsync(["a"], cancellationToken: new(true)));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
+            generator.GenerateAsync(["a"], cancellationToken: new(true)));
         var metadata = generator.GetService<EmbeddingGeneratorMetadata>()!;
         Assert.Equal(("ashlar", tiny["hidden_size"]), (metadata.ProviderName, metadata.DefaultModelDimensions));
         generator.Dispose();

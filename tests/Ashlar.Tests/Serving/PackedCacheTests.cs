@@ -37,7 +37,8 @@ public sealed class PackedCacheTests() : DeviceTests(new Device(new CpuBackend()
     }
 
     [Theory]
-    [InlineData("llama2", "bf16"), InlineData("mixtral", "int8"), InlineData("deepseek-v2", "bf16"), InlineData("gpt2", "int8"), InlineData("gpt-oss", null)]
+    [InlineData("llama2", "bf16"), InlineData("mixtral", "int8"), InlineData("deepseek-v2", "bf16"), InlineData("gpt2", "int8"),
+        InlineData("gpt-oss", null)]
     public void Model_ComputesTheSame_FromItsPackedFile(string name, string? encoding)
     {
         string path = Model(name);
@@ -95,7 +96,8 @@ public sealed class PackedCacheTests() : DeviceTests(new Device(new CpuBackend()
     public void LanguageModel_NeverAnswersFromADamagedFile()
     {
         string path = Model("llama2");
-        var options = new LanguageModelOptions(new(WeightEncoding.BF16) { Cache = new(null, notices.Add) }, new(DType.Float32, Context: 32, MostTexts: 1), FirstPrompt: 5);
+        var options = new LanguageModelOptions(new(WeightEncoding.BF16) { Cache = new(null, notices.Add) },
+            new(DType.Float32, Context: 32, MostTexts: 1), FirstPrompt: 5);
         float[] Logits()
         {
             notices.Clear();
@@ -151,7 +153,8 @@ public sealed class PackedCacheTests() : DeviceTests(new Device(new CpuBackend()
         string at = Path.Combine(folder.Path, "lacking");
         Directory.CreateDirectory(at);
         var shares = new Shares();
-        Fails<ModelException>(() => ModelFamily.Load(tiny.Write(at), new(WeightEncoding.BF16, shares)), "ASH0341", "layers.1.mlp.down");
+        Fails<ModelException>(() =>
+            ModelFamily.Load(tiny.Write(at), new(WeightEncoding.BF16, shares)), "ASH0341", "layers.1.mlp.down");
         Assert.True(shares.Most < 0.2, "matrices were packed");
     }
 

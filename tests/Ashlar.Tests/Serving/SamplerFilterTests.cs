@@ -2,7 +2,8 @@ using Ashlar.Models;
 
 namespace Ashlar.Tests.Serving;
 
-/// <summary>Filters and penalties. The share of a token is measured by draws at even distances, so it is exact to one draw.</summary>
+/// <summary>Filters and penalties. The share of a token is measured by draws at even distances, so it is exact to one
+/// draw.</summary>
 public class SamplerFilterTests
 {
     // Their softmax is 0.0861, 0.6364, 0.2341, 0.0117, 0.0317: expected surprise 1.000, surprises 2.45, 0.45, 1.45, 4.45, 3.45.
@@ -51,12 +52,16 @@ public class SamplerFilterTests
 
     [Fact]
     public void PresenceAndFrequency_CountWhatWasGenerated() =>
-        AssertShares([1, 0.5, 2, -1, -2], [0, 1, 2, 3, 4], new() { PresencePenalty = 1.5f, FrequencyPenalty = 0.5f }, before: [2, 2, 1, 1, 4], generated: [1, 1, 4]);
+        AssertShares([1, 0.5, 2, -1, -2], [0, 1, 2, 3, 4], new() { PresencePenalty = 1.5f, FrequencyPenalty = 0.5f },
+            before: [2, 2, 1, 1, 4], generated: [1, 1, 4]);
 
     [Fact]
     public void Bias_AddsAndForbids()
     {
-        AssertShares([3, double.NegativeInfinity, 2, -1, 0], [0, 2, 3, 4], new() { Bias = new Dictionary<int, float> { [0] = 2, [1] = float.NegativeInfinity, [99] = 5 } });
+        AssertShares([3, double.NegativeInfinity, 2, -1, 0], [0, 2, 3, 4], new()
+        {
+            Bias = new Dictionary<int, float> { [0] = 2, [1] = float.NegativeInfinity, [99] = 5 },
+        });
         Assert.Equal(2, new Sampler(5).Sample(logits, new(0) { Bias = new Dictionary<int, float> { [1] = -2 } }, 0));
     }
 
@@ -64,15 +69,29 @@ public class SamplerFilterTests
     public void Penalties_LeaveNothingBehind()
     {
         var sampler = new Sampler(5);
-        sampler.Sample(logits, new() { RepetitionPenalty = 3, PresencePenalty = 2, FrequencyPenalty = 1, TypicalP = 0.9f }, 0.5, [1, 1, 2], [1, 2]);
-        Assert.Equal(1, sampler.Sample(logits, new(0) { PresencePenalty = 0.5f }, 0, [1], [1]));   // 3 - 0.5 is the greatest still
+        sampler.Sample(logits, new()
+        {
+            RepetitionPenalty = 3,
+            PresencePenalty = 2,
+            FrequencyPenalty = 1,
+            TypicalP = 0.9f,
+        }, 0.5, [1, 1, 2], [1, 2]);
+        // 3 - 0.5 is the greatest still.
+        Assert.Equal(1, sampler.Sample(logits, new(0) { PresencePenalty = 0.5f }, 0, [1], [1]));
     }
 
     [Fact]
     public void Sample_AllocatesNothing_WithEverything()
     {
         var sampler = new Sampler(logits.Length);
-        var options = new SamplingOptions(0.7f, 4, 0.95f) { MinP = 0.01f, TypicalP = 0.9f, RepetitionPenalty = 1.1f, PresencePenalty = 0.1f, FrequencyPenalty = 0.1f };
+        var options = new SamplingOptions(0.7f, 4, 0.95f)
+        {
+            MinP = 0.01f,
+            TypicalP = 0.9f,
+            RepetitionPenalty = 1.1f,
+            PresencePenalty = 0.1f,
+            FrequencyPenalty = 0.1f,
+        };
         int[] text = [1, 2, 3, 1];
         for (int i = 0; i < 10; i++) sampler.Sample(logits, options, 0.5, text, text);
         long before = GC.GetAllocatedBytesForCurrentThread();

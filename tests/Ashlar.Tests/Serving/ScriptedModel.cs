@@ -4,8 +4,10 @@ using Ashlar.Tokenizers;
 
 namespace Ashlar.Tests.Serving;
 
-/// <summary>A model folder that says what a test wants: each word is a token of its own, and what follows depends on the last token alone.</summary>
-/// <remarks>Attention and MLP give 0, so the last token's embedding reaches the head, where the row of the next word is equal to it.</remarks>
+/// <summary>A model folder that says what a test wants: each word is a token of its own, and what follows depends on the last
+/// token alone.</summary>
+/// <remarks>Attention and MLP give 0, so the last token's embedding reaches the head, where the row of the next word is equal to
+/// it.</remarks>
 static class ScriptedModel
 {
     const int Width = 40;
@@ -23,7 +25,8 @@ static class ScriptedModel
         string[] special = ["<s>", "</s>", "<|turn|>", "<|go|>"];
         string[] added = [.. special, .. words];
         var tokenizer = JsonNode.Parse(BpeTokenizer.Train("a", 256 + added.Length, added).ToJson())!;
-        foreach (var token in tokenizer["added_tokens"]!.AsArray()) token!["special"] = special.Contains((string)token["content"]!);
+        foreach (var token in tokenizer["added_tokens"]!.AsArray())
+            token!["special"] = special.Contains((string)token["content"]!);
         File.WriteAllText(Path.Combine(folder, "tokenizer.json"), tokenizer.ToJsonString());
         var settings = new JsonObject { ["bos_token"] = "<s>", ["eos_token"] = "</s>", ["add_bos_token"] = false };
         if (template.Length > 0) settings["chat_template"] = template;
@@ -38,14 +41,16 @@ static class ScriptedModel
         model.Random("model.embed_tokens.weight", 1, vocabulary, Width);
         model.Random("lm_head.weight", 0.1, vocabulary, Width);
         foreach (var (name, weight) in model.Weights)
-            if (name.EndsWith("o_proj.weight", StringComparison.Ordinal) || name.EndsWith("down_proj.weight", StringComparison.Ordinal)) Array.Clear(weight.Data);
+            if (name.EndsWith("o_proj.weight", StringComparison.Ordinal)
+                || name.EndsWith("down_proj.weight", StringComparison.Ordinal)) Array.Clear(weight.Data);
             else if (name == "model.norm.weight") Array.Fill(weight.Data, 1);
         var ids = Tokenizer.Load(Path.Combine(folder, "tokenizer.json"));
         float[] embeddings = model.Weights["model.embed_tokens.weight"].Data, head = model.Weights["lm_head.weight"].Data;
         string before = "<|go|>";
         foreach (string word in (string[])[.. words, "</s>"])
         {
-            for (int i = 0; i < Width; i++) head[ids.Find(word)!.Value * Width + i] += embeddings[ids.Find(before)!.Value * Width + i];
+            for (int i = 0; i < Width; i++)
+                head[ids.Find(word)!.Value * Width + i] += embeddings[ids.Find(before)!.Value * Width + i];
             before = word;
         }
         return model.Write(folder);

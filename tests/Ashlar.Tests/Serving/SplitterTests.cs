@@ -73,10 +73,12 @@ public class SplitterTests
     }
 
     [Theory]
-    [InlineData("I look.<tool_call>\n{\"name\": \"find\", \"arguments\": {\"x\": 2}}\n</tool_call>\n<tool_call>{\"name\":\"now\"}</tool_call>", "I look.\n", "find(x=2) now()")]
+    [InlineData(
+        "I look.<tool_call>\n{\"name\": \"find\", \"arguments\": {\"x\": 2}}\n</tool_call>\n<tool_call>{\"name\":\"now\"}</tool_call>", "I look.\n", "find(x=2) now()")]
     [InlineData("<tool_call>{\"name\": \"find\", \"arguments\": {\"x\": 2}}", "", "find(x=2)")]
     [InlineData("<tool_call>find it</tool_call>!", "<tool_call>find it</tool_call>!", "")]
-    [InlineData("<tool_call>{\"name\":\"f\",\"arguments\":[1]}</tool_call>", "<tool_call>{\"name\":\"f\",\"arguments\":[1]}</tool_call>", "")]
+    [InlineData("<tool_call>{\"name\":\"f\",\"arguments\":[1]}</tool_call>",
+        "<tool_call>{\"name\":\"f\",\"arguments\":[1]}</tool_call>", "")]
     [InlineData("a <tool_ca", "a <tool_ca", "")]
     public void ToolCalls_AreFound_HoweverTheyAreCut(string answer, string text, string calls)
     {
@@ -86,7 +88,9 @@ public class SplitterTests
             List<AIContent> parts = [.. answer.Chunk(size).SelectMany(piece => splitter.Add(new string(piece)))];
             parts.AddRange(splitter.Rest());
             Assert.Equal(text, string.Concat(parts.OfType<TextContent>().Select(part => part.Text)));
-            Assert.Equal(calls, string.Join(' ', parts.OfType<FunctionCallContent>().Select(call => $"{call.Name}({string.Join(',', call.Arguments!.Select(a => $"{a.Key}={a.Value}"))})")));
+            Assert.Equal(calls,
+                string.Join(' ', parts.OfType<FunctionCallContent>().Select(call =>
+                    $"{call.Name}({string.Join(',', call.Arguments!.Select(a => $"{a.Key}={a.Value}"))})")));
             Assert.Equal(splitter.Calls, parts.OfType<FunctionCallContent>().Select(call => call.CallId).Distinct().Count());
         }
     }
@@ -94,23 +98,33 @@ public class SplitterTests
     static string Written(IEnumerable<AIContent> parts) => string.Concat(parts.Select(part => part switch
     {
         TextReasoningContent thought => $"({thought.Text})",
-        FunctionCallContent call => $"{{{call.Name}: {string.Join(", ", call.Arguments!.Select(argument => $"{argument.Key}={argument.Value}"))}}}",
+        FunctionCallContent call =>
+            $"{{{call.Name}: {string.Join(", ", call.Arguments!.Select(argument => $"{argument.Key}={argument.Value}"))}}}",
         _ => ((TextContent)part).Text,
     }));
 
     [Theory]
-    [InlineData("Tagged", "<tool_call>find\n<arg_key>city</arg_key>\n<arg_value>Rome</arg_value>\n<arg_key>days</arg_key>\n<arg_value>3</arg_value>\n</tool_call>", "{find: city=Rome, days=3}")]
-    [InlineData("Mistral", "[TOOL_CALLS] [{\"name\": \"find\", \"arguments\": {\"city\": \"Rome\"}}, {\"name\": \"now\", \"arguments\": {}}]", "{find: city=Rome}{now: }")]
-    [InlineData("Mistral", "Wait.[TOOL_CALLS]find[CALL_ID]ab1[ARGS]{\"city\": \"Rome\"}[TOOL_CALLS]now[ARGS]{}", "Wait.{find: city=Rome}{now: }")]
+    [InlineData("Tagged",
+        "<tool_call>find\n<arg_key>city</arg_key>\n<arg_value>Rome</arg_value>\n<arg_key>days</arg_key>\n<arg_value>3</arg_value>\n</tool_call>", "{find: city=Rome, days=3}")]
+    [InlineData("Mistral",
+        "[TOOL_CALLS] [{\"name\": \"find\", \"arguments\": {\"city\": \"Rome\"}}, {\"name\": \"now\", \"arguments\": {}}]",
+        "{find: city=Rome}{now: }")]
+    [InlineData("Mistral", "Wait.[TOOL_CALLS]find[CALL_ID]ab1[ARGS]{\"city\": \"Rome\"}[TOOL_CALLS]now[ARGS]{}",
+        "Wait.{find: city=Rome}{now: }")]
     [InlineData("Mistral", "[TOOL_CALLS] none of these", "[TOOL_CALLS] none of these")]
-    [InlineData("Llama", "{\"name\": \"find\", \"parameters\": {\"city\": \"Rome\"}}; {\"name\": \"now\"}", "{find: city=Rome}{now: }")]
-    [InlineData("Llama", "<|python_tag|>{\"type\": \"function\", \"function\": {\"name\": \"now\", \"parameters\": {}}}", "{now: }")]
+    [InlineData("Llama", "{\"name\": \"find\", \"parameters\": {\"city\": \"Rome\"}}; {\"name\": \"now\"}",
+        "{find: city=Rome}{now: }")]
+    [InlineData("Llama", "<|python_tag|>{\"type\": \"function\", \"function\": {\"name\": \"now\", \"parameters\": {}}}",
+        "{now: }")]
     [InlineData("Llama", "<|python_tag|>print(1)", "<|python_tag|>print(1)")]
     [InlineData("Llama", "{\"city\": \"Rome\"}", "{\"city\": \"Rome\"}")]
     [InlineData("Llama", "Rome, {1}", "Rome, {1}")]
     [InlineData("Phi", "<|tool_call|>[{\"name\": \"now\", \"arguments\": {}}]<|/tool_call|>", "{now: }")]
-    [InlineData("DeepSeek", "So:<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>find\n```json\n{\"city\": \"Rome\"}\n```<｜tool▁call▁end｜>\n<｜tool▁call▁begin｜>function<｜tool▁sep｜>now\n```json\n{}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>", "So:{find: city=Rome}{now: }")]
-    [InlineData("DeepSeek", "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>find<｜tool▁sep｜>{\"city\": \"Rome\"}<｜tool▁call▁end｜><｜tool▁calls▁end｜>", "{find: city=Rome}")]
+    [InlineData("DeepSeek",
+        "So:<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>find\n```json\n{\"city\": \"Rome\"}\n```<｜tool▁call▁end｜>\n<｜tool▁call▁begin｜>function<｜tool▁sep｜>now\n```json\n{}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>", "So:{find: city=Rome}{now: }")]
+    [InlineData("DeepSeek",
+        "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>find<｜tool▁sep｜>{\"city\": \"Rome\"}<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
+        "{find: city=Rome}")]
     public void ToolCalls_AreReadAsFamiliesWriteThem_HoweverTheyAreCut(string family, string answer, string expected)
     {
         var format = (ToolFormat)typeof(ToolFormat).GetProperty(family)!.GetValue(null)!;
@@ -124,10 +138,13 @@ public class SplitterTests
     }
 
     [Theory]
-    [InlineData("<|channel|>analysis<|message|>Why?<|end|><|start|>assistant<|channel|>final<|message|>So.<|return|>", "(Why?)So.")]
-    [InlineData("<|channel|>commentary to=functions.find <|constrain|>json<|message|>{\"city\": \"Rome\"}<|call|>", "{find: city=Rome}")]
+    [InlineData("<|channel|>analysis<|message|>Why?<|end|><|start|>assistant<|channel|>final<|message|>So.<|return|>",
+        "(Why?)So.")]
+    [InlineData("<|channel|>commentary to=functions.find <|constrain|>json<|message|>{\"city\": \"Rome\"}<|call|>",
+        "{find: city=Rome}")]
     [InlineData(" to=functions.now<|channel|>commentary json<|message|><|call|>", "{now: }")]
-    [InlineData("<|channel|>commentary<|message|>I look.<|end|><|start|>assistant<|channel|>commentary to=functions.f<|message|>no object", "I look.no object")]
+    [InlineData(
+        "<|channel|>commentary<|message|>I look.<|end|><|start|>assistant<|channel|>commentary to=functions.f<|message|>no object", "I look.no object")]
     [InlineData("<|channel|>final<|message|>cut sho", "cut sho")]
     [InlineData("no format at all", "no format at all")]
     public void Harmony_TellsChannelsApart(string answer, string expected)

@@ -63,7 +63,8 @@ public abstract class ArithmeticTests(Device device) : DeviceTests(device)
     {
         float[] values = [.1f, .5f, 1f, 2.5f];
         var v = Tensor.From<float>(values);
-        void Check(Func<Tensor, Tensor> f, Func<double, double> g) => Close(f(v), "f32[4]", Near, [.. values.Select(value => g(value))]);
+        void Check(Func<Tensor, Tensor> f, Func<double, double> g) =>
+            Close(f(v), "f32[4]", Near, [.. values.Select(value => g(value))]);
         Check(t => t.Exp(), Math.Exp);
         Check(t => t.Log(), Math.Log);
         Check(t => t.Log2(), Math.Log2);
@@ -104,7 +105,8 @@ public abstract class ArithmeticTests(Device device) : DeviceTests(device)
     {
         float[] at = [float.NegativeInfinity, -200, -1e-20f, 0, 1, 1.5f, 88, 89, 1000, float.PositiveInfinity];
         var tensor = Tensor.From<float>(at);
-        double[] powers = [.. at.Select(value => (double)(float)Math.Exp(value))];       // also the derivative; infinite from 88.73
+        // Also the derivative; infinite from 88.73.
+        double[] powers = [.. at.Select(value => (double)(float)Math.Exp(value))];
         Close(tensor.ExpM1(), "f32[10]", 3e-7, [.. at.Select((value, i) => Math.Abs(value) < 1e-10 ? value : powers[i] - 1)]);
         Close(tensor.ExpM1().Sum().Gradient(tensor), "f32[10]", Near, powers);
         Assert.Equal([double.NaN], Numbers(Tensor.From([float.NaN]).ExpM1()));
@@ -132,7 +134,8 @@ public abstract class ArithmeticTests(Device device) : DeviceTests(device)
     [Fact]
     public void Shapes_AreRefused_WhenTheyDoNotBroadcast()
     {
-        Fails<ShapeException>(() => _ = Tensor.Zeros(3, 4) + Tensor.Zeros(3), "ASH0142", "f32[3, 4]", "f32[3]", "axis -1 is 4", "Unsqueeze(-1)");
+        Fails<ShapeException>(() =>
+            _ = Tensor.Zeros(3, 4) + Tensor.Zeros(3), "ASH0142", "f32[3, 4]", "f32[3]", "axis -1 is 4", "Unsqueeze(-1)");
         Fails<ShapeException>(() => _ = Tensor.Zeros(3, 4) * Tensor.Zeros(4, 3), "ASH0142", "transpose");
     }
 

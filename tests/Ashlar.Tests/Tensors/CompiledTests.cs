@@ -1,6 +1,7 @@
 namespace Ashlar.Tests.Tensors;
 
-public abstract class CompiledTests(Device device) : DeviceTests(new Device(device.Backend))   // its own: these tests count programs
+// Its own: these tests count programs.
+public abstract class CompiledTests(Device device) : DeviceTests(new Device(device.Backend))
 {
     readonly Tensor x = Tensor.From([1f, 2f, 3f]);
 
@@ -80,7 +81,8 @@ public abstract class CompiledTests(Device device) : DeviceTests(new Device(devi
         Same(three.Item2, "f32[3]", 3, 4, 5);
         Same(three.Item3, "f32[3]", 2, 3, 4);
         Assert.Equal(2, Compiled.Function((Tensor a) => new[] { a, a * 2 })(x).Length);
-        Same(Compiled.Function((Tensor a, Tensor b, Tensor c, Tensor d) => (a, b + c, d, a + d))(x, x, x, x).Item4, "f32[3]", 2, 4, 6);
+        Same(Compiled.Function((Tensor a, Tensor b, Tensor c, Tensor d) => (a, b + c, d, a + d))(x, x, x, x).Item4,
+            "f32[3]", 2, 4, 6);
         Fails<TraceException>(() => Compiled.Function((Tensor a) => "no")(x), "ASH0405", "String");
     }
 
@@ -292,7 +294,8 @@ public abstract class CompiledTests(Device device) : DeviceTests(new Device(devi
         Refused(a => a.Detach());
         Refused(a => a.AsMemory<float>());
         Refused(a => { Tensor.Realize(a); return null; });
-        Fails<TraceException>(() => Compiled.Function((Tensor a) => a.Item<float>() > 0 ? a : -a)(Tensor.Of(1f)), "ASH0401", "Tensor.Where");
+        Fails<TraceException>(() =>
+            Compiled.Function((Tensor a) => a.Item<float>() > 0 ? a : -a)(Tensor.Of(1f)), "ASH0401", "Tensor.Where");
         Fails<TraceException>(() => Compiled.Function((Tensor a) => (bool)(a > 0) ? a : -a)(Tensor.Of(1f)), "ASH0401", "bool[]");
         Fails<TraceException>(() => Compiled.Function(() => { x.ToArray<float>(); return x; })(), "ASH0401");
     }
@@ -329,7 +332,8 @@ public abstract class CompiledTests(Device device) : DeviceTests(new Device(devi
     public void Function_MustNotAssignStates()
     {
         var state = new State("weight", Tensor.Ones(2));
-        Fails<TraceException>(() => Compiled.Function(() => { state.Value = Tensor.Zeros(2); return state.Value; })(), "ASH0402", "'weight'", "Compiled.Step");
+        Fails<TraceException>(() => Compiled.Function(() => { state.Value = Tensor.Zeros(2); return state.Value; })(), "ASH0402",
+            "'weight'", "Compiled.Step");
         Same(state.Value, "f32[2]", 1, 1);
     }
 

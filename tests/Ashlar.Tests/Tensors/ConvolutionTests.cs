@@ -17,7 +17,8 @@ public class ConvolutionTests
     /// <param name="Padding">Zeros before and after.</param>
     /// <param name="Dilation">Elements between members of a window.</param>
     /// <param name="OutputPadding">Of the transposed one.</param>
-    public sealed record Kind(int Space, int Groups, int Inputs, int Outputs, int Length, int Size, int Stride, int Padding, int Dilation, int OutputPadding = 0);
+    public sealed record Kind(int Space, int Groups, int Inputs, int Outputs, int Length, int Size, int Stride, int Padding,
+        int Dilation, int OutputPadding = 0);
 
     static readonly SortedDictionary<string, Kind> kinds = new()
     {
@@ -48,7 +49,8 @@ public class ConvolutionTests
         ["1-D, depthwise"] = new(1, 7, 7, 7, 37, 3, 2, 1, 1),
     };
 
-    static readonly Dictionary<string, Device> devices = Isa.Available.ToDictionary(isa => isa.Name, isa => new Device(new CpuBackend(isa, Workers.Shared)));
+    static readonly Dictionary<string, Device> devices =
+        Isa.Available.ToDictionary(isa => isa.Name, isa => new Device(new CpuBackend(isa, Workers.Shared)));
 
     public static TheoryData<string, string> KindsOnPaths
     {
@@ -71,7 +73,8 @@ public class ConvolutionTests
         var dy = Tensor.RandomNormal(4, y.Shape);
         var walk = new Definition(kind, x.Shape.Values, w.Shape.Values);
         var (xs, ws, dys, bs) = (Read(x), Read(w), Read(dy), Read(b));
-        double[] expected = [.. Enumerable.Range(0, walk.Elements).Select(i => bs[walk.ChannelOf(i)])], dx = new double[xs.Length], dw = new double[ws.Length];
+        double[] expected = [.. Enumerable.Range(0, walk.Elements).Select(i => bs[walk.ChannelOf(i)])],
+            dx = new double[xs.Length], dw = new double[ws.Length];
         walk.Each((at, from, member) =>
         {
             expected[at] += xs[from] * ws[member];
@@ -86,7 +89,8 @@ public class ConvolutionTests
 
         Tensor Random(int seed, int channels) => Tensor.RandomNormal(seed, [2, channels, .. Image(kind)]);
 
-        Tensor Windows(int seed, int outputs, int inputs) => Tensor.RandomNormal(seed, [outputs, inputs / kind.Groups, .. Enumerable.Repeat((Extent)kind.Size, kind.Space)]);
+        Tensor Windows(int seed, int outputs, int inputs) =>
+            Tensor.RandomNormal(seed, [outputs, inputs / kind.Groups, .. Enumerable.Repeat((Extent)kind.Size, kind.Space)]);
     }
 
     [Theory, MemberData(nameof(KindsOnPaths))]
@@ -95,7 +99,8 @@ public class ConvolutionTests
         using var selected = devices[path].Select();
         var kind = kinds[name];
         Tensor x = Tensor.RandomNormal(1, [2, kind.Outputs, .. Image(kind)]);
-        Tensor w = Tensor.RandomNormal(2, [kind.Outputs, kind.Inputs / kind.Groups, .. Enumerable.Repeat((Extent)kind.Size, kind.Space)]);
+        Tensor w = Tensor.RandomNormal(2,
+            [kind.Outputs, kind.Inputs / kind.Groups, .. Enumerable.Repeat((Extent)kind.Size, kind.Space)]);
         long reach = kind.Dilation * (kind.Size - 1) + 1;
         if ((x.Shape[^1].Value - 1) * kind.Stride + reach - 2 * kind.Padding < 1) return;      // nothing would be left
         var y = Transposed(kind, x, w);
@@ -127,7 +132,8 @@ public class ConvolutionTests
         using var selected = devices[Isa.Available[0].Name].Select();
         var kind = kinds[name];
         Tensor x = Tensor.RandomNormal(1, [2, kind.Inputs, .. Image(kind)]);
-        Tensor w = Tensor.RandomNormal(2, [kind.Outputs, kind.Inputs / kind.Groups, .. Enumerable.Repeat((Extent)kind.Size, kind.Space)]);
+        Tensor w = Tensor.RandomNormal(2,
+            [kind.Outputs, kind.Inputs / kind.Groups, .. Enumerable.Repeat((Extent)kind.Size, kind.Space)]);
         // The square of a bilinear map: both of its first gradients depend on both inputs.
         var found = Second(t => Convolved(kind, t[0], t[1], null));
         var expected = Second(t => Form(kind).Plain(t[0], t[1]));
@@ -136,7 +142,8 @@ public class ConvolutionTests
         Tensor[] Second(Func<Tensor[], Tensor> f)
         {
             var first = f([x, w]).Square().Sum().Gradient(x, w);
-            return (first[0].Square().Sum() + first[1].Square().Sum() * 0.01).Gradient(x, w).Select(gradient => gradient * 1e-3).ToArray();
+            return (first[0].Square().Sum() + first[1].Square().Sum() * 0.01).Gradient(x, w)
+                .Select(gradient => gradient * 1e-3).ToArray();
         }
     }
 
@@ -166,10 +173,13 @@ public class ConvolutionTests
             foreach (string name in (string[])["plain, vectors of channels", "stride that leaves a rest", "depthwise", "groups"])
             {
                 var kind = kinds[name];
-                Tensor x = Whole(1, [2, kind.Inputs, .. Image(kind)]), w = Whole(2, [kind.Outputs, kind.Inputs / kind.Groups, kind.Size, kind.Size]);
+                Tensor x = Whole(1, [2, kind.Inputs, .. Image(kind)]), w =
+                    Whole(2, [kind.Outputs, kind.Inputs / kind.Groups, kind.Size, kind.Size]);
                 var expected = Read(Convolved(kind, x, w, null));
                 double[] found = Read(Convolved(kind, x.Cast(dtype), w.Cast(dtype), null));
-                Assert.All(expected.Zip(found), pair => Assert.True(Math.Abs(pair.First - pair.Second) <= tolerance * Math.Max(1, Math.Abs(pair.First)), $"{isa.Name}, {name}: {pair}"));
+                Assert.All(expected.Zip(found),
+                    pair => Assert.True(Math.Abs(pair.First - pair.Second) <= tolerance * Math.Max(1, Math.Abs(pair.First)),
+                        $"{isa.Name}, {name}: {pair}"));
             }
         }
 
@@ -179,13 +189,16 @@ public class ConvolutionTests
 
     static Extent[] Image(Kind kind) => kind.Space == 2 ? [kind.Length, kind.Length - 2] : [kind.Length];
 
-    static ConvolutionForm Form(Kind kind) => new("Conv", [.. Repeated(kind, kind.Size).Select(size => (long)size)], Repeated(kind, kind.Stride), Repeated(kind, kind.Padding),
+    static ConvolutionForm Form(Kind kind) =>
+        new("Conv", [.. Repeated(kind, kind.Size).Select(size => (long)size)], Repeated(kind, kind.Stride),
+            Repeated(kind, kind.Padding),
         Repeated(kind, kind.Dilation), kind.Groups);
 
     static int[] Repeated(Kind kind, int number) => [.. Enumerable.Repeat(number, kind.Space)];
 
     static Tensor Convolved(Kind kind, Tensor x, Tensor w, Tensor? b) => kind.Space == 2
-        ? x.Conv2d(w, b, kind.Stride, kind.Padding, kind.Dilation, kind.Groups) : x.Conv1d(w, b, kind.Stride, kind.Padding, kind.Dilation, kind.Groups);
+        ? x.Conv2d(w, b, kind.Stride, kind.Padding, kind.Dilation, kind.Groups) : x.Conv1d(w, b, kind.Stride, kind.Padding,
+            kind.Dilation, kind.Groups);
 
     static Tensor Transposed(Kind kind, Tensor x, Tensor w) => kind.Space == 2
         ? x.ConvTranspose2d(w, null, kind.Stride, kind.Padding, kind.OutputPadding, kind.Dilation, kind.Groups)
@@ -199,7 +212,8 @@ public class ConvolutionTests
         Assert.Equal(expected.Length, found.Length);
         // Sums of up to 9 * 33 products of normal numbers, in another order: 300 roundings of 2^-24 of sums below 60.
         for (int i = 0; i < found.Length; i++)
-            Assert.True(Math.Abs(expected[i] - found[i]) <= 1e-4 * Math.Max(1, Math.Abs(expected[i])), $"element {i} of {actual.Type} is {found[i]:R}, not {expected[i]:R}");
+            Assert.True(Math.Abs(expected[i] - found[i]) <= 1e-4 * Math.Max(1, Math.Abs(expected[i])),
+                $"element {i} of {actual.Type} is {found[i]:R}, not {expected[i]:R}");
     }
 
     /// <summary>Which elements of a result, an image and the windows meet.</summary>
@@ -223,7 +237,8 @@ public class ConvolutionTests
         // One axis of space counts as the second of two.
         static long[] Plane(long[] shape) => shape.Length == 4 ? shape : [shape[0], shape[1], 1, shape[2]];
 
-        (int Stride, int Padding, int Dilation) At(int axis) => axis == 0 && kind.Space == 1 ? (1, 0, 1) : (kind.Stride, kind.Padding, kind.Dilation);
+        (int Stride, int Padding, int Dilation) At(int axis) =>
+            axis == 0 && kind.Space == 1 ? (1, 0, 1) : (kind.Stride, kind.Padding, kind.Dilation);
 
         long Fitting(int axis)
         {
@@ -243,7 +258,8 @@ public class ConvolutionTests
                                 for (long u = 0; u < windows[2]; u++)
                                     for (long v = 0; v < windows[3]; v++)
                                     {
-                                        long row = i * strideH + u * dilationH - paddingH, column = j * strideW + v * dilationW - paddingW;
+                                        long row = i * strideH + u * dilationH - paddingH, column = j * strideW
+                                            + v * dilationW - paddingW;
                                         if (row < 0 || column < 0 || row >= image[2] || column >= image[3]) continue;
                                         meet(((n * result[1] + o) * result[2] + i) * result[3] + j,
                                             ((n * image[1] + o / outputs * windows[1] + c) * image[2] + row) * image[3] + column,

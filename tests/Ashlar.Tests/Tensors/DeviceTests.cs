@@ -3,7 +3,8 @@ using Ashlar.Runtime;
 
 namespace Ashlar.Tests.Tensors;
 
-/// <summary>A class of tests that run on one device. Each subject is an abstract class; a sealed one per backend runs it.</summary>
+/// <summary>A class of tests that run on one device. Each subject is an abstract class; a sealed one per backend runs
+/// it.</summary>
 public abstract class DeviceTests : IDisposable
 {
     readonly Device.Selection selection;
@@ -26,7 +27,8 @@ public abstract class DeviceTests : IDisposable
     }
 
     /// <summary>The elements of a tensor of any type.</summary>
-    protected static double[] Numbers(Tensor x) => x.DType == DType.Float64 ? x.ToArray<double>() : x.Cast(DType.Float64).ToArray<double>();
+    protected static double[] Numbers(Tensor x) =>
+        x.DType == DType.Float64 ? x.ToArray<double>() : x.Cast(DType.Float64).ToArray<double>();
 
     /// <summary>Checks type, shape and elements; the tolerance is relative beyond 1.</summary>
     protected static void Same(Tensor actual, string type, params double[] expected) => Close(actual, type, Near, expected);
@@ -44,7 +46,8 @@ public abstract class DeviceTests : IDisposable
         }
     }
 
-    protected static void Close(Tensor actual, Tensor expected, double tolerance = 1e-5) => Close(actual, expected.Type, tolerance, Numbers(expected));
+    protected static void Close(Tensor actual, Tensor expected, double tolerance = 1e-5) =>
+        Close(actual, expected.Type, tolerance, Numbers(expected));
 
     /// <summary>The error that <paramref name="f"/> makes; its message must hold all of <paramref name="words"/>.</summary>
     protected static T Fails<T>(Action f, string code, params string[] words) where T : AshlarException
@@ -66,7 +69,8 @@ public abstract class DeviceTests : IDisposable
         const double Step = 1e-5;
         double slope = (Loss(x + direction * Step).Item<double>() - Loss(x - direction * Step).Item<double>()) / (2 * Step);
         double exact = (Loss(x).Gradient(x) * direction).Sum().Item<double>();
-        Assert.True(Math.Abs(slope - exact) <= tolerance * Math.Max(1, Math.Abs(slope)), $"the gradient along the direction is {exact:R}, the difference quotient {slope:R}");
+        Assert.True(Math.Abs(slope - exact) <= tolerance * Math.Max(1, Math.Abs(slope)),
+            $"the gradient along the direction is {exact:R}, the difference quotient {slope:R}");
     }
 }
 

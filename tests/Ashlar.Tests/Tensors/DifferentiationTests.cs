@@ -89,10 +89,12 @@ public abstract class DifferentiationTests(Device device) : DeviceTests(device)
     public void CustomGradient_ReplacesTheRule()
     {
         var scale = Tensor.From([10f, 20f, 30f]);
-        Tensor Clip(Tensor t) => Tensor.CustomGradient(inputs => inputs[0] * 1, (dy, y, inputs) => [dy.Clamp(-1, 1) * scale], [t], "clip");
+        Tensor Clip(Tensor t) =>
+            Tensor.CustomGradient(inputs => inputs[0] * 1, (dy, y, inputs) => [dy.Clamp(-1, 1) * scale], [t], "clip");
         Same(Clip(x), "f32[3]", 1, -2, 3);
         Same((Clip(x) * Tensor.From([5f, -5f, .5f])).Sum().Gradient(x), "f32[3]", 10, -20, 15);
-        Fails<ShapeException>(() => Tensor.CustomGradient(t => t[0], (dy, y, t) => [dy.Sum()], [x]), "ASH0162", "f32[3]", "f32[]");
+        Fails<ShapeException>(() =>
+            Tensor.CustomGradient(t => t[0], (dy, y, t) => [dy.Sum()], [x]), "ASH0162", "f32[3]", "f32[]");
         Fails<GraphException>(() => Tensor.CustomGradient(t => t[0], (dy, y, t) => [], [x]), "ASH0304", "0 tensors for 1");
     }
 

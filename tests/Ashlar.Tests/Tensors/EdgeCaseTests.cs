@@ -1,6 +1,7 @@
 namespace Ashlar.Tests.Tensors;
 
-/// <summary>Answers at the ends of ranges: least integers, overflow, NaN, infinities, nothing, and indices out of range.</summary>
+/// <summary>Answers at the ends of ranges: least integers, overflow, NaN, infinities, nothing, and indices out of
+/// range.</summary>
 public abstract class EdgeCaseTests(Device device) : DeviceTests(device)
 {
     const double Inf = double.PositiveInfinity;

@@ -61,7 +61,8 @@ public abstract class GridTests(Device device) : DeviceTests(device)
         Same(row.Resize([7], alignCorners: true), "f32[7]", 0, 5, 10, 15, 20, 25, 30);
         Same(row.Resize([1], alignCorners: true), "f32[1]", 0);
         Same(row.Resize([2]), "f32[2]", 5, 25);
-        Same(Tensor.From([0f, 4f, 8f, 12f], [1, 2, 2]).Resize([3, 3], alignCorners: true), "f32[1, 3, 3]", 0, 2, 4, 4, 6, 8, 8, 10, 12);
+        Same(Tensor.From([0f, 4f, 8f, 12f], [1, 2, 2]).Resize([3, 3], alignCorners: true), "f32[1, 3, 3]", 0, 2, 4, 4, 6,
+            8, 8, 10, 12);
         Same(x.Upsample(2, 1), "f32[2, 6]", 1, 1, 5, 5, 3, 3, 4, 4, 2, 2, 6, 6);
         CheckGradient(t => t.Resize([3, 5]), x);
         Fails<ShapeException>(() => row.Resize([0]), "ASH0188");

@@ -91,7 +91,8 @@ public abstract class ProductTests(Device device) : DeviceTests(device)
         var bias = Tensor.RandomNormal(3, [6]);
         foreach (var (stride, padding, dilation) in new[] { (1, 0, 1), (2, 1, 1), (1, 2, 2) })
             Close(x.Conv2d(w, bias, stride, padding, dilation, groups: 2), Direct(x, w, bias, stride, padding, dilation, 2));
-        Close(x.Conv2d(w[.., ..1].Tile(1, 4, 1, 1), stride: 1), Direct(x, w[.., ..1].Tile(1, 4, 1, 1), Tensor.Zeros(6), 1, 0, 1, 1));
+        Close(x.Conv2d(w[.., ..1].Tile(1, 4, 1, 1), stride: 1),
+            Direct(x, w[.., ..1].Tile(1, 4, 1, 1), Tensor.Zeros(6), 1, 0, 1, 1));
     }
 
     [Fact]
@@ -118,7 +119,8 @@ public abstract class ProductTests(Device device) : DeviceTests(device)
     }
 
     [Fact]
-    public void Pools_RefuseWindowsOfPaddingAlone() => Fails<ShapeException>(() => Tensor.Ones(1, 1, 6).MaxPool1d(2, padding: 2), "ASH0160", "2 elements");
+    public void Pools_RefuseWindowsOfPaddingAlone() =>
+        Fails<ShapeException>(() => Tensor.Ones(1, 1, 6).MaxPool1d(2, padding: 2), "ASH0160", "2 elements");
 
     [Fact]
     public void Pools_TakeWindows()
@@ -136,7 +138,8 @@ public abstract class ProductTests(Device device) : DeviceTests(device)
     {
         var padded = x.Pad([(padding, padding), (padding, padding)]);
         long[] p = padded.Shape.Values, k = w.Shape.Values;
-        long height = ((p[2] - (dilation * (k[2] - 1)) - 1) / stride) + 1, width = ((p[3] - (dilation * (k[3] - 1)) - 1) / stride) + 1;
+        long height = ((p[2] - (dilation * (k[2] - 1)) - 1) / stride) + 1,
+            width = ((p[3] - (dilation * (k[3] - 1)) - 1) / stride) + 1;
         var (xs, ws, bs) = (padded.ToArray<float>(), w.ToArray<float>(), bias.ToArray<float>());
         var result = new float[p[0], k[0], height, width];
         for (int n = 0; n < p[0]; n++)
@@ -150,7 +153,8 @@ public abstract class ProductTests(Device device) : DeviceTests(device)
                                 for (int v = 0; v < k[3]; v++)
                                 {
                                     long channel = (o / (k[0] / groups) * k[1]) + c;
-                                    sum += (double)xs[(((((n * p[1]) + channel) * p[2]) + (i * stride) + (u * dilation)) * p[3]) + (j * stride) + (v * dilation)]
+                                    sum += (double)xs[(((((n * p[1]) + channel) * p[2]) + (i * stride) + (u * dilation)) * p[3])
+                                        + (j * stride) + (v * dilation)]
                                         * ws[(((((o * k[1]) + c) * k[2]) + u) * k[3]) + v];
                                 }
                         result[n, o, i, j] = (float)sum;

@@ -6,8 +6,10 @@ public abstract class RandomTests(Device device) : DeviceTests(device)
     public void Random_RepeatsForItsSeed_AndOnlyForThat()
     {
         Close(Tensor.Random(7, 100), Tensor.Random(7, 100));
-        Assert.True(Numbers(Tensor.Random(7, 100)).Zip(Numbers(Tensor.Random(8, 100))).Count(pair => pair.First == pair.Second) < 3);
-        Assert.True(Numbers(Tensor.Random(7, 100)).Zip(Numbers(Tensor.Random(7 + (1L << 32), 100))).Count(pair => pair.First == pair.Second) < 3);
+        Assert.True(Numbers(Tensor.Random(7, 100)).Zip(Numbers(Tensor.Random(8, 100)))
+            .Count(pair => pair.First == pair.Second) < 3);
+        Assert.True(Numbers(Tensor.Random(7, 100)).Zip(Numbers(Tensor.Random(7 + (1L << 32), 100)))
+            .Count(pair => pair.First == pair.Second) < 3);
     }
 
     [Fact]

@@ -2,7 +2,8 @@ using Ashlar.Runtime;
 
 namespace Ashlar.Tests.Tensors;
 
-public abstract class ReadingTests(Device device) : DeviceTests(new Device(device.Backend))   // its own: these tests count programs
+// Its own: these tests count programs.
+public abstract class ReadingTests(Device device) : DeviceTests(new Device(device.Backend))
 {
     readonly Tensor x = Tensor.From([1f, 2f, 3f, 4f], [2, 2]);
 

@@ -5,7 +5,8 @@ public abstract class SpecialFunctionTests(Device device) : DeviceTests(device)
 {
     const double Nan = double.NaN, Inf = double.PositiveInfinity;
 
-    static readonly float[] line = [-1e30f, -100f, -7.5f, -2.5f, -1f, -.7f, -.1f, -1e-6f, 0, 1e-20f, .3f, .65f, .67f, 1, 1.5f, 2.4f, 2.42f, 9, 1e10f];
+    static readonly float[] line =
+        [-1e30f, -100f, -7.5f, -2.5f, -1f, -.7f, -.1f, -1e-6f, 0, 1e-20f, .3f, .65f, .67f, 1, 1.5f, 2.4f, 2.42f, 9, 1e10f];
 
     static readonly float[] inside = [-1, -.99999f, -.7f, -.1f, -1e-6f, 0, 1e-9f, .2f, .5f, .9f, .999f, 1];
 
@@ -22,7 +23,8 @@ public abstract class SpecialFunctionTests(Device device) : DeviceTests(device)
         Assert.Equal(type, actual.Type);
         double[] found = Numbers(actual);
         for (int i = 0; i < expected.Length; i++)
-            Assert.True(expected[i].Equals(found[i]) || Math.Abs(expected[i] - found[i]) <= absolute + relative * Math.Abs(expected[i]) + 1e-30,
+            Assert.True(expected[i].Equals(found[i]) || Math.Abs(expected[i] - found[i]) <= absolute
+                + relative * Math.Abs(expected[i]) + 1e-30,
                 $"element {i} is {found[i]:R}, not {expected[i]:R}");
     }
 
@@ -59,8 +61,10 @@ public abstract class SpecialFunctionTests(Device device) : DeviceTests(device)
     {
         Matches(x => x.Exp2(), x => Math.Pow(2, x), -140, -3, -.5f, 0, .3f, 10, 127.5f, 200);
         Matches(x => x.Cbrt(), Math.Cbrt, -27, -1e-9f, 0, .001f, 8, 1e30f);
-        float[] a = [3, 0, 1e30f, 1e-30f, float.PositiveInfinity, float.NaN, float.NaN], b = [4, 0, 1e30f, 0, 1, 1, float.NegativeInfinity];
-        Close(Tensor.From<float>(a).Hypot(Tensor.From<float>(b)), "f32[7]", 0, [5, 0, Math.Sqrt(2) * 1e30f, 1e-30f, Inf, Nan, Inf], 3e-7);
+        float[] a = [3, 0, 1e30f, 1e-30f, float.PositiveInfinity, float.NaN, float.NaN],
+            b = [4, 0, 1e30f, 0, 1, 1, float.NegativeInfinity];
+        Close(Tensor.From<float>(a).Hypot(Tensor.From<float>(b)), "f32[7]", 0,
+            [5, 0, Math.Sqrt(2) * 1e30f, 1e-30f, Inf, Nan, Inf], 3e-7);
         var zero = Tensor.Zeros(2);
         Same(zero.Hypot(0).Sum().Gradient(zero), "f32[2]", 0, 0);
         CheckGradient(t => t.Hypot(Tensor.From([4.0, -1])), Tensor.From([3f, .2f]));
@@ -90,7 +94,8 @@ public abstract class SpecialFunctionTests(Device device) : DeviceTests(device)
     public void Erfc_IsExactWhereItIsSmall()
     {
         var x = Tensor.From([-3.0, -.5, 0, .5, 1, 2, 3, 5, 9, 20, 40]);
-        double[] expected = [1.999977909503001, 1.520499877813047, 1, .479500122186953, .157299207050285, .004677734981047266, 2.209049699858544e-5,
+        double[] expected = [1.999977909503001, 1.520499877813047, 1, .479500122186953, .157299207050285, .004677734981047266,
+            2.209049699858544e-5,
             1.537459794428035e-12, 4.137031746513810e-37, 5.395865611607901e-176, 0];
         Close(x.Erfc(), "f64[11]", 1e-300, expected, 1e-10);
         Close(x.Cast(DType.Float32).Erfc(), "f32[11]", 0, [.. expected.Select(value => (double)(float)value)], 3e-7);
@@ -111,9 +116,12 @@ public abstract class SpecialFunctionTests(Device device) : DeviceTests(device)
     {
         double euler = .5772156649015329;
         double[] x = [.5, 1, 1.5, 2, 3, 10, 100, 1e10, 1e-8, -.5, -1.5, -2.5];
-        double[] lgamma = [Math.Log(Math.PI) / 2, 0, Math.Log(Math.PI) / 2 - Math.Log(2), 0, Math.Log(2), Math.Log(362880), 359.1342053695754, 220258509288.81134,
-            18.42068073818021, Math.Log(2 * Math.Sqrt(Math.PI)), Math.Log(4.0 / 3 * Math.Sqrt(Math.PI)), Math.Log(8.0 / 15 * Math.Sqrt(Math.PI))];
-        double[] digamma = [-euler - 2 * Math.Log(2), -euler, 2 - euler - 2 * Math.Log(2), 1 - euler, 1.5 - euler, 2.251752589066721, 4.600161852738087, 23.02585092988985,
+        double[] lgamma = [Math.Log(Math.PI) / 2, 0, Math.Log(Math.PI) / 2 - Math.Log(2), 0, Math.Log(2), Math.Log(362880),
+            359.1342053695754, 220258509288.81134,
+            18.42068073818021, Math.Log(2 * Math.Sqrt(Math.PI)), Math.Log(4.0 / 3 * Math.Sqrt(Math.PI)),
+            Math.Log(8.0 / 15 * Math.Sqrt(Math.PI))];
+        double[] digamma = [-euler - 2 * Math.Log(2), -euler, 2 - euler - 2 * Math.Log(2), 1 - euler, 1.5 - euler,
+            2.251752589066721, 4.600161852738087, 23.02585092988985,
             -1e8 - euler + 1.6449e-8, .03648997397857652, .7031566406452432, 1.103156640645243];
         Close(Tensor.From<double>(x).Lgamma(), "f64[12]", 1e-12, lgamma, 1e-10);
         Close(Tensor.From<double>(x).Digamma(), "f64[12]", 1e-12, digamma, 1e-10);
@@ -148,7 +156,9 @@ public abstract class SpecialFunctionTests(Device device) : DeviceTests(device)
     [InlineData("digamma")]
     public void Gradients_MatchDifferences(string name)
     {
-        var at = name == "acosh" ? Tensor.From([1.5, 3, 20]) : name is "lgamma" or "digamma" ? Tensor.From([.3, 2.5, 9.5, -1.3]) : Tensor.From([-.7, .2, .6]);
+        var at = name == "acosh"
+            ? Tensor.From([1.5, 3, 20])
+            : name is "lgamma" or "digamma" ? Tensor.From([.3, 2.5, 9.5, -1.3]) : Tensor.From([-.7, .2, .6]);
         CheckGradient(x => name switch
         {
             "atan" => x.Atan(),

@@ -45,7 +45,9 @@ public abstract class StateTests(Device device) : DeviceTests(new Device(device.
         var state = new State("weight", Tensor.Ones(2));
         Fails<ShapeException>(() => state.Value = Tensor.Ones(3), "ASH0163", "'weight'", "f32[2]", "f32[3]");
         Fails<DTypeException>(() => state.Value = Tensor.Ones([2], DType.Float64), "ASH0225", "f64[2]", "Cast");
-        Fails<ShapeException>(() => new State("s", Tensor.FromNode(Ashlar.Graph.Nodes.Parameter(0, DType.Float32, [new Symbol("B")]))), "ASH0163", "symbolic");
+        Fails<ShapeException>(() =>
+            new State("s", Tensor.FromNode(Ashlar.Graph.Nodes.Parameter(0, DType.Float32, [new Symbol("B")]))),
+            "ASH0163", "symbolic");
         Assert.Equal("weight: f32[2]", state.ToString());
     }
 

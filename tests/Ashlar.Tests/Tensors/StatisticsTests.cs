@@ -34,7 +34,8 @@ public abstract class StatisticsTests(Device device) : DeviceTests(device)
         Same(counts, "i64[2]", 0, 3);
         Same(edges, "f64[3]", 2.5, 3, 3.5);
         Same(Tensor.Arange(100).Histogram(10).Counts, "i64[10]", [.. Enumerable.Repeat(10.0, 10)]);
-        Same(Tensor.From([.1, .2, .3, .6, .7]).Histogram(10, (0, 1)).Counts, "i64[10]", 0, 1, 2, 0, 0, 1, 1, 0, 0, 0);   // as NumPy: edge 3 is above .3
+        // As NumPy: edge 3 is above .3.
+        Same(Tensor.From([.1, .2, .3, .6, .7]).Histogram(10, (0, 1)).Counts, "i64[10]", 0, 1, 2, 0, 0, 1, 1, 0, 0, 0);
         Fails<RangeException>(() => x.Histogram(0), "ASH0185");
         Fails<RangeException>(() => x.Histogram(3, (2, 1)), "ASH0185", "from 2 to 1");
     }
@@ -116,7 +117,8 @@ public abstract class StatisticsTests(Device device) : DeviceTests(device)
         Same(Tensor.From([5f, 1f, 2f]).ScatterMul(0, at, Tensor.From([7f, -1f, 3f])), "f32[3]", 105, 1, -2);
         Same(x.ScatterMul(1, Tensor.From([1, 0], [2, 1]), 10), "f32[2, 3]", 1, 50, 3, 40, 2, 6);
         Fails<KernelException>(() => Tensor.Ones(3).ScatterMul(0, Tensor.From([3]), 2).ToArray<float>(), "ASH0510");
-        CheckGradient(t => t.ScatterMul(0, at, Tensor.From([7.0, -1, 3])) + t.ScatterMin(0, at, Tensor.From([2.0, 9, 9])), Tensor.From([5f, 1f, 2f]));
+        CheckGradient(t => t.ScatterMul(0, at, Tensor.From([7.0, -1, 3])) + t.ScatterMin(0, at, Tensor.From([2.0, 9, 9])),
+            Tensor.From([5f, 1f, 2f]));
     }
 
     [Fact]

@@ -43,7 +43,8 @@ public sealed class SteadyStateTests
         Assert.Equal(0, Measure(() => step(a, b, into)));
     }
 
-    static State[] States(int count) => [.. Enumerable.Range(0, count).Select(i => new State($"w{i}", Tensor.Full([2], (double)i).Realize()))];
+    static State[] States(int count) =>
+        [.. Enumerable.Range(0, count).Select(i => new State($"w{i}", Tensor.Full([2], (double)i).Realize()))];
 
     static long BytesPerStep(int count)
     {

@@ -48,7 +48,8 @@ public sealed class VocabularyFileTests : IDisposable
     [Fact]
     public void SentencePiece_CannotBeWrittenAsTokenizerJson()
     {
-        var error = Assert.Throws<TokenizerException>(() => SentencePieceModel.Read(SentencePiece(1), "the test").Tokenizer.ToJson());
+        var error = Assert.Throws<TokenizerException>(() =>
+            SentencePieceModel.Read(SentencePiece(1), "the test").Tokenizer.ToJson());
         Assert.Equal("ASH0474", error.Code);
         Assert.Contains("keep the file", error.Message, StringComparison.Ordinal);
     }

@@ -11,7 +11,8 @@ public sealed class DeviceProfileTests : IDisposable
     public void Dispose() => Directory.Delete(folder, recursive: true);
 
     static DeviceProfile Profile(string machine = "here", int threads = 2) =>
-        new(machine, TuningEntry.CurrentVersion, threads, "2026-11-22T00:00:00Z", new Dictionary<string, double> { ["fma.f32@1"] = 123.456, ["read.l2@all"] = 200 });
+        new(machine, TuningEntry.CurrentVersion, threads, "2026-11-22T00:00:00Z",
+            new Dictionary<string, double> { ["fma.f32@1"] = 123.456, ["read.l2@all"] = 200 });
 
     string File => Path.Combine(folder, "device.json");
 
@@ -58,7 +59,8 @@ public sealed class DeviceProfileTests : IDisposable
         Assert.Equal(123.456, Get());
         Assert.Equal((2, 1), (measured, warnings.Count));                 // the new one replaced the file
 
-        double? Get() => DeviceProfile.Get(folder, "here", 2, () => { measured++; return Profile(); }, warnings.Add).Rate(Limit.Fma, all: false);
+        double? Get() => DeviceProfile.Get(folder, "here", 2, () => { measured++; return Profile(); }, warnings.Add)
+            .Rate(Limit.Fma, all: false);
     }
 
     [Fact]

@@ -33,7 +33,8 @@ public class ProductTuningTests
         var tuning = Tune(new(DType.Float32, 200, 300, 700, leftByColumns, rightByColumns));
         Assert.InRange(tuning.Candidates.Count, 2, ProductTuner.MostCandidates + 1);
         Assert.DoesNotContain(tuning.Candidates, candidate => candidate.IsWrong);
-        Assert.Equal(tuning.Candidates.Where(candidate => candidate.IsFinalist).Max(candidate => candidate.Gain), tuning.Best.Gain);
+        Assert.Equal(tuning.Candidates.Where(candidate => candidate.IsFinalist).Max(candidate => candidate.Gain),
+            tuning.Best.Gain);
         Assert.Single(tuning.Candidates, candidate => candidate.IsDefault);
         Assert.InRange(tuning.RankCorrelation, -1, 1);
         Assert.Equal("matmul.f32", tuning.Kernel);
@@ -66,7 +67,8 @@ public class ProductTuningTests
             Assert.True(candidate.IsWrong);
             Assert.Null(candidate.Seconds);
         });
-        Assert.Equal("ASH0660", Assert.Throws<DeviceException>(() => Tune(new(DType.Float32, 64, 96, 300), corrupt: _ => true)).Code);
+        Assert.Equal("ASH0660", Assert.Throws<DeviceException>(() =>
+            Tune(new(DType.Float32, 64, 96, 300), corrupt: _ => true)).Code);
     }
 
     [Fact]
@@ -74,7 +76,8 @@ public class ProductTuningTests
     {
         Assert.Equal("ASH0659", Assert.Throws<DeviceException>(() => Tune(new(DType.Float64, 8, 8, 8))).Code);
         Assert.Equal("ASH0659", Assert.Throws<DeviceException>(() => Tune(new(DType.Float32, 8, 0, 8))).Code);
-        Assert.Equal("ASH0659", Assert.Throws<DeviceException>(() => Tune(new(DType.Float32, 8, 8, 8, RightIsPacked: true))).Code);
+        Assert.Equal("ASH0659", Assert.Throws<DeviceException>(() =>
+            Tune(new(DType.Float32, 8, 8, 8, RightIsPacked: true))).Code);
     }
 
     [Theory, InlineData(1, 1, 1), InlineData(33, 65, 1), InlineData(130, 70, 2100), InlineData(1000, 40, 100)]
@@ -88,7 +91,8 @@ public class ProductTuningTests
         Assert.NotEmpty(strips);
         Assert.All(strips, config => Assert.Equal(config, TileConfig.Parse(config.ToString())));
         Assert.Equal(strips.Count, strips.Select(config => config.For(key, 2)).Distinct().Count());
-        var facts = new BlockingCase(Isa.Chosen, 4, 2, OperandAccess.InPlace, columns * 4, OperandAccess.InPlace, inner * 4, false);
+        var facts = new BlockingCase(Isa.Chosen, 4, 2, OperandAccess.InPlace, columns * 4, OperandAccess.InPlace,
+            inner * 4, false);
         var vectors = VectorBlocks.Of((facts, null), key with { DType = DType.Float32, Threads = 1 });
         Assert.NotEmpty(vectors);
         Assert.All(vectors, config => Assert.Equal(config, VectorBlocks.Parse(config.ToString())));
@@ -117,14 +121,16 @@ public class ProductTuningTests
     [Fact]
     public void Configs_ThatTheEngineHasNoMemoryFor_AreNotLegal()
     {
-        var facts = new BlockingCase(Isa.Chosen, 4, 1, OperandAccess.InPlace, 4096, OperandAccess.InPlace, 4096, ResultIsScratch: true);
+        var facts = new BlockingCase(Isa.Chosen, 4, 1, OperandAccess.InPlace, 4096, OperandAccess.InPlace, 4096,
+            ResultIsScratch: true);
         var config = new VectorBlocks(false, RegisterTile.Of(Isa.Chosen), 96, 192, 256, false, 1);
         Assert.NotNull(config.For(facts, 1, 4096, 4096, 4096));
         Assert.Null((config with { Inner = 4096 }).For(facts, 1, 4096, 4096, 4096));
         Assert.Null((config with { Rows = 4096 }).For(facts, 1, 4096, 4096, 4096));
         Assert.Null((config with { Rows = 1000, Columns = 4096 }).For(facts, 1, 4096, 4096, 4096));
         Assert.Null((config with { Tile = new(40, 40) }).For(facts, 1, 4096, 4096, 4096));
-        var huge = new ProductKey(DType.BFloat16, OperandAccess.InPlace, OperandAccess.InPlace, false, 1, 1 << 20, 1 << 20, 1 << 20, 1);
+        var huge = new ProductKey(DType.BFloat16, OperandAccess.InPlace, OperandAccess.InPlace, false, 1, 1 << 20,
+            1 << 20, 1 << 20, 1);
         Assert.Null(new TileBlocks(MatrixOrder.ColumnPanels, 1 << 20, 32, 16, 1).For(huge, 2));
     }
 
@@ -133,9 +139,18 @@ public class ProductTuningTests
     {
         var cache = TuningCache.Load(null);
         var engine = new Contraction(Isa.Chosen, DType.Float32);
-        var call = new ContractionCall { Rows = 1000, Columns = 500, Inner = 300, Left = new(0, DType.Float32, 300, 1), Right = new(0, DType.Float32, 500, 1), Result = new(0, DType.Float32, 500, 1) };
+        var call = new ContractionCall
+        {
+            Rows = 1000,
+            Columns = 500,
+            Inner = 300,
+            Left = new(0, DType.Float32, 300, 1),
+            Right = new(0, DType.Float32, 500, 1),
+            Result = new(0, DType.Float32, 500, 1),
+        };
         var config = new VectorBlocks(false, RegisterTile.Of(Isa.Chosen), 48, 144, 128, false, 1);
-        cache.Add(new("matmul.f32", "here", TuningEntry.CurrentVersion, engine.KeyOf(call, 1).OfClass.ToString(), config.ToString(), 1, 2, ""));
+        cache.Add(new("matmul.f32", "here", TuningEntry.CurrentVersion, engine.KeyOf(call, 1).OfClass.ToString(),
+            config.ToString(), 1, 2, ""));
 
         var tuned = new Contraction(Isa.Chosen, DType.Float32) { Tuned = new(cache, "here") };
         tuned.Prepare(call, 1);
@@ -175,7 +190,13 @@ public class ProductTuningTests
     {
         var cache = TuningCache.Load(null);
         using var run = new ContractionRun(Isa.Avx512.Name, 2, onTiles: true);
-        var shape = new Product(610, 200, 1100) { LeftType = DType.BFloat16, RightType = DType.BFloat16, PacksRight = packed, HasEpilogue = true };
+        var shape = new Product(610, 200, 1100)
+        {
+            LeftType = DType.BFloat16,
+            RightType = DType.BFloat16,
+            PacksRight = packed,
+            HasEpilogue = true,
+        };
         var key = new ProductKey(DType.BFloat16, OperandAccess.InPlace, OperandAccess.InPlace, packed, 1, 610, 200, 1100, 2);
         foreach (var config in StripBlocks.Of(key, 2).Where((_, i) => i % 3 == 0))
         {
@@ -191,7 +212,15 @@ public class ProductTuningTests
             foreach (long columns in (long[])[64, 700, 4096])
                 foreach (bool packed in (bool[])[false, true])
                 {
-                    var call = new ContractionCall { Rows = rows, Columns = columns, Inner = 2000, Left = new(0, DType.BFloat16, 2000, 1), Right = new(0, DType.BFloat16, columns, 1), Result = new(0, DType.BFloat16, columns, 1) };
+                    var call = new ContractionCall
+                    {
+                        Rows = rows,
+                        Columns = columns,
+                        Inner = 2000,
+                        Left = new(0, DType.BFloat16, 2000, 1),
+                        Right = new(0, DType.BFloat16, columns, 1),
+                        Result = new(0, DType.BFloat16, columns, 1),
+                    };
                     var engine = new MatrixContraction(TileProduct.BF16, rightIsPacked: packed);
                     var usual = engine.CutOf(call, 2);
                     if (packed) Assert.IsType<StripBlocks>(usual);
@@ -204,8 +233,10 @@ public class ProductTuningTests
     [Fact]
     public void Tuning_KeepsWhatBeatsTheDefault_BeyondNoise()
     {
-        static TunedCandidate Candidate(string config, double seconds, double gain) => new(config, 1, 1, seconds, gain, IsFinalist: true, IsDefault: config == "usual", IsWrong: false);
-        static ProductTuning Of(params TunedCandidate[] candidates) => new(new(DType.Float32, 8, 8, 8), "matmul.f32", "m=8", 1, 1, 3, candidates, 1);
+        static TunedCandidate Candidate(string config, double seconds, double gain) =>
+            new(config, 1, 1, seconds, gain, IsFinalist: true, IsDefault: config == "usual", IsWrong: false);
+        static ProductTuning Of(params TunedCandidate[] candidates) =>
+            new(new(DType.Float32, 8, 8, 8), "matmul.f32", "m=8", 1, 1, 3, candidates, 1);
         var usual = Candidate("usual", 1, 1);
         Assert.Equal("a", Of(Candidate("a", 0.8, 1.2), usual).Kept.Config);
         var noise = Of(Candidate("a", 0.98, 1.02), usual);
@@ -215,6 +246,7 @@ public class ProductTuningTests
         Assert.Null(VectorBlocks.Parse(noise.Entry("here").Config));
     }
 
-    [Theory, InlineData(1, 1), InlineData(8, 8), InlineData(9, 10), InlineData(1000, 1024), InlineData(1024, 1024), InlineData(1025, 1280), InlineData(1281, 1536)]
+    [Theory, InlineData(1, 1), InlineData(8, 8), InlineData(9, 10), InlineData(1000, 1024), InlineData(1024, 1024),
+        InlineData(1025, 1280), InlineData(1281, 1536)]
     public void Extents_FallIntoClasses(long extent, long expected) => Assert.Equal(expected, ExtentClass.Of(extent));
 }

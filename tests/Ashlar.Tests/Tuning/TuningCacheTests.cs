@@ -55,7 +55,12 @@ public sealed class TuningCacheTests : IDisposable
         cache.Add(Entry());
         cache.Add(Entry(shape: "m=16"));
         string[] lines = File.ReadAllLines(cache.Path!);
-        lines[1] = damage switch { "cut" => lines[1][..(lines[1].Length / 2)], "changed" => lines[1].Replace("rows=32", "rows=33"), _ => damage };
+        lines[1] = damage switch
+        {
+            "cut" => lines[1][..(lines[1].Length / 2)],
+            "changed" => lines[1].Replace("rows=32", "rows=33"),
+            _ => damage,
+        };
         File.WriteAllText(cache.Path!, string.Join('\n', lines));
 
         var said = new List<string>();

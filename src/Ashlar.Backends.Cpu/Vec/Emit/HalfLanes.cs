@@ -3,7 +3,8 @@ using System.Runtime.Intrinsics;
 
 namespace Ashlar.Backends.Cpu.Vec.Emit;
 
-/// <summary>Between float32 and the bits of 16-bit floats in 32-bit lanes, by integer arithmetic: .NET has no instruction for it.</summary>
+/// <summary>Between float32 and the bits of 16-bit floats in 32-bit lanes, by integer arithmetic: .NET has no instruction for
+/// it.</summary>
 /// <remarks>
 /// To 16 bits: nearest, ties to even; denormals right; NaN stays NaN. bfloat16 is the upper half of a float32. A half becomes a
 /// float by moving its exponent from bias 15 to 127; a denormal half is read as a number with a known exponent, which is then
@@ -45,7 +46,8 @@ internal static class HalfLanes
         var odd = (magnitude >>> 13) & Vector128<int>.One;
         var normal = (magnitude - Vector128.Create((112 << 23) - 0xfff) + odd) >>> 13;
         var denormal = (magnitude.AsSingle() + Vector128.Create(126 << 23).AsSingle()).AsInt32() - Vector128.Create(126 << 23);
-        var special = Vector128.ConditionalSelect(Vector128.GreaterThan(magnitude, Vector128.Create(0x7f800000)), Vector128.Create(0x7e00), Vector128.Create(0x7c00));
+        var special = Vector128.ConditionalSelect(Vector128.GreaterThan(magnitude, Vector128.Create(0x7f800000)),
+            Vector128.Create(0x7e00), Vector128.Create(0x7c00));
         var half = Vector128.ConditionalSelect(Vector128.LessThan(magnitude, Vector128.Create(113 << 23)), denormal, normal);
         half = Vector128.ConditionalSelect(Vector128.GreaterThanOrEqual(magnitude, Vector128.Create(143 << 23)), special, half);
         return half | ((bits >>> 16) & Vector128.Create(0x8000));
@@ -83,7 +85,8 @@ internal static class HalfLanes
         var odd = (magnitude >>> 13) & Vector256<int>.One;
         var normal = (magnitude - Vector256.Create((112 << 23) - 0xfff) + odd) >>> 13;
         var denormal = (magnitude.AsSingle() + Vector256.Create(126 << 23).AsSingle()).AsInt32() - Vector256.Create(126 << 23);
-        var special = Vector256.ConditionalSelect(Vector256.GreaterThan(magnitude, Vector256.Create(0x7f800000)), Vector256.Create(0x7e00), Vector256.Create(0x7c00));
+        var special = Vector256.ConditionalSelect(Vector256.GreaterThan(magnitude, Vector256.Create(0x7f800000)),
+            Vector256.Create(0x7e00), Vector256.Create(0x7c00));
         var half = Vector256.ConditionalSelect(Vector256.LessThan(magnitude, Vector256.Create(113 << 23)), denormal, normal);
         half = Vector256.ConditionalSelect(Vector256.GreaterThanOrEqual(magnitude, Vector256.Create(143 << 23)), special, half);
         return half | ((bits >>> 16) & Vector256.Create(0x8000));
@@ -121,7 +124,8 @@ internal static class HalfLanes
         var odd = (magnitude >>> 13) & Vector512<int>.One;
         var normal = (magnitude - Vector512.Create((112 << 23) - 0xfff) + odd) >>> 13;
         var denormal = (magnitude.AsSingle() + Vector512.Create(126 << 23).AsSingle()).AsInt32() - Vector512.Create(126 << 23);
-        var special = Vector512.ConditionalSelect(Vector512.GreaterThan(magnitude, Vector512.Create(0x7f800000)), Vector512.Create(0x7e00), Vector512.Create(0x7c00));
+        var special = Vector512.ConditionalSelect(Vector512.GreaterThan(magnitude, Vector512.Create(0x7f800000)),
+            Vector512.Create(0x7e00), Vector512.Create(0x7c00));
         var half = Vector512.ConditionalSelect(Vector512.LessThan(magnitude, Vector512.Create(113 << 23)), denormal, normal);
         half = Vector512.ConditionalSelect(Vector512.GreaterThanOrEqual(magnitude, Vector512.Create(143 << 23)), special, half);
         return half | ((bits >>> 16) & Vector512.Create(0x8000));

@@ -12,7 +12,8 @@ internal static class Intrinsics
 
     static readonly Type[][] classes =
     [
-        [typeof(Avx512Lanes), typeof(Avx2Lanes), typeof(HalfLanes), typeof(Lanes), typeof(Vector512), typeof(Vector256), typeof(Vector128)],
+        [typeof(Avx512Lanes), typeof(Avx2Lanes), typeof(HalfLanes), typeof(Lanes), typeof(Vector512), typeof(Vector256),
+            typeof(Vector128)],
         [typeof(Avx2Lanes), typeof(HalfLanes), typeof(Lanes), typeof(Vector256), typeof(Vector128), typeof(Vector512)],
         [typeof(HalfLanes), typeof(Lanes), typeof(Vector128), typeof(Vector256), typeof(Vector512)],
     ];
@@ -47,7 +48,8 @@ internal static class Intrinsics
     }
 
     /// <summary>A generic method of <see cref="LaneCalls"/>, made for these types.</summary>
-    public static MethodInfo Generic(string name, params Type[] types) => typeof(LaneCalls).GetMethod(name)!.MakeGenericMethod(types);
+    public static MethodInfo Generic(string name, params Type[] types) =>
+        typeof(LaneCalls).GetMethod(name)!.MakeGenericMethod(types);
 
     /// <summary>The .NET type of a register.</summary>
     public static Type Clr(VecType type) => type.IsScalar ? typeof(long) : Vectors[Level(type)][(int)type.Elem];
@@ -63,9 +65,12 @@ internal static class Intrinsics
 
     static readonly Type[][] Vectors =
     [
-        [typeof(Vector128<float>), typeof(Vector128<double>), typeof(Vector128<int>), typeof(Vector128<long>), typeof(Vector128<int>), typeof(Vector128<long>)],
-        [typeof(Vector256<float>), typeof(Vector256<double>), typeof(Vector256<int>), typeof(Vector256<long>), typeof(Vector256<int>), typeof(Vector256<long>)],
-        [typeof(Vector512<float>), typeof(Vector512<double>), typeof(Vector512<int>), typeof(Vector512<long>), typeof(Vector512<int>), typeof(Vector512<long>)],
+        [typeof(Vector128<float>), typeof(Vector128<double>), typeof(Vector128<int>), typeof(Vector128<long>),
+            typeof(Vector128<int>), typeof(Vector128<long>)],
+        [typeof(Vector256<float>), typeof(Vector256<double>), typeof(Vector256<int>), typeof(Vector256<long>),
+            typeof(Vector256<int>), typeof(Vector256<long>)],
+        [typeof(Vector512<float>), typeof(Vector512<double>), typeof(Vector512<int>), typeof(Vector512<long>),
+            typeof(Vector512<int>), typeof(Vector512<long>)],
     ];
 
     static int Level(VecType type) => type.Bits switch { 128 => 0, 256 => 1, _ => 2 };
@@ -74,7 +79,8 @@ internal static class Intrinsics
     {
         Type[] parameters = [.. new[] { key.A, key.B, key.C }.OfType<Type>()];
         foreach (var holder in classes[(int)key.Isa])
-            foreach (var candidate in named.GetOrAdd((holder, key.Name), k => [.. k.Item1.GetMember(k.Item2, MemberTypes.Method, Statics).Cast<MethodInfo>()]))
+            foreach (var candidate in named.GetOrAdd((holder, key.Name), k =>
+                [.. k.Item1.GetMember(k.Item2, MemberTypes.Method, Statics).Cast<MethodInfo>()]))
                 if (Match(candidate, key.Result, parameters) is { } method) return method;
         return null;
     }
@@ -92,7 +98,8 @@ internal static class Intrinsics
         if (method.ReturnType != result) return null;
         var own = method.GetParameters();
         for (int i = 0; i < parameters.Length; i++)
-            if (own[i].ParameterType != parameters[i] && !(own[i].ParameterType.IsPointer && parameters[i] == typeof(nint))) return null;
+            if (own[i].ParameterType != parameters[i] && !(own[i].ParameterType.IsPointer && parameters[i] == typeof(nint)))
+                return null;
         return method;
     }
 

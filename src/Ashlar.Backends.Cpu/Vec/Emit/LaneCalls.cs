@@ -25,7 +25,8 @@ internal static unsafe class LaneCalls
         return result;
     }
 
-    /// <summary>Lane i is element <c>index[i]</c> from <paramref name="p"/>, as its bits in memory, narrow integers widened.</summary>
+    /// <summary>Lane i is element <c>index[i]</c> from <paramref name="p"/>, as its bits in memory, narrow integers
+    /// widened.</summary>
     [MethodImpl(Call)]
     public static TVector Gather<TVector, TIndices>(nint p, TIndices index, int lanes, int wideIndex, int storage)
         where TVector : unmanaged where TIndices : unmanaged
@@ -41,7 +42,8 @@ internal static unsafe class LaneCalls
 
     /// <summary>The same where lane i of the mask is set; other lanes are 0 and touch no memory.</summary>
     [MethodImpl(Call)]
-    public static TVector GatherWhere<TVector, TIndices, TMask>(nint p, TIndices index, TMask mask, int lanes, int wideIndex, int storage)
+    public static TVector GatherWhere<TVector, TIndices, TMask>(nint p, TIndices index, TMask mask, int lanes,
+        int wideIndex, int storage)
         where TVector : unmanaged where TIndices : unmanaged where TMask : unmanaged
     {
         TVector result = default;
@@ -72,7 +74,8 @@ internal static unsafe class LaneCalls
 
     /// <summary>Writes lane i to element <c>index[i]</c> from <paramref name="p"/> where lane i of the mask is set.</summary>
     [MethodImpl(Call)]
-    public static void Scatter<TVector, TIndices, TMask>(TVector value, nint p, TIndices index, TMask mask, int lanes, int wideIndex, int storage)
+    public static void Scatter<TVector, TIndices, TMask>(TVector value, nint p, TIndices index, TMask mask, int lanes,
+        int wideIndex, int storage)
         where TVector : unmanaged where TIndices : unmanaged where TMask : unmanaged
     {
         byte* v = (byte*)&value;

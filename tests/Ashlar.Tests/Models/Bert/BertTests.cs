@@ -26,7 +26,8 @@ public sealed class BertTests() : DeviceTests(new Device(new CpuBackend()))
             int[] text = TinyModels.Text(tiny, length);
             double[][] expected = tiny.Logits(text);
             Same(expected.SelectMany(row => row), bert.Hidden(Tensor.From<int>(text, [1, length])));
-            Same(BertReference.Embedding(expected, mean: name != "xlm-roberta", normalise: true), bert.Embed(Tensor.From<int>(text, [1, length])));
+            Same(BertReference.Embedding(expected, mean: name != "xlm-roberta", normalise: true),
+                bert.Embed(Tensor.From<int>(text, [1, length])));
         }
     }
 
@@ -50,7 +51,8 @@ public sealed class BertTests() : DeviceTests(new Device(new CpuBackend()))
         foreach (int length in (int[])[5, 24, 6])
         {
             int[] text = TinyModels.Text(tiny, length);
-            Same(BertReference.Embedding(tiny.Logits(text), mean: true, normalise: true), embed(Tensor.From<int>(text, [1, length])));
+            Same(BertReference.Embedding(tiny.Logits(text), mean: true, normalise: true),
+                embed(Tensor.From<int>(text, [1, length])));
         }
     }
 
@@ -66,7 +68,8 @@ public sealed class BertTests() : DeviceTests(new Device(new CpuBackend()))
         }
         tiny.Weights["cls.predictions.bias"] = ([95], new float[95]);
         int[] text = TinyModels.Text(tiny, 5);
-        Same(tiny.Logits(text).SelectMany(row => row), BertFiles.Load(tiny.Write(folder.Path)).Hidden(Tensor.From<int>(text, [1, 5])));
+        Same(tiny.Logits(text).SelectMany(row => row), BertFiles.Load(tiny.Write(folder.Path))
+            .Hidden(Tensor.From<int>(text, [1, 5])));
     }
 
     [Theory]
@@ -140,9 +143,12 @@ public sealed class BertTests() : DeviceTests(new Device(new CpuBackend()))
             change(tiny);
             Fails<T>(() => BertFiles.Load(tiny.Write(folder.Path)), code, word);
         }
-        Refused<ModelException>("ASH0341", "encoder.layer.1.output.dense.bias", tiny => tiny.Weights.Remove("encoder.layer.1.output.dense.bias"));
-        Refused<ModelException>("ASH0343", "encoder.layer.2.output.dense.bias", tiny => tiny.Weights["encoder.layer.2.output.dense.bias"] = ([1], [1]));
-        Refused<ModelException>("ASH0342", "encoder.layer.1.output.dense.bias", tiny => tiny.Weights["encoder.layer.1.output.dense.bias"] = ([1], [1]));
+        Refused<ModelException>("ASH0341", "encoder.layer.1.output.dense.bias", tiny =>
+            tiny.Weights.Remove("encoder.layer.1.output.dense.bias"));
+        Refused<ModelException>("ASH0343", "encoder.layer.2.output.dense.bias", tiny =>
+            tiny.Weights["encoder.layer.2.output.dense.bias"] = ([1], [1]));
+        Refused<ModelException>("ASH0342", "encoder.layer.1.output.dense.bias", tiny =>
+            tiny.Weights["encoder.layer.1.output.dense.bias"] = ([1], [1]));
         Refused<ModelException>("ASH0352", "NaN", tiny => tiny.Weights["encoder.layer.1.output.dense.bias"].Data[3] = float.NaN);
         Refused<ModelException>("ASH0345", "heads", tiny => tiny.Config["num_attention_heads"] = 3);
     }
@@ -162,6 +168,7 @@ public sealed class BertTests() : DeviceTests(new Device(new CpuBackend()))
         float[] found = actual.ToArray<float>();
         double[] wanted = [.. expected];
         Assert.Equal(wanted.Length, found.Length);
-        for (int i = 0; i < found.Length; i++) Assert.True(Math.Abs(wanted[i] - found[i]) < 2e-5, $"{i}: {found[i]}, not {wanted[i]}");
+        for (int i = 0; i < found.Length; i++)
+            Assert.True(Math.Abs(wanted[i] - found[i]) < 2e-5, $"{i}: {found[i]}, not {wanted[i]}");
     }
 }

@@ -35,7 +35,8 @@ public sealed class EightBitTests : IDisposable
     [Fact]
     public void Model_IsRefused_WhenAScaleIsMissing()
     {
-        string path = Write(TinyModels.Make("qwen3"), (name, scales) => name.Contains("layers.1.mlp.up_proj", StringComparison.Ordinal) ? null : scales);
+        string path = Write(TinyModels.Make("qwen3"), (name, scales) =>
+            name.Contains("layers.1.mlp.up_proj", StringComparison.Ordinal) ? null : scales);
         var error = Assert.Throws<ModelFileException>(() => ModelFamily.Load(path));
         Assert.Equal("ASH0464", error.Code);
         Assert.Contains("layers.1.mlp.up_proj.weight_scale_inv", error.Message, StringComparison.Ordinal);
@@ -53,14 +54,16 @@ public sealed class EightBitTests : IDisposable
         {
             float[] found = ScaledWeights.Decode(file, file["w"]);
             for (int i = 0; i < 130; i++)
-                for (int j = 0; j < 260; j++) Assert.Equal(plain[i * 260 + j] * scales[i / 128 * 3 + j / 128], found[i * 260 + j]);
+                for (int j = 0; j < 260; j++)
+                    Assert.Equal(plain[i * 260 + j] * scales[i / 128 * 3 + j / 128], found[i * 260 + j]);
         }
         WriteOne(path, codes, scales, [3, 2]);
         using var other = WeightFile.Open(path);
         Assert.Equal("ASH0464", Assert.Throws<ModelFileException>(() => ScaledWeights.Decode(other, other["w"])).Code);
     }
 
-    static void WriteOne(string path, byte[] codes, float[] scales, ValueList<long> blocks) => SafetensorsFolder.Write(Path.GetDirectoryName(path)!,
+    static void WriteOne(string path, byte[] codes, float[] scales, ValueList<long> blocks) =>
+        SafetensorsFolder.Write(Path.GetDirectoryName(path)!,
     [
         new("w", WeightType.F8E4M3, [130, 260], stream => stream.Write(codes)),
         new("w_scale_inv", WeightType.F32, blocks, stream => NamedArray.WriteElements<float>(stream, scales)),
@@ -86,7 +89,8 @@ public sealed class EightBitTests : IDisposable
             written.Add(new(name, WeightType.F8E4M3, extents, stream => stream.Write(codes)));
             ValueList<long> blocks = [.. extents.Select(extent => (extent + 127) / 128)];
             if (scalesOf(name, [.. Enumerable.Repeat(Scale, (int)(blocks[0] * blocks[1]))]) is { } scales)
-                written.Add(new(name + "_scale_inv", WeightType.F32, blocks, stream => NamedArray.WriteElements<float>(stream, scales)));
+                written.Add(new(name + "_scale_inv", WeightType.F32, blocks, stream =>
+                    NamedArray.WriteElements<float>(stream, scales)));
         }
         tiny.Config["quantization_config"] = JsonNode.Parse(
             """{"quant_method": "fp8", "fmt": "e4m3", "activation_scheme": "dynamic", "weight_block_size": [128, 128]}""");

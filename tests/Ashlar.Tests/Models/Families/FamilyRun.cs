@@ -9,7 +9,8 @@ namespace Ashlar.Tests.Models.Families;
 /// <summary>Runs small models of a family and compares every logit with the plain model of the tests.</summary>
 static class FamilyRun
 {
-    /// <summary>Fails unless the model in a folder gives the logits of its reference: at once, in two pieces, and token by token.</summary>
+    /// <summary>Fails unless the model in a folder gives the logits of its reference: at once, in two pieces, and token by
+    /// token.</summary>
     /// <param name="folder">A checkpoint.</param>
     /// <param name="reference">Where its config and weights are; null: in the same folder.</param>
     /// <param name="tolerance">As a share of the greatest logit of a token.</param>
@@ -19,18 +20,21 @@ static class FamilyRun
         using var model = ModelFamily.Load(folder);
         var (config, weights) = ReferenceModel.Load(reference ?? folder);
         var random = new Random(11);
-        int[] tokens = [.. Enumerable.Range(0, Math.Min(45, model.Config.Context)).Select(_ => random.Next(model.Config.Vocabulary))];
+        int[] tokens =
+            [.. Enumerable.Range(0, Math.Min(45, model.Config.Context)).Select(_ => random.Next(model.Config.Vocabulary))];
         double[][] expected = ReferenceModel.Logits(config, weights, tokens);
         using var engine = new Engine(model, new(DType.Float32, Context: 64, MostTexts: 2, Chunk: 64));
 
-        using (var atOnce = engine.NewText(tokens.Length)) Compare(tolerance, expected, 0, engine.ReadAll(atOnce, tokens), "at once");
+        using (var atOnce = engine.NewText(tokens.Length))
+            Compare(tolerance, expected, 0, engine.ReadAll(atOnce, tokens), "at once");
         using (var pieces = engine.NewText(tokens.Length))
         {
             Compare(tolerance, expected, 0, engine.ReadAll(pieces, tokens.AsSpan(0, 19)), "the first piece");
             Compare(tolerance, expected, 19, engine.ReadAll(pieces, tokens.AsSpan(19)), "the second piece");
         }
         using var single = engine.NewText(tokens.Length);
-        for (int i = 0; i < tokens.Length; i++) Compare(tolerance, expected, i, engine.ReadAll(single, tokens.AsSpan(i, 1)), "token by token");
+        for (int i = 0; i < tokens.Length; i++)
+            Compare(tolerance, expected, i, engine.ReadAll(single, tokens.AsSpan(i, 1)), "token by token");
     }
 
     static void Compare(double tolerance, double[][] expected, int first, float[] actual, string how)

@@ -35,7 +35,8 @@ public sealed class FamilyTests : IDisposable
     {
         using var selected = Devices.Reference.Select();   // which rounds no activations
         var tiny = TinyModels.Make("gpt-oss");
-        using var model = ModelFamily.Load(isGguf ? TinyGguf.Of(tiny).Write(Path.Combine(folder, "tiny.gguf")) : tiny.Write(folder));
+        using var model =
+            ModelFamily.Load(isGguf ? TinyGguf.Of(tiny).Write(Path.Combine(folder, "tiny.gguf")) : tiny.Write(folder));
         using var engine = new Engine(model, new(DType.Float32, Context: 32, MostTexts: 1, Chunk: 32));
         int[] tokens = TinyModels.Text(tiny, 9);
         using var text = engine.NewText(tokens.Length);
@@ -50,7 +51,8 @@ public sealed class FamilyTests : IDisposable
     public void Family_GivesTheLogitsOfItsReference_FromGguf(string name)
     {
         var model = TinyGguf.Sayable(name);
-        FamilyRun.AssertLikeReference(TinyGguf.Of(model).Write(Path.Combine(folder, "tiny.gguf")), model.Write(folder), ToleranceOf(name));
+        FamilyRun.AssertLikeReference(TinyGguf.Of(model).Write(Path.Combine(folder, "tiny.gguf")), model.Write(folder),
+            ToleranceOf(name));
     }
 
     [Fact]
@@ -111,16 +113,19 @@ public sealed class FamilyTests : IDisposable
     {
         var model = TinyModels.Make(name);
         Assert.True(model.Weights.Remove(weight));
-        Assert.Contains(weight, Assert.ThrowsAny<AshlarException>(() => ModelFamily.Load(model.Write(folder))).Message, StringComparison.Ordinal);
+        Assert.Contains(weight, Assert.ThrowsAny<AshlarException>(() => ModelFamily.Load(model.Write(folder))).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]
-    [InlineData("gemma3"), InlineData("phi4-mini"), InlineData("smollm3"), InlineData("glm4"), InlineData("gpt-oss"), InlineData("deepseek-v3"), InlineData("gpt2")]
+    [InlineData("gemma3"), InlineData("phi4-mini"), InlineData("smollm3"), InlineData("glm4"), InlineData("gpt-oss"),
+        InlineData("deepseek-v3"), InlineData("gpt2")]
     public void Family_NamesTheWeight_WhenAnyIsLeftOver(string name)
     {
         var model = TinyModels.Make(name);
         model.Random("model.layers.0.side.weight", 1, 8);
-        Assert.Contains("model.layers.0.side.weight", Assert.Throws<ModelException>(() => ModelFamily.Load(model.Write(folder))).Message, StringComparison.Ordinal);
+        Assert.Contains("model.layers.0.side.weight", Assert.Throws<ModelException>(() =>
+            ModelFamily.Load(model.Write(folder))).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -128,7 +133,8 @@ public sealed class FamilyTests : IDisposable
     {
         var model = TinyModels.Make("llama2");
         model.Config["attn_temperature_tuning"] = 4;
-        Assert.Contains("attn_temperature_tuning", Assert.Throws<ModelFileException>(() => ModelFamily.Load(model.Write(folder))).Message, StringComparison.Ordinal);
+        Assert.Contains("attn_temperature_tuning", Assert.Throws<ModelFileException>(() =>
+            ModelFamily.Load(model.Write(folder))).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -136,7 +142,8 @@ public sealed class FamilyTests : IDisposable
     {
         var model = TinyModels.Make("llama2");
         model.Weights.Remove("model.layers.1.mlp.up_proj.weight");
-        Assert.Contains("'model.layers.1.mlp.up_proj.weight'", Assert.Throws<ModelException>(() => ModelFamily.Load(model.Write(folder))).Message, StringComparison.Ordinal);
+        Assert.Contains("'model.layers.1.mlp.up_proj.weight'",
+            Assert.Throws<ModelException>(() => ModelFamily.Load(model.Write(folder))).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -144,7 +151,8 @@ public sealed class FamilyTests : IDisposable
     {
         var model = TinyModels.Make("llama2");
         model.Linear("model.layers.1.mlp.side_proj", 8, 8);
-        Assert.Contains("'model.layers.1.mlp.side_proj.weight'", Assert.Throws<ModelException>(() => ModelFamily.Load(model.Write(folder))).Message, StringComparison.Ordinal);
+        Assert.Contains("'model.layers.1.mlp.side_proj.weight'",
+            Assert.Throws<ModelException>(() => ModelFamily.Load(model.Write(folder))).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -163,6 +171,7 @@ public sealed class FamilyTests : IDisposable
     {
         var model = TinyModels.Make("llama2");
         model.Weights["model.norm.weight"].Data[3] = float.NaN;
-        Assert.Contains("model.norm.weight", Assert.Throws<ModelException>(() => ModelFamily.Load(model.Write(folder))).Message, StringComparison.Ordinal);
+        Assert.Contains("model.norm.weight", Assert.Throws<ModelException>(() => ModelFamily.Load(model.Write(folder))).Message,
+            StringComparison.Ordinal);
     }
 }

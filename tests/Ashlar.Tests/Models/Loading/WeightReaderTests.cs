@@ -66,7 +66,8 @@ public sealed class WeightReaderTests
         return WeightFile.Open(path);
     }
 
-    static NamedArray Exact(string name, float[] numbers) => NamedArray.Of<float>(name, numbers.Length == Inputs ? [Inputs] : [numbers.Length / Inputs, Inputs], numbers);
+    static NamedArray Exact(string name, float[] numbers) =>
+        NamedArray.Of<float>(name, numbers.Length == Inputs ? [Inputs] : [numbers.Length / Inputs, Inputs], numbers);
 
     static NamedArray Rounded(string name, int rows) =>
         NamedArray.Of<BFloat16>(name, [rows, Inputs], Enumerable.Repeat((BFloat16)1f, rows * Inputs).ToArray());

@@ -37,7 +37,8 @@ static class BertReference
         {
             string name = $"{prefix}encoder.layer.{layer}";
             double[][] Project(string part) => weights.Linear(x, $"{name}.attention.self.{part}", bias: true);
-            var attended = Attend(Project("query"), Project("key"), Project("value"), heads, heads, 1 / Math.Sqrt(width / heads), All);
+            var attended =
+                Attend(Project("query"), Project("key"), Project("value"), heads, heads, 1 / Math.Sqrt(width / heads), All);
             x = Plus(x, weights.Linear(attended, $"{name}.attention.output.dense", bias: true));
             x = weights.LayerNorm(x, $"{name}.attention.output.LayerNorm", epsilon);
             var inner = weights.Linear(x, $"{name}.intermediate.dense", bias: true);

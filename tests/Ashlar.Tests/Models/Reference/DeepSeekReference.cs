@@ -26,14 +26,16 @@ static class DeepSeekReference
     static double[][] Attention(ReferenceConfig config, ReferenceWeights weights, string name, double[][] x)
     {
         int heads = config.Integer("num_attention_heads"), plain = config.Integer("qk_nope_head_dim");
-        int turned = config.Integer("qk_rope_head_dim"), latent = config.Integer("kv_lora_rank"), wide = config.Integer("v_head_dim");
+        int turned = config.Integer("qk_rope_head_dim"), latent = config.Integer("kv_lora_rank"),
+            wide = config.Integer("v_head_dim");
         double epsilon = config.Number("rms_norm_eps");
         bool bias = config.Flag("attention_bias", false);
         var (rope, scale) = Rope(config, turned, plain + turned);
 
         var q = config.Has("q_lora_rank")
             ? weights.Linear(
-                weights.RmsNorm(weights.Linear(x, $"{name}.q_a_proj", bias), $"{name}.q_a_layernorm", epsilon), $"{name}.q_b_proj")
+                weights.RmsNorm(weights.Linear(x, $"{name}.q_a_proj", bias), $"{name}.q_a_layernorm", epsilon),
+                $"{name}.q_b_proj")
             : weights.Linear(x, $"{name}.q_proj");
         var compressed = weights.Linear(x, $"{name}.kv_a_proj_with_mqa", bias);
         double[][] latents = weights.RmsNorm([.. compressed.Select(row => row[..latent])], $"{name}.kv_a_layernorm", epsilon);
@@ -68,7 +70,8 @@ static class DeepSeekReference
         double[] frequencies = ReferenceRope.Yarn(turned, theta, factor, scaling.Number("original_max_position_embeddings"),
             scaling.Number("beta_fast", 32), scaling.Number("beta_slow", 1), truncate: true);
         double whole = ReferenceRope.YarnFactor(factor, all);
-        return (new(frequencies, interleaved, ReferenceRope.YarnFactor(factor, scaling.Number("mscale", 1)) / whole), scale * whole * whole);
+        return (new(frequencies, interleaved, ReferenceRope.YarnFactor(factor, scaling.Number("mscale", 1)) / whole),
+            scale * whole * whole);
     }
 
     static double[] Mixture(ReferenceConfig config, ReferenceWeights weights, string name, double[] x)
@@ -81,25 +84,31 @@ static class DeepSeekReference
 
     /// <summary>V2: softmax, groups by their best expert. V3: sigmoid, a bias that counts for the choice alone, groups by their
     /// two best experts.</summary>
-    public static (int Expert, double Share)[] Choose(ReferenceConfig config, ReferenceWeights weights, string name, double[] scores)
+    public static (int Expert, double Share)[] Choose(ReferenceConfig config, ReferenceWeights weights, string name,
+        double[] scores)
     {
         string method = config.Text("topk_method", config.Has("n_group") ? "noaux_tc" : "greedy");
         double[] shares = config.Text("scoring_func", method == "noaux_tc" ? "sigmoid" : "softmax") == "sigmoid"
             ? [.. scores.Select(Sigmoid)] : Softmax(scores);
-        double[] preferences = method == "noaux_tc" ? Plus(shares, weights.Vector($"{name}.gate.e_score_correction_bias")) : shares;
+        double[] preferences = method == "noaux_tc"
+            ? Plus(shares, weights.Vector($"{name}.gate.e_score_correction_bias"))
+            : shares;
         if (method != "greedy")
         {
             int groups = config.Integer("n_group"), size = scores.Length / groups;
             double[] merits = [.. preferences.Chunk(size).Select(group =>
                 method == "noaux_tc" ? group.OrderDescending().Take(2).Sum() : group.Max())];
             int[] open = Greatest(merits, config.Integer("topk_group"));
-            preferences = [.. preferences.Select((value, expert) => open.Contains(expert / size) ? value : double.NegativeInfinity)];
+            preferences =
+                [.. preferences.Select((value, expert) => open.Contains(expert / size) ? value : double.NegativeInfinity)];
         }
         int[] chosen = Greatest(preferences, config.Integer("num_experts_per_tok"));
         double factor = config.Number("routed_scaling_factor", 1);
         bool sumsToOne = config.Flag("norm_topk_prob", method == "noaux_tc") && chosen.Length > 1;
         // the published code of V2 scales only shares that were not made to sum to one
-        double multiplier = sumsToOne ? (method == "noaux_tc" ? factor : 1) / (chosen.Sum(expert => shares[expert]) + 1e-20) : factor;
+        double multiplier = sumsToOne
+            ? (method == "noaux_tc" ? factor : 1) / (chosen.Sum(expert => shares[expert]) + 1e-20)
+            : factor;
         return [.. chosen.Select(expert => (expert, shares[expert] * multiplier))];
     }
 }

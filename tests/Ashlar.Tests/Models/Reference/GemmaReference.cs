@@ -12,7 +12,9 @@ static class GemmaReference
         int keyHeads = config.Integer("num_key_value_heads"), headWidth = config.Integer("head_dim", 256);
         double epsilon = config.Number("rms_norm_eps", 1e-6), scale = 1 / Math.Sqrt(config.Number("query_pre_attn_scalar", 256));
         var far = ReferenceRope.Of(config, headWidth);
-        var near = isThird ? new ReferenceRope(ReferenceRope.Plain(headWidth, config.Number("rope_local_base_freq", 10000))) : far;
+        var near = isThird
+            ? new ReferenceRope(ReferenceRope.Plain(headWidth, config.Number("rope_local_base_freq", 10000)))
+            : far;
         bool attentionBias = config.Flag("attention_bias", false);
 
         double[][] x = [.. weights.Embed("model.embed_tokens.weight", tokens).Select(row => Times(row, Math.Sqrt(width)))];
@@ -40,7 +42,8 @@ static class GemmaReference
             var mixed = weights.GatedMlp(Norm(x, "pre_feedforward_layernorm"), $"{name}.mlp", GeluTanh);
             x = Plus(x, Norm(mixed, "post_feedforward_layernorm"));
         }
-        var logits = weights.Head(weights.RmsNorm(x, "model.norm", epsilon, onePlus: true), config.Flag("tie_word_embeddings", true));
+        var logits =
+            weights.Head(weights.RmsNorm(x, "model.norm", epsilon, onePlus: true), config.Flag("tie_word_embeddings", true));
         if (config.NumberOrNone("final_logit_softcapping") is { } cap)
             logits = [.. logits.Select(row => (double[])[.. row.Select(logit => cap * Math.Tanh(logit / cap))])];
         return logits;

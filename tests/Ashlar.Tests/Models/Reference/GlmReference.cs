@@ -22,7 +22,8 @@ static class GlmReference
             var q = rope.Turn(weights.Linear(normed, $"{name}.self_attn.q_proj", bias), heads);
             var k = rope.Turn(weights.Linear(normed, $"{name}.self_attn.k_proj", bias), keyHeads);
             var v = weights.Linear(normed, $"{name}.self_attn.v_proj", bias);
-            var added = weights.Linear(Attend(q, k, v, heads, keyHeads, 1 / Math.Sqrt(headWidth), Causal), $"{name}.self_attn.o_proj");
+            var added = weights.Linear(Attend(q, k, v, heads, keyHeads, 1 / Math.Sqrt(headWidth), Causal),
+                $"{name}.self_attn.o_proj");
             if (normalisesResults) added = weights.RmsNorm(added, $"{name}.post_self_attn_layernorm", epsilon);
             x = Plus(x, added);
 

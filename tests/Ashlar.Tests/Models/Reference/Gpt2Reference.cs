@@ -12,7 +12,8 @@ static class Gpt2Reference
         var activation = Activation(config.Text("activation_function", "gelu_new"));
         string prefix = weights.Has("transformer.wte.weight") ? "transformer." : "";
 
-        var x = Plus(weights.Embed($"{prefix}wte.weight", tokens), weights.Embed($"{prefix}wpe.weight", [.. Enumerable.Range(0, tokens.Length)]));
+        var x = Plus(weights.Embed($"{prefix}wte.weight", tokens),
+            weights.Embed($"{prefix}wpe.weight", [.. Enumerable.Range(0, tokens.Length)]));
         for (int layer = 0; layer < config.Integer("n_layer"); layer++)
         {
             string name = $"{prefix}h.{layer}";
@@ -27,7 +28,8 @@ static class Gpt2Reference
             var hidden = Conv1D(weights, weights.LayerNorm(x, $"{name}.ln_2", epsilon), $"{name}.mlp.c_fc");
             x = Plus(x, Conv1D(weights, [.. hidden.Select(row => (double[])[.. row.Select(activation)])], $"{name}.mlp.c_proj"));
         }
-        return weights.Head(weights.LayerNorm(x, $"{prefix}ln_f", epsilon), config.Flag("tie_word_embeddings", true), $"{prefix}wte");
+        return weights.Head(weights.LayerNorm(x, $"{prefix}ln_f", epsilon), config.Flag("tie_word_embeddings", true),
+            $"{prefix}wte");
     }
 
     static double[][] Conv1D(ReferenceWeights weights, double[][] x, string name)

@@ -26,7 +26,8 @@ static class GptOssReference
             var v = weights.Linear(normed, $"{attention}.v_proj", bias);
             bool slides = config.Texts("layer_types")[layer] == "sliding_attention";
             var sees = slides ? Sliding(config.Integer("sliding_window")) : Causal;
-            var attended = Attend(q, k, v, heads, keyHeads, 1 / Math.Sqrt(headWidth), sees, sinks: weights.Vector($"{attention}.sinks"));
+            var attended =
+                Attend(q, k, v, heads, keyHeads, 1 / Math.Sqrt(headWidth), sees, sinks: weights.Vector($"{attention}.sinks"));
             x = Plus(x, weights.Linear(attended, $"{attention}.o_proj", bias));
             normed = weights.RmsNorm(x, $"{name}.post_attention_layernorm", epsilon);
             x = Plus(x, [.. normed.Select(row => Mixture(config, weights, $"{name}.mlp", row))]);

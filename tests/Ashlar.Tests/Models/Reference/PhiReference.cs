@@ -10,7 +10,8 @@ static class PhiReference
     /// <param name="tokens">The text.</param>
     /// <param name="isLong">Which of LongRoPE's tables counts; null: the long one where the text is longer than the
     /// original context.</param>
-    public static double[][] Logits(ReferenceConfig config, ReferenceWeights weights, ReadOnlySpan<int> tokens, bool? isLong = null)
+    public static double[][] Logits(ReferenceConfig config, ReferenceWeights weights, ReadOnlySpan<int> tokens,
+        bool? isLong = null)
     {
         int width = config.Integer("hidden_size"), heads = config.Integer("num_attention_heads");
         int keyHeads = config.Integer("num_key_value_heads", heads), headWidth = config.Integer("head_dim", width / heads);
@@ -40,7 +41,8 @@ static class PhiReference
     {
         double[] both = weights.Linear(x, $"{name}.gate_up_proj");
         int hidden = both.Length / 2;
-        return weights.Linear([.. Enumerable.Range(0, hidden).Select(i => Silu(both[i]) * both[hidden + i])], $"{name}.down_proj");
+        return weights.Linear([.. Enumerable.Range(0, hidden).Select(i => Silu(both[i]) * both[hidden + i])],
+            $"{name}.down_proj");
     }
 
     static ReferenceRope Rope(ReferenceConfig config, int width, int length, bool? isLong)

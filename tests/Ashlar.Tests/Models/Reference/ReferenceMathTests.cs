@@ -70,7 +70,8 @@ public sealed class ReferenceMathTests
     public void StretchedFrequencies_KeepShortWavesAndSlowLongOnes()
     {
         double[] plain = ReferenceRope.Plain(64, 10000);
-        double[] llama = ReferenceRope.Llama3(plain, 8, 1, 4, 512), yarn = ReferenceRope.Yarn(64, 10000, 8, 512, 32, 1, truncate: true);
+        double[] llama = ReferenceRope.Llama3(plain, 8, 1, 4, 512), yarn =
+            ReferenceRope.Yarn(64, 10000, 8, 512, 32, 1, truncate: true);
         foreach (var stretched in (double[][])[llama, yarn])
         {
             Assert.Equal(plain[0], stretched[0], 1e-15);

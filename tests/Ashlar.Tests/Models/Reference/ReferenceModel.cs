@@ -55,7 +55,8 @@ static class ReferenceModel
                 {
                     "F32" => BinaryPrimitives.ReadSingleLittleEndian(file.AsSpan(start + 4 * i)),
                     "F16" => (float)BinaryPrimitives.ReadHalfLittleEndian(file.AsSpan(start + 2 * i)),
-                    "BF16" => BitConverter.Int32BitsToSingle(BinaryPrimitives.ReadUInt16LittleEndian(file.AsSpan(start + 2 * i)) << 16),
+                    "BF16" =>
+                        BitConverter.Int32BitsToSingle(BinaryPrimitives.ReadUInt16LittleEndian(file.AsSpan(start + 2 * i)) << 16),
                     "U8" => file[start + i],
                     _ => throw new NotSupportedException($"the reference does not read {kind}"),
                 };

@@ -42,9 +42,11 @@ public sealed class ReferenceModelTests() : DeviceTests(Devices.Reference)
         var (config, weights) = ReferenceModel.Load(folder.Path);
         Assert.True(JsonNode.DeepEquals(model.Config, JsonNode.Parse(config.GetRawText())));
         Assert.Equal(model.Weights.Keys.Order(), weights.Keys.Order());
-        Assert.All(weights, weight => Assert.Equal(model.Weights[weight.Key], weight.Value, (a, b) => a.Shape.SequenceEqual(b.Shape) && a.Data.SequenceEqual(b.Data)));
+        Assert.All(weights, weight => Assert.Equal(model.Weights[weight.Key], weight.Value, (a, b) =>
+            a.Shape.SequenceEqual(b.Shape) && a.Data.SequenceEqual(b.Data)));
         Assert.InRange(new FileInfo(folder.File("model.safetensors")).Length, 1, 1 << 20);
-        Assert.Equal(TinyModels.Make(name).Weights.Values.Sum(weight => (double)weight.Data.Sum()), model.Weights.Values.Sum(weight => (double)weight.Data.Sum()));
+        Assert.Equal(TinyModels.Make(name).Weights.Values.Sum(weight => (double)weight.Data.Sum()),
+            model.Weights.Values.Sum(weight => (double)weight.Data.Sum()));
     }
 
     public static TheoryData<string> Ggufs => [.. TinyGguf.Names];
@@ -108,7 +110,8 @@ public sealed class ReferenceModelTests() : DeviceTests(Devices.Reference)
     [InlineData("llama2", "rope_theta", "100.0")]
     [InlineData("llama3.1", "rope_scaling", "null")]
     [InlineData("llama3.1", "rope_theta", "10000.0")]
-    [InlineData("llama3.1", "rope_scaling", """{"factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 8.0, "original_max_position_embeddings": 32, "rope_type": "llama3"}""")]
+    [InlineData("llama3.1", "rope_scaling",
+        """{"factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 8.0, "original_max_position_embeddings": 32, "rope_type": "llama3"}""")]
     [InlineData("llama-biases", "attention_bias", "false")]
     [InlineData("llama-biases", "mlp_bias", "false")]
     [InlineData("llama-biases", "rope_scaling", "null")]
@@ -116,7 +119,8 @@ public sealed class ReferenceModelTests() : DeviceTests(Devices.Reference)
     [InlineData("smollm3", "no_rope_layers", "[1, 1, 1, 1]")]
     [InlineData("mixtral", "num_experts_per_tok", "3")]
     [InlineData("qwen2.5-yarn", "rope_scaling", "null")]
-    [InlineData("qwen2.5-yarn", "rope_scaling", """{"factor": 4.0, "original_max_position_embeddings": 32, "type": "yarn", "attention_factor": 1.0}""")]
+    [InlineData("qwen2.5-yarn", "rope_scaling",
+        """{"factor": 4.0, "original_max_position_embeddings": 32, "type": "yarn", "attention_factor": 1.0}""")]
     [InlineData("qwen2-sliding", "use_sliding_window", "false")]
     [InlineData("qwen2-sliding", "max_window_layers", "2")]
     [InlineData("qwen2-moe", "norm_topk_prob", "true")]
@@ -131,7 +135,8 @@ public sealed class ReferenceModelTests() : DeviceTests(Devices.Reference)
     [InlineData("gemma3", "query_pre_attn_scalar", "20")]
     [InlineData("gemma3-linear", "rope_scaling", "null")]
     [InlineData("phi3", "sliding_window", "null")]
-    [InlineData("phi3-long", "rope_scaling", """{"long_factor": [1.5, 2.0, 4.5, 9.0], "short_factor": [1, 1, 1, 1], "type": "longrope"}""")]
+    [InlineData("phi3-long", "rope_scaling",
+        """{"long_factor": [1.5, 2.0, 4.5, 9.0], "short_factor": [1, 1, 1, 1], "type": "longrope"}""")]
     [InlineData("phi3-long", "original_max_position_embeddings", "32")]
     [InlineData("phi4", "rope_theta", "10000")]
     [InlineData("phi4-mini", "max_position_embeddings", "64")]
@@ -139,7 +144,8 @@ public sealed class ReferenceModelTests() : DeviceTests(Devices.Reference)
     [InlineData("gpt-oss", "sliding_window", "7")]
     [InlineData("gpt-oss", "swiglu_limit", "8.0")]
     [InlineData("gpt-oss", "num_experts_per_tok", "2")]
-    [InlineData("gpt-oss", "rope_scaling", """{"beta_fast": 4.0, "beta_slow": 1.0, "factor": 8.0, "original_max_position_embeddings": 16, "rope_type": "yarn", "truncate": true}""")]
+    [InlineData("gpt-oss", "rope_scaling",
+        """{"beta_fast": 4.0, "beta_slow": 1.0, "factor": 8.0, "original_max_position_embeddings": 16, "rope_type": "yarn", "truncate": true}""")]
     [InlineData("deepseek-v2-lite", "norm_topk_prob", "true")]
     [InlineData("deepseek-v2-lite", "rope_scaling", "null")]
     [InlineData("deepseek-v2", "routed_scaling_factor", "1.0")]
@@ -202,7 +208,8 @@ public sealed class ReferenceModelTests() : DeviceTests(Devices.Reference)
     {
         var model = TinyModels.Make("phi3-long");
         var config = new ReferenceConfig(model.ParsedConfig);
-        double[][] Logits(int count, bool? isLong) => PhiReference.Logits(config, new(model.Weights), TinyModels.Text(model, count), isLong);
+        double[][] Logits(int count, bool? isLong) =>
+            PhiReference.Logits(config, new(model.Weights), TinyModels.Text(model, count), isLong);
         Assert.Equal(Logits(16, false)[^1], Logits(16, null)[^1]);
         Assert.Equal(Logits(17, true)[^1], Logits(17, null)[^1]);
         Assert.True(Distance(Logits(16, false)[^1], Logits(16, true)[^1]) > 1e-3);
@@ -213,7 +220,8 @@ public sealed class ReferenceModelTests() : DeviceTests(Devices.Reference)
     {
         var model = TinyModels.Make("gpt2-prefixed");
         int[] text = TinyModels.Text(model);
-        var tensors = model.Weights.ToDictionary(weight => weight.Key, weight => Tensor.From(weight.Value.Data, weight.Value.Shape));
+        var tensors =
+            model.Weights.ToDictionary(weight => weight.Key, weight => Tensor.From(weight.Value.Data, weight.Value.Shape));
         var weights = Weights.From(PublishedGpt2.Rename(tensors), DType.Float64);
         var gpt = new Gpt(weights, GptConfig.Gpt2 with { Vocabulary = 91, Layers = 2, Width = 40, Heads = 5, Context = 64 });
         weights.ThrowIfUnused();

@@ -77,7 +77,8 @@ sealed partial class TinyGguf
             file.AddLinear($"{to}.attn_output", $"{from}.self_attn.o_proj");
             file.AddNorm($"{to}.attn_q_norm", $"{from}.self_attn.q_norm", shift);
             file.AddNorm($"{to}.attn_k_norm", $"{from}.self_attn.k_norm", shift);
-            if (model.Weights.ContainsKey($"{from}.self_attn.sinks")) file.Add($"{to}.attn_sinks.weight", $"{from}.self_attn.sinks");
+            if (model.Weights.ContainsKey($"{from}.self_attn.sinks"))
+                file.Add($"{to}.attn_sinks.weight", $"{from}.self_attn.sinks");
             file.Norms(architecture, from, to, shift);
             file.AddLinear($"{to}.ffn_gate", $"{from}.mlp.gate_proj");
             file.AddLinear($"{to}.ffn_up", $"{from}.mlp.up_proj");
@@ -153,8 +154,10 @@ sealed partial class TinyGguf
                 Say("rope.scaling.type", "longrope");
                 Say("rope.scaling.original_context_length", original);
                 Say("rope.scaling.attn_factor", stretch <= 1 ? 1.0 : Math.Sqrt(1 + Math.Log(stretch) / Math.Log(original)));
-                Add("rope_factors_long.weight", [plain.Length], [.. scaling.Numbers("long_factor").Select(value => (float)value)]);
-                Add("rope_factors_short.weight", [plain.Length], [.. scaling.Numbers("short_factor").Select(value => (float)value)]);
+                Add("rope_factors_long.weight", [plain.Length],
+                    [.. scaling.Numbers("long_factor").Select(value => (float)value)]);
+                Add("rope_factors_short.weight", [plain.Length],
+                    [.. scaling.Numbers("short_factor").Select(value => (float)value)]);
                 break;
         }
     }
@@ -165,7 +168,8 @@ sealed partial class TinyGguf
         if (architecture == "phi3")
         {
             Say("attention.sliding_window", model.Or("sliding_window", 0));
-            if (!config.Has("rope_scaling")) Say("rope.scaling.original_context_length", model["original_max_position_embeddings"]);
+            if (!config.Has("rope_scaling"))
+                Say("rope.scaling.original_context_length", model["original_max_position_embeddings"]);
         }
         if (architecture == "gemma2")
         {
@@ -187,7 +191,8 @@ sealed partial class TinyGguf
         {
             Say("expert_count", count);
             Say("expert_used_count", model["num_experts_per_tok"]);
-            if (architecture != "llama") Say("expert_feed_forward_length", model.Or("moe_intermediate_size", model["intermediate_size"]));
+            if (architecture != "llama")
+                Say("expert_feed_forward_length", model.Or("moe_intermediate_size", model["intermediate_size"]));
             if (config.Has("shared_expert_intermediate_size"))
                 Say("expert_shared_feed_forward_length", model["shared_expert_intermediate_size"]);
         }
@@ -300,7 +305,8 @@ sealed partial class TinyGguf
             file.Add($"{to}.attn_v_b.weight", [heads, wide, latent], [.. heads2.SelectMany(head => head[(plain * latent)..])]);
             file.AddLinear($"{to}.attn_output", $"{from}.self_attn.o_proj");
             file.AddNorm($"{to}.ffn_norm", $"{from}.post_attention_layernorm");
-            foreach (var (name, source) in ((string, string)[])[("ffn_gate", "gate_proj"), ("ffn_up", "up_proj"), ("ffn_down", "down_proj")])
+            foreach (var (name, source) in ((string, string)[])[("ffn_gate", "gate_proj"), ("ffn_up", "up_proj"),
+                ("ffn_down", "down_proj")])
             {
                 file.AddLinear($"{to}.{name}", $"{from}.mlp.{source}");
                 file.AddLinear($"{to}.{name}_shexp", $"{from}.mlp.shared_experts.{source}");

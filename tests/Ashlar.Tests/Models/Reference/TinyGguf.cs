@@ -5,7 +5,8 @@ using System.Text;
 namespace Ashlar.Tests.Models.Reference;
 
 /// <summary>A <see cref="TinyModel"/> as llama.cpp's converter writes it: other names, other orders of rotary pairs, norms with
-/// their 1 added, experts in one tensor. Written by code of its own; numbers are float32, experts that were MXFP4 stay so.</summary>
+/// their 1 added, experts in one tensor. Written by code of its own; numbers are float32, experts that were MXFP4 stay
+/// so.</summary>
 /// <remarks>Source: ggml's docs/gguf.md, and llama.cpp's conversion scripts.</remarks>
 sealed partial class TinyGguf
 {
@@ -29,7 +30,8 @@ sealed partial class TinyGguf
     /// <summary>Metadata of the architecture, or with a colon in front of any kind.</summary>
     void Say(string key, object value) => metadata.Add((key[0] == ':' ? key[1..] : $"{Architecture}.{key}", value));
 
-    void Add(string name, int[] shape, float[] data) => tensors.Add((name, F32, shape, MemoryMarshal.AsBytes<float>(data).ToArray()));
+    void Add(string name, int[] shape, float[] data) =>
+        tensors.Add((name, F32, shape, MemoryMarshal.AsBytes<float>(data).ToArray()));
 
     void Add(string name, string source) => Add(name, model.Weights[source].Shape, model.Weights[source].Data);
 
@@ -138,8 +140,8 @@ sealed partial class TinyGguf
         }
     }
 
-    /// <summary>An MXFP4 block as GGUF has it: the power of two first, then low halves for the first 16 numbers and high halves for
-    /// the others.</summary>
+    /// <summary>An MXFP4 block as GGUF has it: the power of two first, then low halves for the first 16 numbers and high halves
+    /// for the others.</summary>
     static void WriteBlock(Span<byte> block, byte scale, ReadOnlySpan<float> pairs)
     {
         Span<byte> codes = stackalloc byte[32];

@@ -7,9 +7,9 @@ namespace Ashlar.Tests.Models.Reference;
 /// <summary>A checkpoint as others publish it, but small and of random weights: config.json, model.safetensors,
 /// generation_config.json.</summary>
 /// <remarks>
-/// Each weight depends on the model's name and its own alone, so a model stays the same when another tensor is added. Matrices keep
-/// the size of what goes through them, so logits are of order 1; norms and biases are far from 1 and 0, so none can be forgotten
-/// unseen.
+/// Each weight depends on the model's name and its own alone, so a model stays the same when another tensor is added. Matrices
+/// keep the size of what goes through them, so logits are of order 1; norms and biases are far from 1 and 0, so none can be
+/// forgotten unseen.
 /// </remarks>
 sealed class TinyModel
 {

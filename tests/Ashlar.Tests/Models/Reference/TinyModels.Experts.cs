@@ -117,13 +117,15 @@ static partial class TinyModels
             Attention(model, layer, inBias: true, outBias: true);
             model.Random($"{layer}.self_attn.sinks", 1.5, model["num_attention_heads"]);
             model.Linear($"{layer}.mlp.router", experts, width, bias: true, gain: RouterGain);
-            foreach (var (part, outputs, inputs) in ((string, int, int)[])[("gate_up_proj", 2 * hidden, width), ("down_proj", width, hidden)])
+            foreach (var (part, outputs, inputs) in ((string, int, int)[])[("gate_up_proj", 2 * hidden, width),
+                ("down_proj", width, hidden)])
             {
                 string name = $"{layer}.mlp.experts.{part}";
                 model.Random($"{name}_bias", 0.3, experts, outputs);
                 if (blocks)
                 {
-                    // values of a random block have a deviation near 2.9: gates far beyond their limit, then back to the size that came in
+                    // values of a random block have a deviation near 2.9: gates far beyond their limit, then back to the size
+                    // that came in
                     int power = part == "down_proj" ? 118 : 123;
                     model.RandomBytes($"{name}_blocks", 0, 256, experts, outputs, inputs / 32, 16);
                     model.RandomBytes($"{name}_scales", power, power + 3, experts, outputs, inputs / 32);
@@ -194,7 +196,8 @@ static partial class TinyModels
         {
             // a layer that predicts the token after the next: published with the model, and no part of it
             string layer = $"model.layers.{i}";
-            foreach (string norm in (string[])["input_layernorm", "post_attention_layernorm", "enorm", "hnorm", "shared_head.norm"])
+            foreach (string norm in (string[])["input_layernorm", "post_attention_layernorm", "enorm", "hnorm",
+                "shared_head.norm"])
                 model.Norm($"{layer}.{norm}", width);
             model.Linear($"{layer}.eh_proj", width, 2 * width);
             model.Random($"{layer}.embed_tokens.weight", 1, model["vocab_size"], width);

@@ -36,7 +36,8 @@ static partial class TinyModels
             string name = $"{prefix}h.{layer}";
             model.LayerNorm($"{name}.ln_1", width);
             model.LayerNorm($"{name}.ln_2", width);
-            foreach (var (part, inputs, outputs) in ((string, int, int)[])[("attn.c_attn", width, 3 * width), ("attn.c_proj", width, width),
+            foreach (var (part, inputs, outputs) in ((string, int, int)[])[("attn.c_attn", width, 3 * width),
+                ("attn.c_proj", width, width),
                 ("mlp.c_fc", width, hidden), ("mlp.c_proj", hidden, width)])
             {
                 model.Random($"{name}.{part}.weight", 1.5 / Math.Sqrt(inputs), inputs, outputs);
