@@ -93,8 +93,8 @@ sealed class Partition
             }
             if (fuse) reads[node] = CutTo(MostReads, node, reads);
             CutTo(GreatestCost, node, sizes);
-            if (IsAnchor(node) || results.Contains(node) || copied.Contains(node) || !fuse && Estimate.Cost(node.Op) > 0 || fuse
-                && IsShared(node) || FeedsAnchorUnreadably(node))
+            if (IsAnchor(node) || results.Contains(node) || copied.Contains(node) || !fuse && Estimate.Cost(node.Op) > 0
+                || fuse && IsShared(node) || FeedsAnchorUnreadably(node) || PadsWindows(node))
                 Add(node);
         }
     }
@@ -297,6 +297,21 @@ sealed class Partition
         bool moves = node.Op is Op.Reshape or Op.Permute or Op.Broadcast or Op.Slice or Op.Window
             && OperandViews.IsStrided(node, owner.ContainsKey);
         return !moves && !(epilogues && IsPrologue(node));
+    }
+
+    // What windows of a contraction are taken of is stored with its padding, so that the windows are not: those are many times
+    // as large.
+    bool PadsWindows(Node node)
+    {
+        if (node.Op != Op.Pad) return false;
+        var stack = new Stack<(Node Node, bool IsWindowed)>([(node, false)]);
+        while (stack.TryPop(out var top))
+            foreach (var user in users[top.Node])
+            {
+                if (user.Op == Op.Contract && top.IsWindowed) return true;
+                if (user.Op is Op.Window or Op.Reshape or Op.Permute) stack.Push((user, top.IsWindowed || user.Op == Op.Window));
+            }
+        return false;
     }
 
     // Elementwise work that is cheaper to do while packing than to store and read: each element is packed about once.
