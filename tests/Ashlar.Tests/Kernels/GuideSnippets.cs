@@ -3,8 +3,7 @@ using static Ashlar.Tiles.KernelMath;
 
 namespace Ashlar.Tests.Kernels;
 
-/// <summary>The C# of docs/guides/write-a-kernel.md, compiled and run. What lies between "guide" and "end" is there word for
-/// word.</summary>
+/// <summary>The C# of docs/guides/write-a-kernel.md, compiled and run. What lies between "guide" and "end" is there word for word.</summary>
 static class GuideSnippets
 {
     // guide
@@ -158,8 +157,7 @@ static class GuideSnippets
 
     // guide
     static readonly KernelChoice Products = Kernel.Choose(
-        from rows in (int[])[64, 32, 128] from columns in (int[])[128, 64, 256] select new ProductConfig(rows, columns), c =>
-            Product(c));
+        from rows in (int[])[64, 32, 128] from columns in (int[])[128, 64, 256] select new ProductConfig(rows, columns), c => Product(c));
 
     static Tensor Linear(Tensor x, Tensor w, Tensor bias) => Products.Call(x, w, bias);
     // end
@@ -177,9 +175,7 @@ static class GuideSnippets
             KernelRun.AssertSame(Differences, (int[])[n]);
             KernelRun.AssertSame(Band, (int[])[7, n]);
         }
-        KernelRun.AssertSame(Product(new(Rows: 16, Columns: 16, Inner: 8), x => Max(x, 0)), (int[])[17, 9],
-            (int[])[19, 9], (int[])[19]);
-        KernelRun.AssertSame(Flash(new(HeadWidth: 8, Queries: 16, Keys: 16)), (int[])[2, 17, 8], (int[])[2, 17, 8],
-            (int[])[2, 17, 8]);
+        KernelRun.AssertSame(Product(new(Rows: 16, Columns: 16, Inner: 8), x => Max(x, 0)), (int[])[17, 9], (int[])[19, 9], (int[])[19]);
+        KernelRun.AssertSame(Flash(new(HeadWidth: 8, Queries: 16, Keys: 16)), (int[])[2, 17, 8], (int[])[2, 17, 8], (int[])[2, 17, 8]);
     }
 }
