@@ -64,8 +64,7 @@ static unsafe class TileDotKernels
         x.mov(cStride, Field(nameof(TileDotArguments.CStride)));
         x.mov(rows, Field(nameof(TileDotArguments.RowPanels)));
 
-        Label nextRows = x.CreateLabel(), nextColumns = x.CreateLabel(), pair = x.CreateLabel(), tail = x.CreateLabel(),
-            one = x.CreateLabel(), done = x.CreateLabel();
+        Label nextRows = x.CreateLabel(), nextColumns = x.CreateLabel();
         x.Label(ref nextRows);
         x.mov(panel, Field(nameof(TileDotArguments.B)));
         x.mov(c, Field(nameof(TileDotArguments.C)));
@@ -86,23 +85,7 @@ static unsafe class TileDotKernels
         LoadRight(0);
         LoadRight(1);
         LoadLeft(1);
-        x.cmp(counter, 2);
-        x.jle(tail);
-        x.Label(ref pair);
-        Step(isOdd: false, isLast: false);
-        Step(isOdd: true, isLast: false);
-        x.sub(counter, 2);
-        x.cmp(counter, 2);
-        x.jg(pair);
-        x.Label(ref tail);
-        x.cmp(counter, 1);
-        x.je(one);
-        Step(isOdd: false, isLast: false);
-        Step(isOdd: true, isLast: true);
-        x.jmp(done);
-        x.Label(ref one);
-        Step(isOdd: false, isLast: true);
-        x.Label(ref done);
+        TileSteps.Loop(x, counter, Step);
 
         Sums((tile, at) => x.tilestored(at, tile));
         x.add(panel, Field(nameof(TileDotArguments.BPanel)));
@@ -125,10 +108,10 @@ static unsafe class TileDotKernels
 
         // Four products; the next step's tiles take the registers that are done with. Every other step goes column by column
         // instead of row by row, so that its first product uses what was loaded first.
-        void Step(bool isOdd, bool isLast)
+        void Step((bool IsOdd, bool IsLast) at)
         {
-            var (first, second, third, fourth) = isOdd ? ((0, 1), (0, 0), (1, 0), (1, 1)) : ((0, 0), (0, 1), (1, 1), (1, 0));
-            if (!isLast)
+            var (first, second, third, fourth) = at.IsOdd ? ((0, 1), (0, 0), (1, 0), (1, 1)) : ((0, 0), (0, 1), (1, 1), (1, 0));
+            if (!at.IsLast)
             {
                 x.add(a, aStep);
                 x.add(lowerRows, aStep);
@@ -136,29 +119,22 @@ static unsafe class TileDotKernels
             }
             Product(first);
             Product(second);
-            if (!isLast) LoadLeft(0);
+            if (!at.IsLast) LoadLeft(0);
             Product(third);
-            if (!isLast) LoadRight(third.Item2);
+            if (!at.IsLast) LoadRight(third.Item2);
             Product(fourth);
-            if (isLast) return;
+            if (at.IsLast) return;
             LoadLeft(1);
             LoadRight(fourth.Item2);
         }
 
         void LoadLeft(int row) =>
-            x.tileloadd(row == 0 ? tmm4 : tmm5, row == 0 ? __[a + aStride * 1] : __[lowerRows + aStride * 1]);
+            x.tileloadd(TileSteps.Left(row), row == 0 ? __[a + aStride * 1] : __[lowerRows + aStride * 1]);
 
         void LoadRight(int column) =>
-            x.tileloaddt1(column == 0 ? tmm6 : tmm7, column == 0 ? __[b + line * 1] : __[b + line * 1 + Tiles.Bytes]);
+            x.tileloaddt1(TileSteps.Right(column), column == 0 ? __[b + line * 1] : __[b + line * 1 + Tiles.Bytes]);
 
-        void Product((int Row, int Column) at) => product.Multiply(x, at switch
-        {
-            (0, 0) => tmm0,
-            (0, 1) => tmm1,
-            (1, 0) => tmm2,
-            _ => tmm3,
-        },
-            at.Row == 0 ? tmm4 : tmm5, at.Column == 0 ? tmm6 : tmm7);
+        void Product((int Row, int Column) tile) => TileSteps.Multiply(x, product, tile.Row, tile.Column);
 
         void Sums(Action<AssemblerRegisterTMM, AssemblerMemoryOperand> one)
         {

@@ -111,14 +111,13 @@ static unsafe class TileKernels
         x.mov(resultStride, Field(nameof(TileArguments.ResultStride)));
         x.mov(c, Field(nameof(TileArguments.C)));
 
-        Label next = x.CreateLabel(), pair = x.CreateLabel(), tail = x.CreateLabel(), one = x.CreateLabel(),
-            done = x.CreateLabel();
+        var next = x.CreateLabel();
         x.Label(ref next);
         x.mov(nextSums, c);
         x.add(nextSums, Field(nameof(TileArguments.CStep)));
         if (adds) Sums((tile, at) => x.tileloadd(tile, at));
         else
-            for (int i = 0; i < 2 * rowTiles; i++) x.tilezero(i switch { 0 => tmm0, 1 => tmm1, 2 => tmm2, _ => tmm3 });
+            for (int i = 0; i < 2 * rowTiles; i++) x.tilezero(TileSteps.Sum(i / 2, i % 2));
         x.mov(a, Field(nameof(TileArguments.A)));
         x.mov(b, Field(nameof(TileArguments.B)));
         x.mov(ahead, Field(nameof(TileArguments.Ahead)));
@@ -129,23 +128,7 @@ static unsafe class TileKernels
         LoadRight(0, 0);
         LoadRight(1, 0);
         if (rowTiles == 2) LoadLeft(1, 0);
-        x.cmp(counter, 2);
-        x.jle(tail);
-        x.Label(ref pair);
-        Step(isOdd: false, isLast: false);
-        Step(isOdd: true, isLast: false);
-        x.sub(counter, 2);
-        x.cmp(counter, 2);
-        x.jg(pair);
-        x.Label(ref tail);
-        x.cmp(counter, 1);
-        x.je(one);
-        Step(isOdd: false, isLast: false);
-        Step(isOdd: true, isLast: true);
-        x.jmp(done);
-        x.Label(ref one);
-        Step(isOdd: false, isLast: true);
-        x.Label(ref done);
+        TileSteps.Loop(x, counter, Step);
 
         Sums((tile, at) => x.tilestored(at, tile));
         Advance(nameof(TileArguments.A), nameof(TileArguments.AStep));
@@ -169,39 +152,39 @@ static unsafe class TileKernels
         AssemblerMemoryOperand Field(string name) => __qword_ptr[arguments + (int)Marshal.OffsetOf<TileArguments>(name)];
 
         // Four products; in between the next step's tiles take the registers that are done with, and lines are fetched.
-        void Step(bool isOdd, bool isLast)
+        void Step((bool IsOdd, bool IsLast) at)
         {
             if (rowsAhead > 4) x.lea(farAhead, __[ahead + aheadStride * 4]);
-            int column = isOdd ? 1 : 0;
+            int column = at.IsOdd ? 1 : 0;
             Product(0, column);
             Prefetch(0);
             PrefetchSums(0);
             if (rowTiles == 1)
             {
-                if (!isLast) LoadRight(column, Tiles.StepBytes);
+                if (!at.IsLast) LoadRight(column, Tiles.StepBytes);
                 PrefetchSums(1);
                 Prefetch(1);
                 Product(0, 1 - column);
-                if (!isLast) LoadLeft(0, Tiles.Bytes);
-                if (!isLast) LoadRight(1 - column, Tiles.StepBytes);
+                if (!at.IsLast) LoadLeft(0, Tiles.Bytes);
+                if (!at.IsLast) LoadRight(1 - column, Tiles.StepBytes);
                 PrefetchResult(__byte_ptr[result], __byte_ptr[result + Tiles.RowBytes]);
                 Prefetch(2);
             }
             else
             {
                 // Row by row one way, column by column the other: the first product of a step uses what was loaded first.
-                var (second, third, fourth) = isOdd ? ((0, 0), (1, 0), (1, 1)) : ((0, 1), (1, 1), (1, 0));
+                var (second, third, fourth) = at.IsOdd ? ((0, 0), (1, 0), (1, 1)) : ((0, 1), (1, 1), (1, 0));
                 Product(second.Item1, second.Item2);
-                if (!isLast) LoadLeft(0, Tiles.StepBytes);
+                if (!at.IsLast) LoadLeft(0, Tiles.StepBytes);
                 Prefetch(1);
                 PrefetchResult(__byte_ptr[result], __byte_ptr[result + Tiles.RowBytes]);
                 Product(third.Item1, third.Item2);
-                if (!isLast) LoadRight(third.Item2, Tiles.StepBytes);
+                if (!at.IsLast) LoadRight(third.Item2, Tiles.StepBytes);
                 Prefetch(2);
                 PrefetchSums(1);
                 Product(fourth.Item1, fourth.Item2);
-                if (!isLast) LoadLeft(1, Tiles.StepBytes);
-                if (!isLast) LoadRight(fourth.Item2, Tiles.StepBytes);
+                if (!at.IsLast) LoadLeft(1, Tiles.StepBytes);
+                if (!at.IsLast) LoadRight(fourth.Item2, Tiles.StepBytes);
             }
             Prefetch(3);
             PrefetchLeft();
@@ -214,9 +197,9 @@ static unsafe class TileKernels
             if (adds) x.lea(nextSums, __[nextSums + stride * rowTiles]);
         }
 
-        void LoadLeft(int row, int offset) => Load(row == 0 ? tmm4 : tmm5, a, offset + row * Tiles.Bytes, leftMoves);
+        void LoadLeft(int row, int offset) => Load(TileSteps.Left(row), a, offset + row * Tiles.Bytes, leftMoves);
 
-        void LoadRight(int column, int offset) => Load(column == 0 ? tmm6 : tmm7, b, offset + column * Tiles.Bytes, !leftMoves);
+        void LoadRight(int column, int offset) => Load(TileSteps.Right(column), b, offset + column * Tiles.Bytes, !leftMoves);
 
         void Load(AssemblerRegisterTMM tile, AssemblerRegister64 from, int offset, bool once)
         {
@@ -224,14 +207,7 @@ static unsafe class TileKernels
             else x.tileloadd(tile, __[from + line * 1 + offset]);
         }
 
-        void Product(int row, int column) => product.Multiply(x, (row, column) switch
-        {
-            (0, 0) => tmm0,
-            (0, 1) => tmm1,
-            (1, 0) => tmm2,
-            _ => tmm3,
-        },
-            row == 0 ? tmm4 : tmm5, column == 0 ? tmm6 : tmm7);
+        void Product(int row, int column) => TileSteps.Multiply(x, product, row, column);
 
         // Lines of rows ahead; between the products, so that they do not fill the line buffers all at once.
         void Prefetch(int row)
