@@ -11,7 +11,7 @@ sealed class OwnedItems
     // Of each worker the next item, and above it, in the upper half, where its items end.
     long[] ranges = [];
 
-    /// <summary>Shares items out evenly. No worker takes meanwhile.</summary>
+    /// <summary>Shares items out, each worker an <see cref="EvenRange"/>. No worker takes meanwhile.</summary>
     /// <param name="count">How many items.</param>
     /// <param name="workers">How many workers.</param>
     public void Share(long count, int workers)
@@ -20,13 +20,10 @@ sealed class OwnedItems
         if (ranges.Length < (workers + 1) * Stride) ranges = new long[(workers + 1) * Stride];
         for (int worker = 0; worker < workers; worker++)
         {
-            var (first, end) = ShareOf(count, worker, workers);
+            var (first, end) = EvenRange.Of(count, worker, workers);
             ranges[PlaceOf(worker)] = end << 32 | first;
         }
     }
-
-    /// <summary>The items that are a worker's at first.</summary>
-    public static (long First, long End) ShareOf(long count, int worker, int workers) => EvenRange.Of(count, worker, workers);
 
     /// <summary>Takes the next item of the worker, or else the last one of another.</summary>
     /// <param name="worker">Who takes.</param>

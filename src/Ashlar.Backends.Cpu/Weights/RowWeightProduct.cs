@@ -120,7 +120,7 @@ sealed unsafe class RowWeightProduct : WeightProduct
     void FetchFirst(int worker, int workers)
     {
         var layout = call.Weight.Layout;
-        var (item, end) = OwnedItems.ShareOf(groups.Count * parts, worker, workers);
+        var (item, end) = EvenRange.Of(groups.Count * parts, worker, workers);
         if (item == end) return;
         var (group, part) = Math.DivRem(item, parts);
         long first = part * partPanels, bytes = Math.Min(window, Math.Min(partPanels, layout.Panels - first))
