@@ -5,6 +5,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Ashlar.Models;
 using Ashlar.Serving;
+using Ashlar.Tokenizers;
 using Ashlar.Training;
 
 namespace Ashlar.Cli;
@@ -94,9 +95,11 @@ static class GenerateCommand
                 long start = Stopwatch.GetTimestamp();
                 int most = parsed.GetValue(count);
                 // The context is what the text needs; the prompt's length is known only with the tokenizer.
-                int[] tokens = parsed.GetValue(ids) is { Length: > 0 } given ? given : Encode(folder, parsed.GetValue(prompt)!);
-                using var language =
-                    model.Open(parsed, folder, Math.Max(1, tokens.Length + most), isJson, cancellation, prompt: tokens.Length);
+                int[]? given = parsed.GetValue(ids) is { Length: > 0 } some ? some : null;
+                var tokenizer = given is null ? ModelTokenizer.Load(folder) : null;
+                int[] tokens = given ?? Encode(tokenizer!, parsed.GetValue(prompt)!);
+                using var language = model.Open(parsed, folder, Math.Max(1, tokens.Length + most), isJson, cancellation,
+                    prompt: tokens.Length, tokenizer: tokenizer);
                 double loadSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
                 var options = new GenerationOptions(most)
                 {
@@ -115,9 +118,9 @@ static class GenerateCommand
     }
 
     // Before the weights, which take longer: an empty prompt should not wait for them.
-    static int[] Encode(string path, string prompt)
+    static int[] Encode(TokenizerFiles files, string prompt)
     {
-        int[] tokens = ModelTokenizer.Load(path).Tokenizer.Encode(prompt, addSpecial: true);
+        int[] tokens = files.Tokenizer.Encode(prompt, addSpecial: true);
         return tokens.Length > 0
             ? tokens
             : throw new ModelException("ASH0355", "the prompt is empty, and a model goes on from something.",

@@ -11,8 +11,9 @@ namespace Ashlar.Serving;
 /// <param name="Template">A chat template in place of the model's own.</param>
 /// <param name="FirstPrompt">How many tokens the first prompt has, where that is known: its program is compiled while weights are
 /// packed.</param>
+/// <param name="Tokenizer">The model's tokenizer where it has been read already, by <see cref="ModelTokenizer.Load"/>.</param>
 public sealed record LanguageModelOptions(LoadOptions? Load = null, EngineOptions? Engine = null, string? Template = null,
-    int? FirstPrompt = null);
+    int? FirstPrompt = null, TokenizerFiles? Tokenizer = null);
 
 /// <summary>A model of files, ready to talk: weights, tokenizer, chat template and an engine.</summary>
 /// <remarks>Thread-safe: texts of several callers take turns, token by token.</remarks>
@@ -78,7 +79,8 @@ public sealed class LanguageModel : IDisposable
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         options ??= new();
-        var reading = Task.Run(() => ReadTokenizer(path));   // a large vocabulary takes a while, and so do the weights
+        // A large vocabulary takes a while, and so do the weights.
+        var reading = Task.Run(() => options.Tokenizer ?? ReadTokenizer(path));
         var defaults = GenerationDefaults.Read(Directory.Exists(path)
             ? path
             : System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!);

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Ashlar.Models;
 using Ashlar.Serving;
+using Ashlar.Tokenizers;
 
 namespace Ashlar.Cli;
 
@@ -54,8 +55,9 @@ sealed class ModelOptions
     /// <param name="cancellation">Stops loading.</param>
     /// <param name="texts">Texts that are read side by side.</param>
     /// <param name="prompt">Tokens of the first prompt, where they are known.</param>
+    /// <param name="tokenizer">The model's tokenizer, where it is read already.</param>
     public LanguageModel Open(ParseResult parsed, string path, int? context, bool quiet, CancellationToken cancellation,
-        int texts = 1, int? prompt = null)
+        int texts = 1, int? prompt = null, TokenizerFiles? tokenizer = null)
     {
         var encoding = parsed.GetValue(Weights) switch
         {
@@ -80,8 +82,8 @@ sealed class ModelOptions
             ? new WeightCache(parsed.GetValue(KeepPacked), notices.Add)
             : null;
         void Load(IProgress<double>? progress) =>
-            model =
-                LanguageModel.Load(path, new(new(encoding, progress, cancellation) { Cache = keep }, engine, template, prompt));
+            model = LanguageModel.Load(path,
+                new(new(encoding, progress, cancellation) { Cache = keep }, engine, template, prompt, tokenizer));
         if (quiet || Console.IsErrorRedirected) Load(null);
         else Screen.On(Console.Error).WithProgress("loading", Load);
         foreach (string notice in notices) parsed.InvocationConfiguration.Error.WriteLine(notice);
