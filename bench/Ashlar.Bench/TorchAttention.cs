@@ -8,10 +8,11 @@ namespace Ashlar.Bench;
 sealed class TorchAttention(AttentionFigures.Case at, int threads) : IDisposable
 {
     readonly TorchProcess process =
-        new("bench/peers/attention.py", ["--threads", Text(threads), "--heads", Text(at.Heads), "--tokens", Text(at.Tokens),
-        "--width", Text(at.HeadWidth), .. at.Causal
-            ? ["--causal"]
-            : (string[])[], .. at.Backward ? ["--backward"] : (string[])[]]);
+        new("bench/peers/attention.py",
+        [
+            "--threads", Text(threads), "--heads", Text(at.Heads), "--tokens", Text(at.Tokens), "--width", Text(at.HeadWidth),
+            .. at.Causal ? ["--causal"] : (string[])[], .. at.Backward ? ["--backward"] : (string[])[],
+        ]);
 
     /// <summary>Runs once.</summary>
     public double Seconds() => process.Ask().GetProperty("seconds").GetDouble();

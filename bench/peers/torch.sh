@@ -20,9 +20,9 @@ if [ ! -e "$root/.ready" ]; then
 fi
 [ $# -gt 0 ] || { chroot "$root" python3 -c 'import torch; print("PyTorch", torch.__version__, "in '"$root"'")'; exit; }
 
+# Mounted in a namespace of its own: nothing is left behind, and checkouts do not meet.
 mkdir -p "$root/ashlar"
-# Of several checkouts the one that calls lies there.
-[ "$root/ashlar/bench/peers/torch.sh" -ef "$repository/bench/peers/torch.sh" ] || mount --bind "$repository" "$root/ashlar"
-mountpoint -q "$root/proc" || mount -t proc proc "$root/proc"
-mountpoint -q "$root/tmp" || mount --bind /tmp "$root/tmp"
-exec chroot "$root" /bin/sh -c 'cd /ashlar && exec python3 "$@"' sh "$@"
+exec unshare --mount /bin/sh -c '
+    root="$1" repository="$2" && shift 2
+    mount --bind "$repository" "$root/ashlar" && mount -t proc proc "$root/proc" && mount --bind /tmp "$root/tmp" &&
+        exec chroot "$root" /bin/sh -c "cd /ashlar && exec python3 \"\$@\"" sh "$@"' sh "$root" "$repository" "$@"

@@ -26,34 +26,40 @@ sealed class TorchProcess : IDisposable
     /// <summary>Starts a script and waits until it is ready.</summary>
     /// <param name="script">A Python file, from the root of the repository.</param>
     /// <param name="arguments">What it is given.</param>
-    /// <exception cref="InvalidOperationException">PyTorch is not set up, or the script ended at once.</exception>
+    /// <exception cref="DeviceException">ASH0606: PyTorch is not set up, or the script ended at once.</exception>
     public TorchProcess(string script, params IEnumerable<string> arguments)
     {
         var start = new ProcessStartInfo(Script
-            ?? throw new InvalidOperationException("PyTorch is not set up; run bench/peers/torch.sh"), [script, .. arguments])
+            ?? throw new DeviceException("ASH0606", "PyTorch is not set up.", "run bench/peers/torch.sh."), [script, .. arguments])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
         };
         process = Process.Start(start)!;
-        Answer();
+        try { Answer(process.StandardOutput); }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>Has it work once.</summary>
     /// <returns>What it printed.</returns>
+    /// <exception cref="DeviceException">ASH0606: the script ended.</exception>
     public JsonElement Ask()
     {
         process.StandardInput.WriteLine();
         process.StandardInput.Flush();
-        return Answer();
+        return Answer(process.StandardOutput);
     }
 
-    JsonElement Answer()
-    {
-        string line =
-            process.StandardOutput.ReadLine() ?? throw new InvalidOperationException("PyTorch ended; its error is above");
-        return JsonDocument.Parse(line).RootElement;
-    }
+    /// <summary>The answer to one question.</summary>
+    /// <exception cref="DeviceException">ASH0606: there is none.</exception>
+    internal static JsonElement Answer(TextReader output) => output.ReadLine() is { } line
+        ? JsonDocument.Parse(line).RootElement
+        : throw new DeviceException("ASH0606", "PyTorch ended without an answer; what it wrote is above.",
+            "run bench/peers/torch.sh by itself, or choose figures without PyTorch with --filter.");
 
     public void Dispose()
     {

@@ -5,7 +5,8 @@ namespace Ashlar.Tests.Repository;
 public partial class DiagnosticsTests
 {
     static readonly SortedSet<string> codes =
-        [.. Files.Under("src", ".cs").SelectMany(path => Code().Matches(Files.Read(path)).Select(match => match.Value))];
+        [.. Files.Under("src", ".cs").Concat(Files.Under("bench", ".cs"))
+        .SelectMany(path => Code().Matches(Files.Read(path)).Select(match => match.Value))];
 
     static readonly SortedSet<string> pages = [.. Files.Under("docs/diagnostics", ".md")
         .Select(path => Path.GetFileNameWithoutExtension(path)).Where(name => Code().IsMatch(name))];
