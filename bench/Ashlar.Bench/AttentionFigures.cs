@@ -44,8 +44,8 @@ static class AttentionFigures
                         session.Cancellation));
                 if (TorchProcess.Script is null || !isNarrow || count != threads.Max()) continue;
                 string beside = $"{at.Name}.torch.t{count}";
-                yield return new(beside, Target.AtLeast(TimesTorch), session =>
-                    AgainstTorch(beside, at, session.On(count), session.Cancellation));
+                yield return new(beside, Target.AtLeast(TimesTorch),
+                    session => AgainstTorch(beside, at, session.On(count), session.Cancellation));
             }
             yield return Memory(backward: false, count);
             yield return Memory(backward: true, count);
@@ -75,8 +75,8 @@ static class AttentionFigures
         var run = Prepare(at, stage);
         int repeats = Sampling.WarmUp(run, cancellation);
         _ = torch.Seconds();
-        var outcome = Sampling.Pairs(() => at.Flops / Sampling.Seconds(run, repeats) / 1e9, () =>
-            at.Flops / torch.Seconds() / 1e9, cancellation);
+        var outcome = Sampling.Pairs(() => at.Flops / Sampling.Seconds(run, repeats) / 1e9,
+            () => at.Flops / torch.Seconds() / 1e9, cancellation);
         return new(name, outcome.Value, "GFLOP/s", outcome.Limit, outcome.Ratio);
     }
 

@@ -14,8 +14,8 @@ public static class CpuStage
     {
         var workers = new Workers(threads);
         var limits = new Limits(Isa.Chosen, workers);
-        return new(threads, new CpuBackend(Isa.Chosen, workers), limit => limits.Sample(limit, threads), kernel =>
-            new KernelCache(Isa.Chosen, threads: 1).Get([kernel]))
+        return new(threads, new CpuBackend(Isa.Chosen, workers), limit => limits.Sample(limit, threads),
+            kernel => new KernelCache(Isa.Chosen, threads: 1).Get([kernel]))
         {
             Workers = workers,
         };

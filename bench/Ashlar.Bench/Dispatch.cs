@@ -17,10 +17,10 @@ static class Dispatch
     {
         foreach (int count in threads)
         {
-            yield return new($"dispatch.kernel.t{count}", Target.AtMost(1), session =>
-                Time($"dispatch.kernel.t{count}", session.On(count), session.Cancellation));
-            yield return new($"dispatch.allocated.t{count}", Target.AtMost(0), session =>
-                Allocated($"dispatch.allocated.t{count}", session.On(count), session.Cancellation));
+            yield return new($"dispatch.kernel.t{count}", Target.AtMost(1),
+                session => Time($"dispatch.kernel.t{count}", session.On(count), session.Cancellation));
+            yield return new($"dispatch.allocated.t{count}", Target.AtMost(0),
+                session => Allocated($"dispatch.allocated.t{count}", session.On(count), session.Cancellation));
         }
     }
 

@@ -57,8 +57,8 @@ static class GroupedGemm
         double flops = 2.0 * Rows * Columns * Inner;
         int repeats = Sampling.WarmUp(Grouped, cancellation);
         Sampling.WarmUp(Single, cancellation);
-        var outcome = Sampling.Pairs(() => flops / Sampling.Seconds(Grouped, repeats) / 1e9, () =>
-            flops / Sampling.Seconds(Single, repeats) / 1e9, cancellation);
+        var outcome = Sampling.Pairs(() => flops / Sampling.Seconds(Grouped, repeats) / 1e9,
+            () => flops / Sampling.Seconds(Single, repeats) / 1e9, cancellation);
         GC.KeepAlive((data, x, y, ids, scratch));
         return new(name, outcome.Value, Limits.UnitOf(Limit.AmxBF16), outcome.Limit, outcome.Ratio);
     }

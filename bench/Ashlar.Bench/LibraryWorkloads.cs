@@ -28,9 +28,8 @@ static class LibraryWorkloads
             }
             while (Bytes(kernel, size) < LeastBytes && Bytes(kernel, 2 * size) / 4 < MostElements) size *= 2;
             bool writes = kernel.For(size).Outputs.Sum(Bytes) > 0.1 * Bytes(kernel, size);
-            yield return new($"kernel.{kernel.Name}", () => Call(kernel, size), Moved(kernel, size), writes
-                ? Limit.CopyStreaming
-                : Limit.Read)
+            yield return new($"kernel.{kernel.Name}", () => Call(kernel, size), Moved(kernel, size),
+                writes ? Limit.CopyStreaming : Limit.Read)
             {
                 Classes = kernel.Classes,
             };
@@ -68,19 +67,19 @@ static class LibraryWorkloads
         foreach (var workload in All("3x3_c256_14", [8, 256, 14, 14], [256, 256, 3, 3], (x, w) => x.Conv2d(w, padding: 1)))
             yield return workload;
         yield return Forward("1x1_c256_56", [8, 256, 56, 56], [64, 256, 1, 1], (x, w) => x.Conv2d(w));
-        yield return Forward("3x3_c128_stride2", [8, 128, 56, 56], [128, 128, 3, 3], (x, w) =>
-            x.Conv2d(w, stride: 2, padding: 1));
+        yield return Forward("3x3_c128_stride2", [8, 128, 56, 56], [128, 128, 3, 3],
+            (x, w) => x.Conv2d(w, stride: 2, padding: 1));
         yield return Forward("7x7_c3_stride2", [8, 3, 224, 224], [64, 3, 7, 7], (x, w) => x.Conv2d(w, stride: 2, padding: 3));
-        yield return Forward("3x3_c128_dilation2", [8, 128, 28, 28], [128, 128, 3, 3], (x, w) =>
-            x.Conv2d(w, padding: 2, dilation: 2));
+        yield return Forward("3x3_c128_dilation2", [8, 128, 28, 28], [128, 128, 3, 3],
+            (x, w) => x.Conv2d(w, padding: 2, dilation: 2));
         // ResNeXt: 32 groups of 4 channels. MobileNet: as many groups as channels.
-        yield return Forward("3x3_c128_groups32", [8, 128, 56, 56], [128, 4, 3, 3], (x, w) =>
-            x.Conv2d(w, padding: 1, groups: 32));
-        foreach (var workload in All("3x3_depthwise_c256", [8, 256, 56, 56], [256, 1, 3, 3], (x, w) =>
-            x.Conv2d(w, padding: 1, groups: 256), Limit.CopyStreaming)) yield return workload;
+        yield return Forward("3x3_c128_groups32", [8, 128, 56, 56], [128, 4, 3, 3],
+            (x, w) => x.Conv2d(w, padding: 1, groups: 32));
+        foreach (var workload in All("3x3_depthwise_c256", [8, 256, 56, 56], [256, 1, 3, 3],
+            (x, w) => x.Conv2d(w, padding: 1, groups: 256), Limit.CopyStreaming)) yield return workload;
         // A decoder of images, and the first layers of Whisper.
-        foreach (var workload in All("transposed4x4_c64_stride2", [8, 64, 28, 28], [64, 32, 4, 4], (x, w) =>
-            x.ConvTranspose2d(w, stride: 2, padding: 1))) yield return workload;
+        foreach (var workload in All("transposed4x4_c64_stride2", [8, 64, 28, 28], [64, 32, 4, 4],
+            (x, w) => x.ConvTranspose2d(w, stride: 2, padding: 1))) yield return workload;
         yield return Forward("1d_c384_k3", [4, 384, 1500], [384, 384, 3], (x, w) => x.Conv1d(w, padding: 1));
 
         static Workload Forward(string name, Shape x, Shape w, Func<Tensor, Tensor, Tensor> f, Limit limit = Limit.Fma) =>
@@ -100,11 +99,11 @@ static class LibraryWorkloads
         yield return new($"conv.f32.{name}.forward", () => new([x, w], [y]), work, limit);
         var dy = Nodes.Parameter(2, DType.Float32, y.Shape);
         Node dyFirst = Nodes.Parameter(0, DType.Float32, y.Shape);
-        yield return new($"conv.f32.{name}.backward_input", () =>
-            Renamed([dyFirst, w], Gradients.Of([y], [dyFirst], [x])[0]), work, limit);
+        yield return new($"conv.f32.{name}.backward_input",
+            () => Renamed([dyFirst, w], Gradients.Of([y], [dyFirst], [x])[0]), work, limit);
         yield return new($"conv.f32.{name}.backward_weight", () => Renamed([x, Nodes.Parameter(1, DType.Float32, y.Shape)],
-            Traversal.Rewrite([Gradients.Of([y], [dy], [w])[0]], node =>
-                node == dy ? Nodes.Parameter(1, DType.Float32, y.Shape) : null, node => node == dy)[0]), work, limit);
+            Traversal.Rewrite([Gradients.Of([y], [dy], [w])[0]],
+                node => node == dy ? Nodes.Parameter(1, DType.Float32, y.Shape) : null, node => node == dy)[0]), work, limit);
 
         static Function Renamed(ValueList<Node> parameters, Node result) => new(parameters, [result]);
     }

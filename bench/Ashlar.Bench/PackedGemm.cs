@@ -17,8 +17,8 @@ static class PackedGemm
             foreach (int count in threads)
             {
                 string name = $"gemm.bf16.packed.m{rows}_n{Columns}_k{Inner}.t{count}";
-                yield return new(name, Target.AtLeast(0.50), session =>
-                    Measure(name, rows, session.On(count), session.Cancellation));
+                yield return new(name, Target.AtLeast(0.50),
+                    session => Measure(name, rows, session.On(count), session.Cancellation));
             }
     }
 
@@ -48,8 +48,8 @@ static class PackedGemm
 
         int repeats = Sampling.WarmUp(Run, cancellation);
         double flops = 2.0 * rows * Columns * Inner;
-        var outcome = Sampling.Pairs(() => flops / Sampling.Seconds(Run, repeats) / 1e9, () =>
-            stage.SampleLimit(Limit.AmxBF16), cancellation);
+        var outcome = Sampling.Pairs(() => flops / Sampling.Seconds(Run, repeats) / 1e9,
+            () => stage.SampleLimit(Limit.AmxBF16), cancellation);
         GC.KeepAlive((inputs, result, packed, scratch));
         return new(name, outcome.Value, Limits.UnitOf(Limit.AmxBF16), outcome.Limit, outcome.Ratio);
     }

@@ -12,8 +12,8 @@ static class Planned
         {
             var (step, donations) = GptStep.Build();
             var plan = Pipelines.Compile(step, OptimizationLevel.O2, donations);
-            var memory = MemoryPlan.Of(plan, symbol =>
-                throw new InvalidOperationException($"the step has no symbols, and {symbol} is one"));
+            var memory = MemoryPlan.Of(plan,
+                symbol => throw new InvalidOperationException($"the step has no symbols, and {symbol} is one"));
             return Figure.Against("memory.gpt6.peak", memory.PeakBytes / 1e6, "MB", memory.UnplannedBytes / 1e6);
         }),
     ];

@@ -13,15 +13,15 @@ public static class Suites
         new("dispatch", "time per kernel and managed memory of a program of 200 small kernels", Dispatch.Benchmarks),
         new("memory", "planned memory of a GPT's training step against one buffer per value", Planned.Benchmarks),
         new("tokenizer", "text to tokens and back, on one core", TokenizerFigures.Benchmarks),
-        new("elementwise", "fused elementwise chains over more than the caches hold", threads =>
-            Timing.Of(Workloads.Elementwise(), threads)),
+        new("elementwise", "fused elementwise chains over more than the caches hold",
+            threads => Timing.Of(Workloads.Elementwise(), threads)),
         new("norms", "softmax, norms and cross-entropy, forward and backward", threads => Timing.Of(Workloads.Norms(), threads)),
         new("attention", "FlashAttention forward and backward, its memory; against PyTorch where bench/peers/torch.sh set it up",
             AttentionFigures.Benchmarks),
-        new("kernels", "kernels written in the kernel language: vectors, rows, gates, embeddings, losses, products", threads =>
-            Timing.Of(LibraryWorkloads.Kernels(), threads)),
-        new("conv", "convolutions: plain, strided, dilated, grouped, depthwise, transposed, forward and backward", threads =>
-            Timing.Of(LibraryWorkloads.Convolutions(), threads)),
+        new("kernels", "kernels written in the kernel language: vectors, rows, gates, embeddings, losses, products",
+            threads => Timing.Of(LibraryWorkloads.Kernels(), threads)),
+        new("conv", "convolutions: plain, strided, dilated, grouped, depthwise, transposed, forward and backward",
+            threads => Timing.Of(LibraryWorkloads.Convolutions(), threads)),
         new("gemm",
             "matrix products: float32 squares and few rows against a large matrix; bf16 and int8 where there is a tile unit; packed weights, experts",
             threads => [.. Timing.Of(Workloads.Gemm(), threads), .. Timing.Of(Workloads.TileGemm(), threads),

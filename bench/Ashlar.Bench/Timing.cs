@@ -33,8 +33,8 @@ public static class Timing
         }
 
         int repeats = Sampling.WarmUp(Run, cancellation);
-        var outcome = Sampling.Pairs(() => workload.Work / Sampling.Seconds(Run, repeats) / 1e9, () =>
-            Bound(workload, stage.SampleLimit), cancellation);
+        var outcome = Sampling.Pairs(() => workload.Work / Sampling.Seconds(Run, repeats) / 1e9,
+            () => Bound(workload, stage.SampleLimit), cancellation);
         GC.KeepAlive(inputs);
         return new(name, outcome.Value, Limits.UnitOf(workload.Limit), outcome.Limit, outcome.Ratio);
     }

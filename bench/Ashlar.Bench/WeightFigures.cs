@@ -29,8 +29,8 @@ static class WeightFigures
                 {
                     if (rows > MostMemoryRows && !hasTiles) continue;
                     string full = $"weights.{name}.m{rows}_n{Columns}_k{Inner}.t{count}";
-                    yield return new(full, TargetOf(encoding, rows), session =>
-                        Measure(full, encoding, rows, session.On(count), session.Cancellation));
+                    yield return new(full, TargetOf(encoding, rows),
+                        session => Measure(full, encoding, rows, session.On(count), session.Cancellation));
                 }
     }
 

@@ -57,17 +57,17 @@ public static class Workloads
 
         static IEnumerable<Workload> All()
         {
-            yield return new("norm.softmax.forward", () =>
-                Forward(rows, width, x => Node.Of(Op.Softmax, [x], new AxisAttributes(1))), 2 * pass, Limit.CopyStreaming);
-            yield return new("norm.softmax.backward", () => Backward(rows, width, x =>
-                Node.Of(Op.Softmax, [x], new AxisAttributes(1)), fromResult: true), 3 * pass, Limit.CopyStreaming);
+            yield return new("norm.softmax.forward",
+                () => Forward(rows, width, x => Node.Of(Op.Softmax, [x], new AxisAttributes(1))), 2 * pass, Limit.CopyStreaming);
+            yield return new("norm.softmax.backward", () => Backward(rows, width,
+                x => Node.Of(Op.Softmax, [x], new AxisAttributes(1)), fromResult: true), 3 * pass, Limit.CopyStreaming);
             yield return new("norm.rms_norm.forward", () => Forward(rows, width, Rms), 2 * pass, Limit.CopyStreaming);
             yield return new("norm.rms_norm.backward", () => Backward(rows, width, Rms), 3 * pass, Limit.CopyStreaming);
             yield return new("norm.layer_norm.forward", () => Forward(rows, width, Layer), 2 * pass, Limit.CopyStreaming);
             yield return new("norm.layer_norm.backward", () => Backward(rows, width, Layer), 3 * pass, Limit.CopyStreaming);
             yield return new("norm.cross_entropy.forward", () => CrossEntropy(rows, width, backward: false), pass, Limit.Read);
-            yield return new("norm.cross_entropy.backward", () =>
-                CrossEntropy(rows, width, backward: true), 2 * pass, Limit.CopyStreaming);
+            yield return new("norm.cross_entropy.backward",
+                () => CrossEntropy(rows, width, backward: true), 2 * pass, Limit.CopyStreaming);
         }
     }
 
@@ -94,8 +94,8 @@ public static class Workloads
 
     // bfloat16 gives bfloat16, int8 gives int32, as the tensors of these types do.
     static Workload TileProduct(DType dtype, Limit limit, int m, int n, int k) =>
-        new($"gemm.{(dtype == DType.Int8 ? "int8" : dtype.Name)}.m{m}_n{n}_k{k}", () =>
-            TileProductOf(dtype, m, n, k), 2.0 * m * n * k, limit);
+        new($"gemm.{(dtype == DType.Int8 ? "int8" : dtype.Name)}.m{m}_n{n}_k{k}",
+            () => TileProductOf(dtype, m, n, k), 2.0 * m * n * k, limit);
 
     internal static Function TileProductOf(DType dtype, int m, int n, int k)
     {

@@ -164,8 +164,8 @@ static class BenchCommand
             var (target, reached) = benchmark.Target switch
             {
                 null => (new Text("-"), new Text("")),
-                var aim => (new Text($"{(aim.IsFloor ? ">=" : "<=")} {FigureText.Share(aim.Ratio)}"), aim.IsReached(figure.Ratio)
-                    ? new Text("yes", new Style(Color.Green)) : new Text("no", new Style(Color.Red))),
+                var aim => (new Text($"{(aim.IsFloor ? ">=" : "<=")} {FigureText.Share(aim.Ratio)}"),
+                    aim.IsReached(figure.Ratio) ? new Text("yes", new Style(Color.Green)) : new Text("no", new Style(Color.Red))),
             };
             table.AddRow(new Text(figure.Name), new Text(FigureText.Digits(figure.Value)), new Text(figure.Unit),
                 new Text(FigureText.Digits(figure.Limit)),

@@ -51,8 +51,8 @@ static class ConvertCommand
             var output = parsed.InvocationConfiguration.Output;
             var console = Screen.On(parsed.GetValue(json) ? parsed.InvocationConfiguration.Error : output);
             ConversionResult? done = null;
-            console.WithProgress("converting", share =>
-                done = ModelConversion.Convert(source, target, type, part, share, cancellation));
+            console.WithProgress("converting",
+                share => done = ModelConversion.Convert(source, target, type, part, share, cancellation));
             if (parsed.GetValue(json))
                 output.WriteLine(new JsonObject
                 {

@@ -56,8 +56,8 @@ static class QuantizeCommand
             var report = new List<QuantizationError>();
             var console = Screen.On(parsed.GetValue(json) ? parsed.InvocationConfiguration.Error : output);
             var (before, after) = (0L, 0L);
-            console.WithProgress("quantising", share =>
-                (before, after) = QuantizedModel.Write(source, target, plan, report.Add, share, cancellation));
+            console.WithProgress("quantising",
+                share => (before, after) = QuantizedModel.Write(source, target, plan, report.Add, share, cancellation));
             (double, double)? perplexities = perplexity is not null && parsed.GetValue(text) is { } file
                 ? (perplexity(source, file.FullName, cancellation), perplexity(target, file.FullName, cancellation)) : null;
             if (parsed.GetValue(json)) output.WriteLine(Json(plan, report, before, after, perplexities).ToJsonString(indented));

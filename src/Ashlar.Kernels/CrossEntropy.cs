@@ -41,8 +41,8 @@ public static class CrossEntropy
         var (lse, dLoss) = (k.Input("lse", "M"), k.Input("dloss", "M"));
         var dLogits = k.Output("dlogits", "M", "V");
         var m = k.Grid("M");
-        dLogits[m, ..] = k.Map(k.Extent("V"), v =>
-            (Exp(logits[m, v] - lse[m]) - Select(Equal(Cast(v, DType.Int32), targets[m]), 1f, 0f)) * dLoss[m]);
+        dLogits[m, ..] = k.Map(k.Extent("V"),
+            v => (Exp(logits[m, v] - lse[m]) - Select(Equal(Cast(v, DType.Int32), targets[m]), 1f, 0f)) * dLoss[m]);
     });
 
     /// <summary>

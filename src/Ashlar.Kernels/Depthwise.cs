@@ -33,8 +33,8 @@ public sealed record DepthwiseConfig(int Height, int Width, int Rows, int Column
 
     // What all windows together cover.
     internal (int H, int W) Reach =>
-        ((Rows - 1) * Stride.H + Dilation.H * (WindowHeight - 1) + 1, (Columns - 1) * Stride.W
-            + Dilation.W * (WindowWidth - 1) + 1);
+        ((Rows - 1) * Stride.H + Dilation.H * (WindowHeight - 1) + 1,
+            (Columns - 1) * Stride.W + Dilation.W * (WindowWidth - 1) + 1);
 }
 
 /// <summary>Depthwise convolution: each channel has a window of its own. Bound by memory, so images are read and written

@@ -46,8 +46,8 @@ public static class KernelLibrary
         new(Sequences.Rotate(), "rotary embedding of 16 heads, 64 wide", 1024, Rotated),
         new(Sequences.Rotate(backward: true), "its gradient", 1024, Rotated),
         new(Sequences.Embed(), "rows of a table of 8192, 256 wide", 1024, n => [I32(n), F32(Words, Width)]) { Classes = Words },
-        new(Sequences.EmbedBackward(), "the gradient of such a table of 1024 rows", 1024, n =>
-            [I32(n), F32(n, Width), F32(1024, Width)])
+        new(Sequences.EmbedBackward(), "the gradient of such a table of 1024 rows", 1024,
+            n => [I32(n), F32(n, Width), F32(1024, Width)])
         {
             Classes = 1024,
         },
@@ -66,22 +66,22 @@ public static class KernelLibrary
                                    select new ProjectedLossConfig(Loss, RowTile: rows, VocabularyTile: words),
                                        CrossEntropy.ProjectedForward),
         },
-        new(CrossEntropy.ProjectedBackwardHidden(new(Loss)), "the gradient of the hidden values", 1024, SavedLoss, n =>
-            4.0 * n * Loss * LossWords)
+        new(CrossEntropy.ProjectedBackwardHidden(new(Loss)), "the gradient of the hidden values", 1024, SavedLoss,
+            n => 4.0 * n * Loss * LossWords)
         {
             Classes = LossWords,
         },
-        new(CrossEntropy.ProjectedBackwardWeights(new(Loss)), "the gradient of the weights", 1024, SavedLoss, n =>
-            4.0 * n * Loss * LossWords)
+        new(CrossEntropy.ProjectedBackwardWeights(new(Loss)), "the gradient of the weights", 1024, SavedLoss,
+            n => 4.0 * n * Loss * LossWords)
         {
             Classes = LossWords,
         },
-        new(MatMul.Define(new(Bias: true), x => x * KernelMath.Sigmoid(x)), "c = silu(a b + bias), square", 1024, n =>
-            [F32(n, n), F32(n, n), F32(n)], n => 2.0 * n * n * n),
+        new(MatMul.Define(new(Bias: true), x => x * KernelMath.Sigmoid(x)), "c = silu(a b + bias), square", 1024,
+            n => [F32(n, n), F32(n, n), F32(n)], n => 2.0 * n * n * n),
         new(FlashAttention.Forward(new(HeadWidth)), "causal attention of one head, 64 wide, with log-sum-exp", 1024,
             n => [Heads(n), Heads(n), Heads(n)], n => 2.0 * n * n * HeadWidth) { Choice = Attention(FlashAttention.Forward) },
-        new(FlashAttention.Delta(new(HeadWidth)), "sums of dy * o, which the backward kernels need", 1024, n =>
-            [Heads(n), Heads(n)]),
+        new(FlashAttention.Delta(new(HeadWidth)), "sums of dy * o, which the backward kernels need", 1024,
+            n => [Heads(n), Heads(n)]),
         new(FlashAttention.BackwardQueries(new(HeadWidth)), "the gradient of the queries of causal attention", 1024, Saved, n =>
             3.0 * n * n * HeadWidth) { Choice = Attention(FlashAttention.BackwardQueries) },
         new(FlashAttention.BackwardKeys(new(HeadWidth)), "the gradients of keys and values of causal attention", 1024, Saved, n =>

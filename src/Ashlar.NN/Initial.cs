@@ -24,8 +24,8 @@ public sealed class Initial
     /// <summary>One number everywhere.</summary>
     // Data, not a constant of the graph: equal constants are one node, and then two parameters would share their gradient.
     public static Initial Constant(double value) =>
-        new(string.Create(CultureInfo.InvariantCulture, $"constant {value}"), (shape, dtype, _) =>
-            Tensor.Full(shape, Tensor.Of(value), dtype));
+        new(string.Create(CultureInfo.InvariantCulture, $"constant {value}"),
+            (shape, dtype, _) => Tensor.Full(shape, Tensor.Of(value), dtype));
 
     /// <summary>Normally distributed.</summary>
     /// <param name="deviation">The standard deviation.</param>
@@ -39,8 +39,8 @@ public sealed class Initial
 
     /// <summary>Uniform from <c>-bound</c> to below <c>bound</c>.</summary>
     public static Initial Uniform(double bound) =>
-        new(string.Create(CultureInfo.InvariantCulture, $"uniform {bound}"), (shape, dtype, key) =>
-            (Tensor.Random(Seed, shape, Wide(dtype), key()) * (2 * bound) - bound).Cast(dtype));
+        new(string.Create(CultureInfo.InvariantCulture, $"uniform {bound}"),
+            (shape, dtype, key) => (Tensor.Random(Seed, shape, Wide(dtype), key()) * (2 * bound) - bound).Cast(dtype));
 
     /// <summary>Normal, of deviation <c>gain / sqrt(inputs)</c>: the variance of activations stays through a layer.</summary>
     /// <param name="inputs">How many inputs are summed into one output.</param>

@@ -241,8 +241,8 @@ sealed class Interpretation(Func<Symbol, long>? symbols, bool roundFloats)
     {
         Node[] indices = [dot.Row.Variable.Index(), dot.Column.Variable.Index()];
         double total = Read(dot.Target, indices);
-        ForEach([dot.Inner], () =>
-            total = Add(dot.Target.DType, total, Multiply(dot.Target.DType, Evaluate(dot.Left), Evaluate(dot.Right))));
+        ForEach([dot.Inner],
+            () => total = Add(dot.Target.DType, total, Multiply(dot.Target.DType, Evaluate(dot.Left), Evaluate(dot.Right))));
         Write(dot.Target, indices, total);
     }
 

@@ -10,9 +10,8 @@ public static class TileNodes
 
     /// <summary>An element. The indices are int64 scalars, one per axis.</summary>
     public static Node Load(this Memory memory, ReadOnlySpan<Node> indices, Node? guard = null) =>
-        Node.Of(Op.Load, guard is null
-            ? indices
-            : [.. indices, guard], new LoadAttributes(memory, memory.DType, memory.Shape.Rank));
+        Node.Of(Op.Load,
+            guard is null ? indices : [.. indices, guard], new LoadAttributes(memory, memory.DType, memory.Shape.Rank));
 
     /// <summary>An int64 number.</summary>
     public static Node Number(long value) => Nodes.Constant(value, DType.Int64, Shape.Scalar);

@@ -15,25 +15,25 @@ static class GptFigures
     {
         int most = threads.Max();
         // First of all: nothing is compiled yet, as in a user's process.
-        yield return new($"train.gpt6.first.t{most}", Target.AtMost(1), session =>
-            First($"train.gpt6.first.t{most}", session.On(most)));
+        yield return new($"train.gpt6.first.t{most}", Target.AtMost(1),
+            session => First($"train.gpt6.first.t{most}", session.On(most)));
         foreach (int count in threads)
         {
-            yield return new($"train.gpt6.step.t{count}", null, session =>
-                Step($"train.gpt6.step.t{count}", session.On(count), session.Cancellation));
+            yield return new($"train.gpt6.step.t{count}", null,
+                session => Step($"train.gpt6.step.t{count}", session.On(count), session.Cancellation));
             yield return new($"train.gpt6.bf16.t{count}", Target.AtLeast(TimesFloat32),
                 session => InBFloat16($"train.gpt6.bf16.t{count}", session.On(count), session.Cancellation));
             if (TorchProcess.Script is not null)
                 yield return new($"train.gpt6.torch.t{count}", Target.AtLeast(TimesTorch),
                     session => AgainstTorch($"train.gpt6.torch.t{count}", session.On(count), session.Cancellation));
         }
-        yield return new($"train.gpt6.overhead.t{most}", Target.AtMost(1), session =>
-            Overhead($"train.gpt6.overhead.t{most}", session.On(most), session.Cancellation));
-        yield return new($"train.gpt6.allocated.t{most}", Target.AtMost(0), session =>
-            Allocated($"train.gpt6.allocated.t{most}", session.On(most)));
+        yield return new($"train.gpt6.overhead.t{most}", Target.AtMost(1),
+            session => Overhead($"train.gpt6.overhead.t{most}", session.On(most), session.Cancellation));
+        yield return new($"train.gpt6.allocated.t{most}", Target.AtMost(0),
+            session => Allocated($"train.gpt6.allocated.t{most}", session.On(most)));
         if (TorchProcess.Script is not null)
-            yield return new($"train.gpt6.losses.t{most}", Target.AtMost(1), session =>
-                Losses($"train.gpt6.losses.t{most}", session.On(most), session.Cancellation));
+            yield return new($"train.gpt6.losses.t{most}", Target.AtMost(1),
+                session => Losses($"train.gpt6.losses.t{most}", session.On(most), session.Cancellation));
     }
 
     /// <summary>From nothing to the first loss, initial weights and compilation included.</summary>
@@ -51,8 +51,8 @@ static class GptFigures
         using var selection = new Device(stage.Backend).Select();
         var training = Warm();
         int number = WarmSteps;
-        var outcome = Sampling.Pairs(() => training.Work / Sampling.Seconds(() => training.Step(number++), 1) / 1e9, () =>
-            stage.SampleLimit(Limit.Fma), cancellation);
+        var outcome = Sampling.Pairs(() => training.Work / Sampling.Seconds(() => training.Step(number++), 1) / 1e9,
+            () => stage.SampleLimit(Limit.Fma), cancellation);
         return new(name, outcome.Value, Limits.UnitOf(Limit.Fma), outcome.Limit, outcome.Ratio);
     }
 
@@ -62,8 +62,8 @@ static class GptFigures
         using var selection = new Device(stage.Backend).Select();
         GptTraining narrow = Warm(products: DType.BFloat16), plain = Warm();
         int number = WarmSteps;
-        var outcome = Sampling.Pairs(() => narrow.Tokens / Sampling.Seconds(() => narrow.Step(number++), 1), () =>
-            plain.Tokens / Sampling.Seconds(() => plain.Step(number), 1), cancellation);
+        var outcome = Sampling.Pairs(() => narrow.Tokens / Sampling.Seconds(() => narrow.Step(number++), 1),
+            () => plain.Tokens / Sampling.Seconds(() => plain.Step(number), 1), cancellation);
         return new(name, outcome.Value, "tokens/s", outcome.Limit, outcome.Ratio);
     }
 
@@ -74,8 +74,8 @@ static class GptFigures
         var training = Warm();
         for (int i = 0; i < WarmSteps; i++) torch.Step();
         int number = WarmSteps;
-        var outcome = Sampling.Pairs(() => training.Tokens / Sampling.Seconds(() => training.Step(number++), 1), () =>
-            training.Tokens / torch.Step().Seconds, cancellation);
+        var outcome = Sampling.Pairs(() => training.Tokens / Sampling.Seconds(() => training.Step(number++), 1),
+            () => training.Tokens / torch.Step().Seconds, cancellation);
         return new(name, outcome.Value, "tokens/s", outcome.Limit, outcome.Ratio);
     }
 

@@ -155,9 +155,8 @@ sealed unsafe class Contraction
     /// <summary>How the operands of a call lie, and those of the transposed product; null for these where an epilogue forbids
     /// it.</summary>
     internal (BlockingCase Straight, BlockingCase? Swapped) CasesOf(in ContractionCall product, int threads) =>
-        (CaseOf(product, isSwapped: false, threads), Epilogue is null
-            ? CaseOf(Transposed(product), isSwapped: true, threads)
-            : null);
+        (CaseOf(product, isSwapped: false, threads),
+            Epilogue is null ? CaseOf(Transposed(product), isSwapped: true, threads) : null);
 
     /// <summary>The blocks that the last call was computed with.</summary>
     internal VectorBlocks LastBlocks => VectorBlocks.Of(blocking, isSwapped, call.Rows, call.Columns);

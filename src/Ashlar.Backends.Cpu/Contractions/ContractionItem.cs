@@ -50,8 +50,8 @@ unsafe ref struct ContractionItem
         sums = scratch + memory.Sums;
         (leftFunction, rightFunction) = isSwapped ? (owner.Right, owner.Left) : (owner.Left, owner.Right);
         var facts = owner.CaseOf(call, isSwapped, 1);
-        (rightIsInPlace, resultIsScratch) = (facts.RightIsInPlace, facts.ResultIsScratch || blocking.Streams
-            && blocking.InnerBlocks > 1);
+        (rightIsInPlace, resultIsScratch) = (facts.RightIsInPlace,
+            facts.ResultIsScratch || blocking.Streams && blocking.InnerBlocks > 1);
         hasResult = call.Result.Data != 0 && call.Result.ColumnStride == 1;
         place = new() { Batch = batch, Worker = worker, Scratch = scratch + memory.Block };
     }
@@ -81,9 +81,8 @@ unsafe ref struct ContractionItem
                         foreach (var access in rightIsInPlace
                             ? (RightAccess[])[panels == 1 ? RightAccess.Streamed : RightAccess.Copied, RightAccess.Packed]
                             : [RightAccess.Packed])
-                            keys.Add(new(owner.Isa, owner.Elem, (int)high, (int)wide, blocking.ReadsLeftInPlace
-                                ? LeftAccess.Rows
-                                : LeftAccess.Columns,
+                            keys.Add(new(owner.Isa, owner.Elem, (int)high, (int)wide,
+                                blocking.ReadsLeftInPlace ? LeftAccess.Rows : LeftAccess.Columns,
                                 access, blocking.Streams && panels < MicroKernels.Unroll ? 2 : 1, !blocking.Streams));
             }
         return keys;
@@ -166,8 +165,9 @@ unsafe ref struct ContractionItem
                 arguments.AStep = high * inner * elementBytes;
             }
             arguments.B = access == RightAccess.Packed ? packedRight : rightRow;
-            arguments.C = isDirect ? result + (row * call.Result.RowStride + column) * elementBytes : tileSums
-                + (row - row0) * width * VectorBytes;
+            arguments.C = isDirect
+                ? result + (row * call.Result.RowStride + column) * elementBytes
+                : tileSums + (row - row0) * width * VectorBytes;
             arguments.Panels = count;
             bool fetches = isLast && hasResult || isDirect;
             arguments.AheadResult = fetches
@@ -176,9 +176,8 @@ unsafe ref struct ContractionItem
             arguments.AheadResultStride = fetches ? call.Result.RowStride * call.Result.DType.Bytes : arguments.CStride;
             arguments.Ahead = aheadLeft > 0 ? ahead : packedRight;
             arguments.AheadStride = aheadLeft > 0 ? call.Right.RowStride * elementBytes : 0;
-            MicroKernels.Get(new(owner.Isa, owner.Elem, high, width, blocking.ReadsLeftInPlace
-                ? LeftAccess.Rows
-                : LeftAccess.Columns,
+            MicroKernels.Get(new(owner.Isa, owner.Elem, high, width,
+                blocking.ReadsLeftInPlace ? LeftAccess.Rows : LeftAccess.Columns,
                 access, aheadRows, !blocking.Streams))(&arguments);
 
             if (finishes) Finish(row, count * high, column, columns, arguments.C, width * lanes);
@@ -332,8 +331,8 @@ unsafe ref struct ContractionItem
             return;
         }
         for (long i = 0; i < count; i++)
-            OffsetPacking.AlongRuns(owner.Isa, elementBytes, from + offsets.Free[i] * elementBytes, end, inside.Runs, runs, wide
-                + i * inner * elementBytes);
+            OffsetPacking.AlongRuns(owner.Isa, elementBytes, from + offsets.Free[i] * elementBytes, end, inside.Runs, runs,
+                wide + i * inner * elementBytes);
         Packing.Transpose(owner.Isa, elementBytes, wide, inner * elementBytes, count, inner, to, stride);
     }
 

@@ -49,8 +49,8 @@ static unsafe class Widening
                 f.Store(VecBuilder.At(to, i * wide.Bytes), wide, f.Load(type, storage, VecBuilder.At(from, i * storage.Bytes))));
         });
         var one = type.WithLanes(1);
-        f.Loop(whole, count, 1, i =>
-            f.Store(VecBuilder.At(to, i * wide.Bytes), wide, f.Load(one, storage, VecBuilder.At(from, i * stride))));
+        f.Loop(whole, count, 1,
+            i => f.Store(VecBuilder.At(to, i * wide.Bytes), wide, f.Load(one, storage, VecBuilder.At(from, i * stride))));
         return f.Build();
     }
 }

@@ -100,8 +100,8 @@ internal sealed class DotFunctions(DotForm form)
                 if (choices.Count > 4096) choices.Clear();   // ragged tiles of many lengths
                 var (height, width) = BlockOf(rows, (columns + Lanes - 1) / Lanes);
                 int rest = (int)(rows % height);
-                choices[(rows, columns)] = choice = new(rows, columns, height, Compiled(height, width), rest == 0 ? null
-                    : Compiled(rest, width));
+                choices[(rows, columns)] = choice = new(rows, columns, height, Compiled(height, width),
+                    rest == 0 ? null : Compiled(rest, width));
             }
             Volatile.Write(ref last, choice);
             return choice;
@@ -147,8 +147,8 @@ internal sealed class DotFunctions(DotForm form)
             Reg from = left + block * (height * form.LeftRow), to = target + block * height * targetStride;
             var whole = columns - f.Binary(VecOp.FloorMod, columns, f.Const(lanes * width));
             f.Loop(f.Const(0), whole, lanes * width, column => Block(from, to, column, width, vector, null), "j");
-            if (canMask) f.Loop(whole, columns, lanes, column =>
-                Block(from, to, column, 1, vector, f.FirstLanes(vector.Mask, columns - column)), "j");
+            if (canMask) f.Loop(whole, columns, lanes,
+                column => Block(from, to, column, 1, vector, f.FirstLanes(vector.Mask, columns - column)), "j");
             else f.Loop(whole, columns, 1, column => Block(from, to, column, 1, VecType.Of(form.DType, 1), null), "j");
         }, "i");
         return f.Build();

@@ -70,11 +70,11 @@ internal sealed partial class TileLowering
             if (depth == axes.Length - 1 && plan.Axis >= 0)
             {
                 void Vectors() =>
-                    VectorLoop(variable, begin, end, plan, writes, (copy, scalar) =>
-                        Points(group, accumulators, scalar ? -1 : copy));
+                    VectorLoop(variable, begin, end, plan, writes,
+                        (copy, scalar) => Points(group, accumulators, scalar ? -1 : copy));
                 if (group is [Store only] && FactorOfRow(only, variable) is { } factor)
-                    f.If(Truth(f.Compare(VecOp.Ne, One(factor), f.Const(VecType.Of(DType.Float32, 1), 1))), () =>
-                        Within(new(level, f.Block) { IsConditional = true }, [], Vectors));
+                    f.If(Truth(f.Compare(VecOp.Ne, One(factor), f.Const(VecType.Of(DType.Float32, 1), 1))),
+                        () => Within(new(level, f.Block) { IsConditional = true }, [], Vectors));
                 else Vectors();
             }
             else
@@ -182,16 +182,15 @@ internal sealed partial class TileLowering
         if (plan.CanMask)
         {
             bool fits = count is { } all && all % step % plan.Lanes == 0;
-            f.Loop(whole, end, plan.Lanes, counter => Copies(variable, counter, plan.Lanes, 1, writes, fits
-                ? null
-                : end - counter, copy => body(copy, false)), variable.Name);
+            f.Loop(whole, end, plan.Lanes, counter => Copies(variable, counter, plan.Lanes, 1, writes,
+                fits ? null : end - counter, copy => body(copy, false)), variable.Name);
             return;
         }
         if (plan.Unroll > 1)
         {
             var vectors = WholeEnd(begin, end, count, plan.Lanes);
-            f.Loop(whole, vectors, plan.Lanes, counter =>
-                Copies(variable, counter, plan.Lanes, 1, writes, null, copy => body(copy, false)), variable.Name);
+            f.Loop(whole, vectors, plan.Lanes,
+                counter => Copies(variable, counter, plan.Lanes, 1, writes, null, copy => body(copy, false)), variable.Name);
             whole = vectors;
         }
         f.Loop(whole, end, 1, counter =>

@@ -144,8 +144,8 @@ internal sealed partial class TileLowering
         var type = memory.DType is DType.Int64 or DType.Bool ? VecType.Scalar : VecType.Of(memory.DType, 1);
         var result = f.Var(type);
         f.Assign(result, type.IsScalar ? f.Const(0) : f.ConstBits(type, 0));
-        f.If(Truth(Value(guard)), () => Within(new(level, f.Block) { IsConditional = true }, [], () =>
-            f.Assign(result, ReadOne(memory, AddressOf(memory, flat)))));
+        f.If(Truth(Value(guard)), () => Within(new(level, f.Block) { IsConditional = true }, [],
+            () => f.Assign(result, ReadOne(memory, AddressOf(memory, flat)))));
         return result;
     }
 
@@ -164,8 +164,8 @@ internal sealed partial class TileLowering
             // One condition for all lanes: a branch.
             var result = f.Var(type);
             f.Assign(result, f.ConstBits(type, 0));
-            f.If(Truth(One(guard)), () => Within(new(level, f.Block) { IsConditional = true, Axis = axis }, [], () =>
-                f.Assign(result, Read(memory, flat, walk, type, null))));
+            f.If(Truth(One(guard)), () => Within(new(level, f.Block) { IsConditional = true, Axis = axis }, [],
+                () => f.Assign(result, Read(memory, flat, walk, type, null))));
             return AsValue(memory, result);
         }
         var mask = guard is null ? null : MaskOf(Value(guard), type);
@@ -278,8 +278,8 @@ internal sealed partial class TileLowering
         if (store.Guard is { } guard && (level.Axis is null || Home(guard).Axis is null))
         {
             f.If(Truth(One(guard)), () =>
-                Within(new(level, f.Block) { IsConditional = true, Axis = level.Axis }, [], () =>
-                    StoreWhere(store, null, stream)));
+                Within(new(level, f.Block) { IsConditional = true, Axis = level.Axis }, [],
+                    () => StoreWhere(store, null, stream)));
             return;
         }
         StoreWhere(store, store.Guard is null ? null : Value(store.Guard), stream);
@@ -291,8 +291,8 @@ internal sealed partial class TileLowering
         if (Failing(store.Indices) is { } inRange)
         {
             // An index out of range is reported and the store left out.
-            f.If(inRange, () => Within(new(level, f.Block) { IsConditional = true, Axis = level.Axis }, [], () =>
-                Put(store, flat, guard, stream)));
+            f.If(inRange, () => Within(new(level, f.Block) { IsConditional = true, Axis = level.Axis }, [],
+                () => Put(store, flat, guard, stream)));
             return;
         }
         Put(store, flat, guard, stream);
@@ -319,9 +319,8 @@ internal sealed partial class TileLowering
         else if (level.Axis is { } axis)
         {
             var type = VecType.Of(memory.DType, axis.Lanes);
-            old = AsValue(memory, Read(memory, flat, WalkOf(flat, axis.Variable), type, guard is null
-                ? null
-                : MaskOf(guard, type)));
+            old = AsValue(memory, Read(memory, flat, WalkOf(flat, axis.Variable), type,
+                guard is null ? null : MaskOf(guard, type)));
         }
         else old = ReadOne(memory, AddressOf(memory, flat));
         if (memory.DType == DType.Bool) (old, value) = Alike(old, value);
@@ -340,9 +339,8 @@ internal sealed partial class TileLowering
         if (dtype.IsFloat) value = f.Bitcast(value, value.Type.ElemBytes == 8 ? Elem.I64 : Elem.I32);
         var (pointer, offset, displacement) = AddressOf(store.Target, flat);
         var address = offset is null ? pointer : pointer + offset;
-        f.Call(typeof(AtomicStores).GetMethod(nameof(AtomicStores.Combine))!, displacement == 0
-            ? address
-            : address + displacement,
+        f.Call(typeof(AtomicStores).GetMethod(nameof(AtomicStores.Combine))!,
+            displacement == 0 ? address : address + displacement,
             dtype == DType.Bool ? Truth(value) : ScalarOf(value), f.Const((long)dtype),
             f.Const(store.Mode == StoreMode.Max ? 1 : 0));
     }

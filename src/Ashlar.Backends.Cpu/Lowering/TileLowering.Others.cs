@@ -92,8 +92,8 @@ internal sealed partial class TileLowering
             {
                 var (outer, extent) = sort.Domain[depth];
                 f.Loop(f.Const(0), One(extent), 1,
-                    counter => Within(new(level, f.Block) { Writes = writes | Bit(keys) | Bit(order) }, [(outer, counter)], () =>
-                        Nest(depth + 1)), outer.Name);
+                    counter => Within(new(level, f.Block) { Writes = writes | Bit(keys) | Bit(order) }, [(outer, counter)],
+                        () => Nest(depth + 1)), outer.Name);
                 return;
             }
             var at = variable.Index();

@@ -76,11 +76,16 @@ internal sealed partial class TileLowering
             Score = points * Math.Max(used, 0.05);
             int unroll = columns
                 ? Math.Max(1, 8 / reductions)
-                : reductions > 0 ? (cost <= 10 ? 4 : cost <= 80 ? 2 : 1) : cost is <= 10 or > 45
-                    and <= 80 ? 2 : cost <= 45 ? 4 : 1;
+                : cost switch
+                {
+                    <= 10 => reductions > 0 ? 4 : 2,
+                    <= 45 => reductions > 0 ? 2 : 4,
+                    <= 80 => 2,
+                    _ => 1,
+                };
             while (unroll > 1 && (columns && cost * unroll > 160 || unroll * lanes > extent)) unroll /= 2;
-            return new(axis, lanes, Math.Min(unroll, columns ? lowering.options.Unroll * 2 : lowering.options.Unroll), canMask
-                && lanes >= 4, cost);
+            unroll = Math.Min(unroll, columns ? lowering.options.Unroll * 2 : lowering.options.Unroll);
+            return new(axis, lanes, unroll, canMask && lanes >= 4, cost);
         }
 
         bool mustMask;

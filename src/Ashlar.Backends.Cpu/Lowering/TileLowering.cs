@@ -201,13 +201,13 @@ internal sealed partial class TileLowering
                 case For loop:
                     var count = One(loop.Count);
                     f.Loop(f.Const(0), count, 1, counter =>
-                        Within(new(level, f.Block) { Writes = WrittenBy(loop.Body) }, [(loop.Variable, counter)], () =>
-                            Body(loop.Body)), loop.Variable.Name);
+                        Within(new(level, f.Block) { Writes = WrittenBy(loop.Body) }, [(loop.Variable, counter)],
+                            () => Body(loop.Body)), loop.Variable.Name);
                     Forget(WrittenBy(loop.Body));
                     break;
                 case Tiles.If branch:
-                    f.If(Truth(One(branch.Condition)), () =>
-                        Within(new(level, f.Block) { IsConditional = true }, [], () => Body(branch.Body)));
+                    f.If(Truth(One(branch.Condition)),
+                        () => Within(new(level, f.Block) { IsConditional = true }, [], () => Body(branch.Body)));
                     Forget(WrittenBy(branch.Body));
                     break;
                 case Tiles.Scan scan:

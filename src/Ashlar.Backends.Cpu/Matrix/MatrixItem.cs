@@ -93,8 +93,8 @@ unsafe ref struct MatrixItem
             if (owner.Left is null)
             {
                 long inner0 = step0 * stepElements, inner = Math.Min(steps * stepElements, call.Inner - inner0);
-                TilePacking.PackAll(source.At(row, inner0), rows, inner, steps, isLeft: true, elementBytes, scratch
-                    + plan.Staging, to, panelBytes);
+                TilePacking.PackAll(source.At(row, inner0), rows, inner, steps, isLeft: true, elementBytes,
+                    scratch + plan.Staging, to, panelBytes);
             }
             else
                 for (long last = row + rows; row < last; row += Tiles.PanelSide, to += panelBytes)
@@ -264,8 +264,8 @@ unsafe ref struct MatrixItem
         if (owner.Right is null)
         {
             long inner0 = step0 * stepElements, inner = Math.Min(steps * stepElements, call.Inner - inner0);
-            TilePacking.PackAll(source.At(column, inner0), columns, inner, steps, isLeft: false, elementBytes, scratch
-                + plan.Staging, to, panelBytes);
+            TilePacking.PackAll(source.At(column, inner0), columns, inner, steps, isLeft: false, elementBytes,
+                scratch + plan.Staging, to, panelBytes);
             return;
         }
         for (long end = column + columns; column < end; column += Tiles.PanelSide, to += panelBytes)

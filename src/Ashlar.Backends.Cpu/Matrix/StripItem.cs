@@ -186,12 +186,11 @@ unsafe ref struct StripItem
                 else
                 {
                     b = own;
-                    owner.Decoder!.Decode(owner.Decoder.LayoutOf(call.Columns, call.Inner), right, panel, step0, hasNext
-                        ? nextPanel
-                        : panel, hasNext ? nextStep : step0, b);
+                    var layout = owner.Decoder!.LayoutOf(call.Columns, call.Inner);
+                    var (fetched, fetchedStep) = hasNext ? (nextPanel, nextStep) : (panel, step0);
+                    owner.Decoder.Decode(layout, right, panel, step0, fetched, fetchedStep, b);
                 }
-                byte* sums =
-                    Sums + (plan.HasEpilogue ? (panel - first) * Tiles.PanelSide * sizeof(float) : (panel - first) * panelSums);
+                byte* sums = Sums + (panel - first) * (plan.HasEpilogue ? Tiles.PanelSide * sizeof(float) : panelSums);
                 var arguments = new TileArguments
                 {
                     A = (long)Left(0, step0, steps),
@@ -204,8 +203,7 @@ unsafe ref struct StripItem
                     Steps = steps,
                 };
                 int wide = segment->Panels - (TilesOf(segment->Panels - 1) == 2 ? 0 : 1), counted = Math.Max(1, wide);
-                int ahead = isPacked
-                    && hasNext
+                int ahead = isPacked && hasNext
                     ? arguments.FetchRight(Right(nextPanel, nextStep, StepsAt(nextStep)), StepsAt(nextStep), steps, counted)
                     : 0;
                 int leftLines = PrefetchLeft(ref arguments, panel - first, last - first, step0, steps, counted, itemEnd > last);
@@ -230,10 +228,10 @@ unsafe ref struct StripItem
         if (owner.Epilogue is not { } epilogue) return;
         for (int panel = 0; panel < segment->Panels; panel++)
         {
-            (place.Row, place.Rows) =
-                (segment->Place + panel * Tiles.PanelSide, Math.Min(Tiles.PanelSide, segment->Rows - panel * Tiles.PanelSide));
-            (place.Column, place.Columns) =
-                (first * Tiles.PanelSide, Math.Min(last * Tiles.PanelSide, call.Columns) - first * Tiles.PanelSide);
+            place.Row = segment->Place + panel * Tiles.PanelSide;
+            place.Rows = Math.Min(Tiles.PanelSide, segment->Rows - panel * Tiles.PanelSide);
+            place.Column = first * Tiles.PanelSide;
+            place.Columns = Math.Min(last * Tiles.PanelSide, call.Columns) - place.Column;
             place.Data = Sums + panel * Tiles.PanelSide * stride;
             place.Stride = stride / sizeof(float);
             fixed (BlockPlace* here = &place) epilogue(here);

@@ -273,12 +273,12 @@ static unsafe class TilePacking
                         Fetch(ahead);
                         Fetch(ahead + stride);
                         StorePairs(Vector512.Load((ushort*)first), Vector512.Load((ushort*)second), target);
-                        StorePairs(Vector512.Load((ushort*)(first + 64)), Vector512.Load((ushort*)(second + 64)), target
-                            + panelBytes);
-                        StorePairs(Vector512.Load((ushort*)(first + 128)), Vector512.Load((ushort*)(second + 128)), target
-                            + 2 * panelBytes);
-                        StorePairs(Vector512.Load((ushort*)(first + 192)), Vector512.Load((ushort*)(second + 192)), target
-                            + 3 * panelBytes);
+                        StorePairs(Vector512.Load((ushort*)(first + 64)), Vector512.Load((ushort*)(second + 64)),
+                            target + panelBytes);
+                        StorePairs(Vector512.Load((ushort*)(first + 128)), Vector512.Load((ushort*)(second + 128)),
+                            target + 2 * panelBytes);
+                        StorePairs(Vector512.Load((ushort*)(first + 192)), Vector512.Load((ushort*)(second + 192)),
+                            target + 3 * panelBytes);
                     }
                 }
             long done = isWhole ? fours * Tiles.PanelSide : 0;
@@ -286,8 +286,8 @@ static unsafe class TilePacking
                 for (long g = 0; g < groups; g++)
                 {
                     byte* first = rows + 2 * g * stride, second = 2 * g + 1 < here ? first + stride : null;
-                    Pairs(source.DType, first, second, done, free, staging, to + done / Tiles.PanelSide * panelBytes
-                        + g * Tiles.RowBytes, panelBytes);
+                    Pairs(source.DType, first, second, done, free, staging,
+                        to + done / Tiles.PanelSide * panelBytes + g * Tiles.RowBytes, panelBytes);
                 }
             if (groups < Tiles.Side)
                 for (long at = 0; at < free; at += Tiles.PanelSide)
@@ -320,9 +320,8 @@ static unsafe class TilePacking
         for (; at + Tiles.PanelSide <= end; at += Tiles.PanelSide, to += panelBytes)
             StorePairs(Vector512.Load((ushort*)first + at), second == null ? default : Vector512.Load((ushort*)second + at), to);
         if (at < end)
-            StorePairs(Rest(first + 2 * at, 2 * (end - at)).AsUInt16(), second == null
-                ? default
-                : Rest(second + 2 * at, 2 * (end - at)).AsUInt16(), to);
+            StorePairs(Rest(first + 2 * at, 2 * (end - at)).AsUInt16(),
+                second == null ? default : Rest(second + 2 * at, 2 * (end - at)).AsUInt16(), to);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

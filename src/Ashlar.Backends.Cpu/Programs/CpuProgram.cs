@@ -124,8 +124,8 @@ sealed class CpuProgram : IProgram
             // Binding a product compiles the engine's micro-kernels: work for every thread.
             launches = new CpuLaunch[kernels.Length];
             var table = addresses;
-            Compiling.Each(kernels.Length, workers.Count, i =>
-                launches[i] = kernels[i].Bind(ValueOf, table + places[i], workers));
+            Compiling.Each(kernels.Length, workers.Count,
+                i => launches[i] = kernels[i].Bind(ValueOf, table + places[i], workers));
             long mostScratch = launches.Select(launch => launch.ScratchBytes).Append(1).Max();
             (parameters, results) = ([.. fromParameters], [.. fromResults]);
             scratch = NativePool.Shared.Rent(mostScratch);

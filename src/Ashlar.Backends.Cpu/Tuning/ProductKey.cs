@@ -61,15 +61,13 @@ sealed class TunedProducts(TuningCache cache, string machine)
 
     /// <summary>The config of a product on tiles; null where it was not tuned.</summary>
     public TileConfig? OnTiles(in ProductKey key) =>
-        isEmpty ? null : tiles.GetOrAdd(key, static (key, self) => self.Find(key.OfClass) is { } config
-            ? TileConfig.Parse(config)
-            : null, this);
+        isEmpty ? null : tiles.GetOrAdd(key,
+            static (key, self) => self.Find(key.OfClass) is { } config ? TileConfig.Parse(config) : null, this);
 
     /// <summary>The blocks of a product on vectors; null where it was not tuned.</summary>
     public VectorBlocks? OnVectors(in ProductKey key) =>
-        isEmpty ? null : vectors.GetOrAdd(key, static (key, self) => self.Find(key.OfClass) is { } config
-            ? VectorBlocks.Parse(config)
-            : null, this);
+        isEmpty ? null : vectors.GetOrAdd(key,
+            static (key, self) => self.Find(key.OfClass) is { } config ? VectorBlocks.Parse(config) : null, this);
 
     string? Find(ProductKey key) => cache.Find(key.Kernel, machine, key.ToString())?.Config;
 }

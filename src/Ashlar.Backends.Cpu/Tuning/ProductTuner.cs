@@ -185,9 +185,8 @@ public static class ProductTuner
             throw new DeviceException("ASH0660",
                 $"no config of a product of {product.DType.Name}, {product.Rows} x {product.Columns} x {product.Inner}, gave the right result.",
                 "report this with the output of 'ashlar env'; products of this type may be wrong on this machine.");
-        double peak = Race(bench, right, all, started, limits, onTiles
-            ? (product.DType == DType.Int8 ? Limit.AmxInt8 : Limit.AmxBF16)
-            : Limit.Fma, cancellationToken);
+        double peak = Race(bench, right, all, started, limits,
+            onTiles ? (product.DType == DType.Int8 ? Limit.AmxInt8 : Limit.AmxBF16) : Limit.Fma, cancellationToken);
         var key = bench.Key;
         return new(product, key.Kernel, key.OfClass.ToString(), workers.Count, peak, legal.Count,
             [.. timed.OrderBy(candidate => candidate.IsWrong).ThenByDescending(candidate => candidate.IsFinalist)

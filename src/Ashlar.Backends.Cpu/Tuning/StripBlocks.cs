@@ -84,7 +84,6 @@ sealed record StripBlocks(long Rows, long Columns, long Strip, long Steps, bool 
     static long Evenly(long all, long most) => MatrixBlocking.Over(all, MatrixBlocking.Over(all, most));
 
     static IEnumerable<long> Sizes(long[] sizes, long extent) =>
-        [.. sizes.Where(size => size < extent), .. extent <= sizes[^1]
-            ? [MatrixBlocking.Over(extent, Tiles.PanelSide) * Tiles.PanelSide]
-            : (long[])[]];
+        [.. sizes.Where(size => size < extent),
+            .. extent <= sizes[^1] ? [MatrixBlocking.Over(extent, Tiles.PanelSide) * Tiles.PanelSide] : (long[])[]];
 }

@@ -58,8 +58,8 @@ static unsafe class WeightDecoding
     static void Bytes(in WeightLayout layout, byte* codes, byte* scales, float* to)
     {
         for (int group = 0; group < 8; group++, codes += 64, to += 4 * WeightLayout.PanelSide)
-            Four(layout, Vector256.Load((uint*)codes) ^ Vector256.Create(0x80808080u), scales
-                + group * 4 / layout.Encoding.Block * 64, to);
+            Four(layout, Vector256.Load((uint*)codes) ^ Vector256.Create(0x80808080u),
+                scales + group * 4 / layout.Encoding.Block * 64, to);
     }
 
     static void Nibbles(in WeightLayout layout, Vector128<byte> table, byte* codes, byte* scales, float* to)

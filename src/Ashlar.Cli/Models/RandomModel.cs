@@ -46,8 +46,8 @@ static class RandomModel
 
         var weights = new List<NamedWeight>();
         void Matrix(string weight, long rows, long columns) =>
-            weights.Add(new($"{weight}.weight", type, [rows, columns], stream =>
-                Fill(stream, type, rows * columns, weights.Count)));
+            weights.Add(new($"{weight}.weight", type, [rows, columns],
+                stream => Fill(stream, type, rows * columns, weights.Count)));
         void Norm(string weight) => weights.Add(new($"{weight}.weight", WeightType.F32, [size.Width],
             stream => stream.Write(MemoryMarshal.AsBytes<float>(Enumerable.Repeat(1f, size.Width).ToArray()))));
         Matrix("token_embd", size.Vocabulary, size.Width);

@@ -189,9 +189,8 @@ sealed class RowKernelBuilder
                         Nodes.Binary(Op.Add, running[i].Load(at), Later(sums[i].Value, phase)), over));
             foreach (var (root, index, value, whole) in stores)
                 if (phases.Of(value) == phase)
-                    body.Add(new Store(scope.Write(root), [.. index], Later(value, phase), whole
-                        ? over
-                        : [], Streaming: IsStreamed(root)));
+                    body.Add(new Store(scope.Write(root), [.. index], Later(value, phase),
+                        whole ? over : [], Streaming: IsStreamed(root)));
         }
         if (sums.Count > 0) body = [.. InParts(body.ToValueList())];
         var grid = domain.Variables[0].Select(variable => (variable, Nodes.Size(variable.Count)));

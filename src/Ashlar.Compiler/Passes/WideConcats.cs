@@ -14,9 +14,8 @@ static class WideConcats
     public static Function Split(Function function) =>
         function with
         {
-            Results = Traversal.Rewrite(function.Results, node => node.Op == Op.Concat && node.Inputs.Count > MostParts
-                ? Split(node)
-                : null).ToValueList(),
+            Results = Traversal.Rewrite(function.Results,
+                node => node.Op == Op.Concat && node.Inputs.Count > MostParts ? Split(node) : null).ToValueList(),
         };
 
     static Node Split(Node node)

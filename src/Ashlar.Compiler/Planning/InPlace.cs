@@ -17,8 +17,8 @@ static class InPlace
     {
         if (input.DType.Bytes != output.DType.Bytes || input.Shape.Elements != output.Shape.Elements) return false;
         if (kernel.Library is { } library)
-            return library.MayOverwrite(kernel.Program.Buffers.IndexOf(input), kernel.Program.Buffers.IndexOf(output)
-                - kernel.Inputs.Count);
+            return library.MayOverwrite(kernel.Program.Buffers.IndexOf(input),
+                kernel.Program.Buffers.IndexOf(output) - kernel.Inputs.Count);
         return kernel.Form is { } form ? IsSafe(form, input, output) : IsSafe(kernel.Program.Body, input, output);
     }
 

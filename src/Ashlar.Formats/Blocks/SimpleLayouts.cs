@@ -80,8 +80,8 @@ unsafe struct Q4_1Layout : IBlockLayout
         CodeBits.PutHalf(scaleAt, scale);
         CodeBits.PutHalf(scaleAt + 2, least);
         for (int i = 0; i < 32; i += 8)
-            CodeBits.PutEight(codes + i, (Vector256.Load(values + i) - Vector256.Create(least)) * inverse
-                + Vector256.Create(0.5f), most);
+            CodeBits.PutEight(codes + i,
+                (Vector256.Load(values + i) - Vector256.Create(least)) * inverse + Vector256.Create(0.5f), most);
     }
 }
 

@@ -117,8 +117,8 @@ static class FolderToGguf
                 if (width % 2 != 0 || first.Extents[0] % width != 0)
                     throw new ModelFileException("ASH0464", $"{file.Path}: {first} is no whole number of heads of {width}.",
                         "check config.json.");
-                if (first.Extents.Count > 1) return [RowSource.Gather(file, name, type, extents, row =>
-                    new(first, ModelConversion.RotaryRow(row, width)))];
+                if (first.Extents.Count > 1) return [RowSource.Gather(file, name, type, extents,
+                    row => new(first, ModelConversion.RotaryRow(row, width)))];
                 return [RowSource.Compute(name, type, extents, () =>
                 {
                     float[] values = RowSource.Values(file, first);
@@ -127,8 +127,8 @@ static class FolderToGguf
             case TensorChange.PlusOne:
                 return [RowSource.Gather(file, name, type, extents, Row, plus: 1)];
             case TensorChange.Transposed:
-                return [RowSource.Compute(name, type, [extents[1], extents[0]], () =>
-                    ModelConversion.Transpose(RowSource.Values(file, first), extents[0], extents[1]))];
+                return [RowSource.Compute(name, type, [extents[1], extents[0]],
+                    () => ModelConversion.Transpose(RowSource.Values(file, first), extents[0], extents[1]))];
             case TensorChange.Squeezed:
                 return [RowSource.Gather(file, name, WeightType.F32, [extents[^1]], Row)];
             case TensorChange.LatentKeysAndValues:
@@ -213,8 +213,8 @@ static class FolderToGguf
     static NamedWeight Turn(SafetensorsFolder file, WeightEntry biases, string name, int start)
     {
         long width = biases.Extents[^1];
-        return RowSource.Compute(name, WeightType.F32, [biases.Extents[0], width / 2], () =>
-            [.. RowSource.Values(file, biases).Where((_, i) => i % 2 == start)]);
+        return RowSource.Compute(name, WeightType.F32, [biases.Extents[0], width / 2],
+            () => [.. RowSource.Values(file, biases).Where((_, i) => i % 2 == start)]);
     }
 }
 

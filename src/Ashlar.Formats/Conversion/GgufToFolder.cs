@@ -59,8 +59,8 @@ static class GgufToFolder
                 if (width % 2 != 0 || entry.Extents[0] % width != 0)
                     throw new ModelFileException("ASH0464", $"{file.Path}: {entry} is no whole number of heads of {width}.",
                         "keep the model as GGUF.");
-                if (entry.Extents.Count > 1) return [RowSource.Gather(file, name, type, entry.Extents, row =>
-                    new(entry, ModelConversion.UnrotaryRow(row, width)))];
+                if (entry.Extents.Count > 1) return [RowSource.Gather(file, name, type, entry.Extents,
+                    row => new(entry, ModelConversion.UnrotaryRow(row, width)))];
                 return [RowSource.Compute(name, type, entry.Extents, () =>
                 {
                     float[] values = RowSource.Values(file, entry);
@@ -69,8 +69,8 @@ static class GgufToFolder
             case TensorChange.PlusOne:
                 return [RowSource.Gather(file, name, type, entry.Extents, Row, plus: -1)];
             case TensorChange.Transposed:
-                return [RowSource.Compute(name, type, [entry.Extents[1], entry.Extents[0]], () =>
-                    ModelConversion.Transpose(RowSource.Values(file, entry), entry.Extents[0], entry.Extents[1]))];
+                return [RowSource.Compute(name, type, [entry.Extents[1], entry.Extents[0]],
+                    () => ModelConversion.Transpose(RowSource.Values(file, entry), entry.Extents[0], entry.Extents[1]))];
             case TensorChange.Squeezed:
                 return [RowSource.Gather(file, name, type, [1, entry.Extents[0]], Row)];
             case TensorChange.LatentKeysAndValues:
@@ -81,8 +81,8 @@ static class GgufToFolder
                 return Blocks(file, [entry], name);
             case TensorChange.GateAndUpBiases:
                 var up = file[entry.Name.Replace("gate", "up", StringComparison.Ordinal)];
-                return [RowSource.Compute(name, type, [entry.Extents[0], 2 * entry.Extents[1]], () =>
-                    [.. RowSource.Values(file, entry).Zip(RowSource.Values(file, up), (a, b) => (float[])[a, b])
+                return [RowSource.Compute(name, type, [entry.Extents[0], 2 * entry.Extents[1]],
+                    () => [.. RowSource.Values(file, entry).Zip(RowSource.Values(file, up), (a, b) => (float[])[a, b])
                         .SelectMany(pair => pair)])];
             default:
                 return [RowSource.Gather(file, name, type, entry.Extents, Row)];
@@ -95,8 +95,8 @@ static class GgufToFolder
             $"{file.Path}: {entry} should have three axes, experts first.", "keep the model as GGUF.");
         long rows = entry.Extents[1];
         return Enumerable.Range(0, checked((int)entry.Extents[0])).Select(expert =>
-            RowSource.Gather(file, ModelConversion.Fill(rule.Folder, layer, expert), type, [rows, entry.Extents[2]], row =>
-                new(entry, expert * rows + row)));
+            RowSource.Gather(file, ModelConversion.Fill(rule.Folder, layer, expert), type, [rows, entry.Extents[2]],
+                row => new(entry, expert * rows + row)));
     }
 
     static NamedWeight Latent(Gguf file, WeightEntry keys, string name, WeightType type)
@@ -134,8 +134,8 @@ static class GgufToFolder
         ReadOnlySpan<byte> Row(long row) => file.Span(turns[row % turns.Length], row / turns.Length * groups * 17, groups * 17);
         return
         [
-            RowSource.Make(name, WeightType.U8, [first.Extents[0], outputs, groups, 16], (row, into) =>
-                MXFP4Order.ToFolder(Row(row / groups).Slice((int)(row % groups) * 17, 17), into)),
+            RowSource.Make(name, WeightType.U8, [first.Extents[0], outputs, groups, 16],
+                (row, into) => MXFP4Order.ToFolder(Row(row / groups).Slice((int)(row % groups) * 17, 17), into)),
             RowSource.Make(name[..^"_blocks".Length] + "_scales", WeightType.U8, [first.Extents[0], outputs, groups],
                 (row, into) =>
             {

@@ -41,8 +41,8 @@ public sealed partial class GgufMetadata
 
     /// <summary>Sets a list of numbers, as float32.</summary>
     public void SetFloats(string key, IReadOnlyCollection<float> values) =>
-        SetList(key, GgufValueType.F32, values, (writer, value) =>
-            BinaryPrimitives.WriteSingleLittleEndian(Take(writer, 4), value));
+        SetList(key, GgufValueType.F32, values,
+            (writer, value) => BinaryPrimitives.WriteSingleLittleEndian(Take(writer, 4), value));
 
     /// <summary>Sets a list of bools.</summary>
     public void SetBools(string key, IReadOnlyCollection<bool> values) =>

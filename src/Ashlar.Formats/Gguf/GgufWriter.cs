@@ -30,8 +30,8 @@ static class GgufWriter
             own.SetInt("split.count", parts.Length, GgufValueType.U16);
             own.SetInt("split.tensors.count", parts.Sum(other => other.Length), GgufValueType.I32);
             var weightsOfPart = parts[part];
-            AtomicFile.Write(new SplitName(stem, part + 1, parts.Length, ".gguf").ToString(), stream =>
-                WritePart(stream, own, weightsOfPart));
+            AtomicFile.Write(new SplitName(stem, part + 1, parts.Length, ".gguf").ToString(),
+                stream => WritePart(stream, own, weightsOfPart));
         }
     }
 

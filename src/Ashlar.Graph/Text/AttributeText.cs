@@ -56,9 +56,8 @@ static class AttributeText
             Op.Cast or Op.BitCast => new CastAttributes(dtype),
             Op.Reshape or Op.Broadcast => new ShapeAttributes(shape),
             Op.Permute => new PermuteAttributes(Integers(fields, "order")),
-            Op.Slice =>
-                new SliceAttributes(fields.Extents("start"), shape.ToValueList(), fields.Has("step") ? Longs(fields, "step")
-                : Enumerable.Repeat(1L, shape.Rank).ToValueList()),
+            Op.Slice => new SliceAttributes(fields.Extents("start"), shape.ToValueList(),
+                fields.Has("step") ? Longs(fields, "step") : Enumerable.Repeat(1L, shape.Rank).ToValueList()),
             Op.Pad => new PadAttributes(fields.Extents("before"), fields.Extents("after")),
             Op.Flip or Op.ReduceSum or Op.ReduceProd or Op.ReduceMax or Op.ReduceMin =>
                 new AxesAttributes(Integers(fields, "axes")),
@@ -75,8 +74,8 @@ static class AttributeText
             Op.Project or Op.ProjectExperts or Op.WeightRows =>
                 new WeightAttributes(fields.Encoding("encoding"), fields.Long("rows"),
                 fields.Long("columns"), fields.Has("count") ? fields.Long("count") : 1),
-            Op.Custom => new CustomAttributes(fields.Function("forward")!, fields.Has("backward") ? fields.Function("backward")
-                : null, fields.OptionalString("name") ?? ""),
+            Op.Custom => new CustomAttributes(fields.Function("forward")!,
+                fields.Has("backward") ? fields.Function("backward") : null, fields.OptionalString("name") ?? ""),
             Op.Kernel => new KernelAttributes(fields.Kernel("text"), fields.Has("output") ? fields.Integer("output") : 0),
             Op.Gelu => new GeluAttributes(fields.Flag("approximate")),
             Op.RmsNorm or Op.LayerNorm => new NormAttributes(fields.Number("epsilon")),

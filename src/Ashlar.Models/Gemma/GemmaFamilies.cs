@@ -24,8 +24,8 @@ public sealed class Gemma2Family : ModelFamily
         string[]? kinds = keys.Texts("layer_types");
         return config with
         {
-            Layers = Alternating(config.Layers, i =>
-                kinds is null ? i % 2 == 0 : Slides(keys, kinds, i), window, config.Layers[0].Rope),
+            Layers = Alternating(config.Layers,
+                i => kinds is null ? i % 2 == 0 : Slides(keys, kinds, i), window, config.Layers[0].Rope),
         };
     }
 
@@ -119,8 +119,8 @@ public sealed class Gemma3Family : ModelFamily
         string[]? kinds = keys.Texts("layer_types");
         return config with
         {
-            Layers = Gemma2Family.Alternating(config.Layers, i =>
-                kinds is null ? (i + 1) % period != 0 : Gemma2Family.Slides(keys, kinds, i), window, near),
+            Layers = Gemma2Family.Alternating(config.Layers,
+                i => kinds is null ? (i + 1) % period != 0 : Gemma2Family.Slides(keys, kinds, i), window, near),
         };
     }
 

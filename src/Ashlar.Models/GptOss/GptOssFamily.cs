@@ -38,8 +38,8 @@ public sealed class GptOssFamily : ModelFamily
         var config = GgufDecoder.Read(keys, file, "gpt-oss", interleaved: false, truncate: false);
         int experts = keys.Integer("expert_count"), used = keys.Integer("expert_used_count"),
             inner = keys.Integer("expert_feed_forward_length", config.FeedForward);
-        return Common(config with { FeedForward = inner }, experts, used, keys.Integer("attention.sliding_window"), layer =>
-            layer % 2 == 0);
+        return Common(config with { FeedForward = inner }, experts, used, keys.Integer("attention.sliding_window"),
+            layer => layer % 2 == 0);
     }
 
     /// <inheritdoc/>

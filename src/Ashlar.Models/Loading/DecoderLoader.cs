@@ -51,9 +51,8 @@ public class DecoderLoader
     protected virtual DecoderLayer Layer(int layer)
     {
         string path = Names.PathOf(layer);
-        return new(Norm(path + Names.AttentionNorm), Attention(path, layer), Config.PostNorms
-            ? Norm(path + Names.AttentionPostNorm)
-            : null,
+        return new(Norm(path + Names.AttentionNorm), Attention(path, layer),
+            Config.PostNorms ? Norm(path + Names.AttentionPostNorm) : null,
             Norm(path + Names.FeedForwardNorm), Config.HasExperts(layer) ? Experts(path) : FeedForward(path),
             Config.PostNorms ? Norm(path + Names.FeedForwardPostNorm) : null, Config.ResidualScale);
     }
@@ -65,9 +64,8 @@ public class DecoderLoader
     protected Norm Norm(string name, int? width = null, int[]? order = null)
     {
         long count = width ?? Config.Width;
-        return new(Vector(Config.Norm == NormKind.RmsPlusOne ? 1 : 0, $"{name}.weight"), Config.Norm == NormKind.Layer
-            ? Vector(0, $"{name}.bias")
-            : null, Config.NormEpsilon);
+        return new(Vector(Config.Norm == NormKind.RmsPlusOne ? 1 : 0, $"{name}.weight"),
+            Config.Norm == NormKind.Layer ? Vector(0, $"{name}.bias") : null, Config.NormEpsilon);
 
         Tensor Vector(float plus, string full)
         {
@@ -94,9 +92,8 @@ public class DecoderLoader
         {
             int[] order = [.. queryOrder!, .. keyOrder!.Select(row => (int)queries + row),
                 .. Enumerable.Range((int)(queries + keys), (int)keys)];
-            qkv = Reader.Projection(Config.Width, [($"{path}{Names.Qkv}.weight", queries + 2 * keys)], Config.QkvBias
-                ? [$"{path}{Names.Qkv}.bias"]
-                : [], [order]);
+            qkv = Reader.Projection(Config.Width, [($"{path}{Names.Qkv}.weight", queries + 2 * keys)],
+                Config.QkvBias ? [$"{path}{Names.Qkv}.bias"] : [], [order]);
         }
         else
             qkv = Reader.Projection(Config.Width, [($"{path}{Names.Query}.weight", queries), ($"{path}{Names.Key}.weight", keys),
@@ -183,7 +180,6 @@ public class DecoderLoader
 
     /// <summary>A linear layer of matrices that lie above each other.</summary>
     protected virtual Projection Linear(long inputs, bool bias, params (string Name, long Outputs)[] parts) =>
-        Reader.Projection(inputs, [.. parts.Select(part => ($"{part.Name}.weight", part.Outputs))], bias
-            ? [.. parts.Select(part => $"{part.Name}.bias")]
-            : []);
+        Reader.Projection(inputs, [.. parts.Select(part => ($"{part.Name}.weight", part.Outputs))],
+            bias ? [.. parts.Select(part => $"{part.Name}.bias")] : []);
 }

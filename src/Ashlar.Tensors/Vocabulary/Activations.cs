@@ -91,8 +91,8 @@ public static class Activations
         /// <param name="epsilon">Keeps the root from 0.</param>
         /// <remarks>Source: Ba et al. 2016, arXiv:1607.06450.</remarks>
         public Tensor LayerNorm(Tensor? weight = null, Tensor? bias = null, double epsilon = 1e-5) =>
-            Composite(Op.LayerNorm, new NormAttributes(epsilon), x, weight ?? Width("LayerNorm", x, 1), bias
-                ?? Width("LayerNorm", x, 0));
+            Composite(Op.LayerNorm, new NormAttributes(epsilon), x, weight ?? Width("LayerNorm", x, 1),
+                bias ?? Width("LayerNorm", x, 0));
 
         /// <summary>silu(x) * up</summary>
         /// <remarks>Source: Shazeer 2020, arXiv:2002.05202.</remarks>
@@ -102,9 +102,8 @@ public static class Activations
         /// <param name="targets">[...], integers below V.</param>
         /// <returns>[...] for logits [..., V]</returns>
         public Tensor CrossEntropyRows(Tensor targets) =>
-            Composite(Op.CrossEntropy, null, x, targets.DType is DType.UInt8 or DType.Int8 or DType.Int16
-                ? targets.Cast(DType.Int32)
-                : targets);
+            Composite(Op.CrossEntropy, null, x,
+                targets.DType is DType.UInt8 or DType.Int8 or DType.Int16 ? targets.Cast(DType.Int32) : targets);
 
         /// <summary>The mean loss of all rows: the negative logarithm of the probability that softmax gives to the
         /// target.</summary>

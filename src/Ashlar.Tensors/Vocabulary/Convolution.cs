@@ -93,9 +93,8 @@ public static class Convolution
         int[] dilation, int groups)
     {
         int space = stride.Length;
-        Check(what, x, weight, bias, space, groups, weight.Rank > 1
-            ? weight.Shape[1] * groups
-            : 0, weight.Rank > 0 ? weight.Shape[0] : 0);
+        Check(what, x, weight, bias, space, groups,
+            weight.Rank > 1 ? weight.Shape[1] * groups : 0, weight.Rank > 0 ? weight.Shape[0] : 0);
         var (form, image, kernels) = Of(what, x, weight, stride, padding, dilation, groups);
         return Biased(form.Convolve(image, kernels), bias, space);
     }
@@ -103,9 +102,8 @@ public static class Convolution
     static Tensor Spread(string what, Tensor x, Tensor weight, Tensor? bias, int space, int stride, int padding,
         int outputPadding, int dilation, int groups)
     {
-        Check(what, x, weight, bias, space, groups, weight.Rank > 0
-            ? weight.Shape[0]
-            : 0, weight.Rank > 1 ? weight.Shape[1] * groups : 0);
+        Check(what, x, weight, bias, space, groups,
+            weight.Rank > 0 ? weight.Shape[0] : 0, weight.Rank > 1 ? weight.Shape[1] * groups : 0);
         if (outputPadding < 0 || outputPadding >= Math.Max(stride, dilation))
             throw new ShapeException("ASH0160",
                 $"{what} was given an outputPadding of {outputPadding}, which must be less than the stride {stride} or the dilation {dilation}.",
@@ -135,9 +133,8 @@ public static class Convolution
                 $"a pool of {size} elements was given a padding of {padding}: a window could lie in it whole.",
                 "pad by at most half the window.");
         double least = x.DType.IsFloat ? double.NegativeInfinity : Conversion.Range(x.DType).Least;
-        var windows = x.Pad([.. Enumerable.Repeat(((long)padding, (long)padding), space)], PadMode.Constant, greatest
-            ? least
-            : 0.0);
+        var windows = x.Pad([.. Enumerable.Repeat(((long)padding, (long)padding), space)], PadMode.Constant,
+            greatest ? least : 0.0);
         for (int i = 0; i < space; i++) windows = windows.Window(windows.Rank - space + i, size, stride);
         // [..., P, K, P, K]: the members' axes are every second one from the last
         int[] members = [.. Enumerable.Range(0, space).Select(i => -1 - 2 * i)];

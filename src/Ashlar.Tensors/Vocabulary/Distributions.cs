@@ -102,9 +102,8 @@ public static class Distributions
 
     // Exponential numbers of mean 1: the logarithm's argument is in (0, 1].
     static Tensor Waiting(long seed, Shape shape, DType dtype, Tensor? key) =>
-        -(1 - RandomNumbers.Uniform(seed, 0, shape, RandomNumbers.Float(dtype) == DType.Float64
-            ? DType.Float64
-            : DType.Float32, key)).Log();
+        -(1 - RandomNumbers.Uniform(seed, 0, shape,
+            RandomNumbers.Float(dtype) == DType.Float64 ? DType.Float64 : DType.Float32, key)).Log();
 
     static double Positive(string what, string name, double value) => value is > 0 and < double.PositiveInfinity ? value
         : throw new RangeException("ASH0185", $"{what} was given the {name} {value}.", "give a finite number above 0.");

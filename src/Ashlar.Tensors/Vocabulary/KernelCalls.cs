@@ -5,8 +5,7 @@ namespace Ashlar;
 /// <summary>Kernels that people wrote, called with tensors.</summary>
 /// <remarks>
 /// A call is a node like any other: lazy, shared with equal calls, one launch of a compiled program. It has no gradient of its
-/// own;
-/// <c>Tensor.CustomGradient</c> gives one.
+/// own; <c>Tensor.CustomGradient</c> gives one.
 /// </remarks>
 public static class KernelCalls
 {

@@ -32,9 +32,8 @@ public static class Movement
 
         /// <summary>Joins tensors of one shape along a new axis.</summary>
         public static Tensor Stack(ReadOnlySpan<Tensor> parts, int axis = 0) =>
-            Tensor.Concat([.. parts.ToArray().Select(part => part.Unsqueeze(axis))], axis < 0 && parts.Length > 0
-                ? axis + parts[0].Rank + 1
-                : axis);
+            Tensor.Concat([.. parts.ToArray().Select(part => part.Unsqueeze(axis))],
+                axis < 0 && parts.Length > 0 ? axis + parts[0].Rank + 1 : axis);
     }
 
     extension(Tensor x)

@@ -132,8 +132,8 @@ public static class Resizing
             long longest = 0;
             for (long window = 0; window < size; window++) longest = Math.Max(longest, Count(window));
             // [size, longest]: shorter windows repeat their last element, which changes no maximum and is left out of sums.
-            var windows = x.Take(Places(size * longest, at =>
-                Start(at / longest) + Math.Min(at % longest, Count(at / longest) - 1)).Reshape(size, longest), axis);
+            var windows = x.Take(Places(size * longest,
+                at => Start(at / longest) + Math.Min(at % longest, Count(at / longest) - 1)).Reshape(size, longest), axis);
             if (greatest)
             {
                 x = windows.Max(axis + 1);

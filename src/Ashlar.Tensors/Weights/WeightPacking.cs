@@ -128,9 +128,8 @@ sealed unsafe class WeightPacking
             else if (source is BlockSource blocks) ReadBlocks(blocks, within, count, row, staging);
             else
                 for (int i = 0; i < count; i++)
-                    ReadDense((DenseSource)source, (byte*)addresses[expert][part], order is null
-                        ? within + i
-                        : order[within + i], row + i, panel, matrix, staging);
+                    ReadDense((DenseSource)source, (byte*)addresses[expert][part],
+                        order is null ? within + i : order[within + i], row + i, panel, matrix, staging);
             row += count;
         }
         if (encoding.IsQuantized) StoreCodes(panel, matrix, staging, expert);

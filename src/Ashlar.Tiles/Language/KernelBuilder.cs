@@ -136,8 +136,8 @@ public sealed partial class KernelBuilder
         var buffer = output.Buffer;
         var axes = buffer.Shape.Select(extent => new LoopVariable($"z{loopCount++}", extent)).ToArray();
         Node[] at = [.. axes.Select(axis => axis.Index())];
-        ValueList<Statement> body = [new Store(buffer, [.. at], number.As(buffer.DType)(0), axes.Length == 0 ? []
-            : [DomainAxis.Whole(axes[^1])]) { Origin = SourceLine.Here() }];
+        ValueList<Statement> body = [new Store(buffer, [.. at], number.As(buffer.DType)(0),
+            axes.Length == 0 ? [] : [DomainAxis.Whole(axes[^1])]) { Origin = SourceLine.Here() }];
         foreach (var axis in axes.SkipLast(1).Reverse()) body = [new For(axis, Nodes.Size(axis.Count), LoopKind.Parallel, body)];
         before.AddRange(body);
         written[buffer] = (Now, null);

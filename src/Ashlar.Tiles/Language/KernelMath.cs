@@ -66,8 +66,8 @@ public static class KernelMath
         var type = Common("chooses between", a, b);
         var axes = Broadcast("chooses between", Broadcast("chooses between", condition.Axes, a.Axes, condition, a), b.Axes,
             condition, b);
-        return new(BuilderOf(condition, a, b), axes, type, i =>
-            Nodes.Select(Operand(condition, DType.Bool, axes, i), Operand(a, type, axes, i), Operand(b, type, axes, i)),
+        return new(BuilderOf(condition, a, b), axes, type,
+            i => Nodes.Select(Operand(condition, DType.Bool, axes, i), Operand(a, type, axes, i), Operand(b, type, axes, i)),
             [.. condition.Reads, .. a.Reads, .. b.Reads]);
     }
 

@@ -79,8 +79,8 @@ sealed class Place
                 "keep what is read again in a tile, or give the output initial values: k.Initialize(output, 0).");
         var guard = Guard(where);
         return new(k, axes, memory.DType, i =>
-            memory.Load([.. indices.Select(index => index(i))], guard is null ? null
-            : KernelMath.Operand(guard, DType.Bool, axes, i)),
+            memory.Load([.. indices.Select(index => index(i))],
+            guard is null ? null : KernelMath.Operand(guard, DType.Bool, axes, i)),
             [(memory, k.Now), .. reads, .. guard?.Reads ?? []]);
     }
 

@@ -20,9 +20,8 @@ static class Decoders
             "Metaspace" => [Metaspace(part)],
             "WordPiece" => [new JoinWordPieces(part.Text("prefix") ?? "##", part.Flag("cleanup", true))],
             "BPEDecoder" => [new JoinWordEnds(part.Text("suffix") ?? "</w>")],
-            "CTC" =>
-                [new JoinFrames(part.Text("pad_token") ?? "<pad>", part.Text("word_delimiter_token")
-                    ?? "|", part.Flag("cleanup", true))],
+            "CTC" => [new JoinFrames(part.Text("pad_token") ?? "<pad>", part.Text("word_delimiter_token") ?? "|",
+                part.Flag("cleanup", true))],
             _ => throw part.Unsupported($"it has the decoder '{type}'"),
         });
     }

@@ -93,8 +93,8 @@ public sealed record GgufVocabulary
         Check(source);
         var vocabulary = this with
         {
-            Begin = Begin ?? Default("llama", 1, "bert", 101, "gpt2", Tokens.Count > 11
-                && Tokens[11].AsSpan().SequenceEqual("<|endoftext|>"u8) ? 11 : null),
+            Begin = Begin ?? Default("llama", 1, "bert", 101, "gpt2",
+                Tokens.Count > 11 && Tokens[11].AsSpan().SequenceEqual("<|endoftext|>"u8) ? 11 : null),
             End = End ?? Default("llama", 2, "t5", 1, "", null),
             Unknown = Unknown ?? Default("llama", 0, "bert", 100, "t5", 2),
             Separator = Separator ?? Default("bert", 102, "", null, "", null),
@@ -210,8 +210,8 @@ public sealed record GgufVocabulary
     {
         var vocabulary = new Vocabulary([.. Tokens]);
         float[] scores = [.. Scores ?? new float[Tokens.Count]];
-        var model = BytePairModel.OfRanks(vocabulary, SentencePieceModel.Ranks(scores, token =>
-            TypeOf(token) is 1 or UserDefined or Unused),
+        var model = BytePairModel.OfRanks(vocabulary, SentencePieceModel.Ranks(scores,
+            token => TypeOf(token) is 1 or UserDefined or Unused),
             new() { ByteFallback = true, Unknown = Unknown, FuseUnknown = false });
         bool prefix = AddSpacePrefix ?? true;
         var (before, behind) = Around(begins: true, ends: false);
@@ -236,9 +236,8 @@ public sealed record GgufVocabulary
         var (before, behind) = Around(begins: true, ends: false, separates: true);
         return new()
         {
-            Model = new WordPieceModel(new Vocabulary([.. Tokens]), token => Tokens[token].AsSpan().StartsWith(mark)
-                ? Tokens[token][mark.Length..]
-                : null,
+            Model = new WordPieceModel(new Vocabulary([.. Tokens]),
+                token => Tokens[token].AsSpan().StartsWith(mark) ? Tokens[token][mark.Length..] : null,
                 token => TypeOf(token) == 1 && !Tokens[token].AsSpan().StartsWith(mark) ? Tokens[token] : null,
                 Unknown ?? throw Invalid(source, "it has no unknown_token_id")),
             Normalizer = new BertNormalizer(cleans: true, separatesChinese: true, StripAccents ?? lowers, lowers),

@@ -33,8 +33,8 @@ static class Normalizers
     static BertNormalizer Bert(JsonPart part)
     {
         bool lowers = part.Flag("lowercase", true);
-        return new(part.Flag("clean_text", true), part.Flag("handle_chinese_chars", true), part.OptionalFlag("strip_accents")
-            ?? lowers, lowers);
+        return new(part.Flag("clean_text", true), part.Flag("handle_chinese_chars", true),
+            part.OptionalFlag("strip_accents") ?? lowers, lowers);
     }
 
     static byte[] Map(JsonPart part)

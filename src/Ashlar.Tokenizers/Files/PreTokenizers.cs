@@ -67,9 +67,8 @@ static class PreTokenizers
                         part.Flag("individual_digits") ? SplitBehavior.Isolated : SplitBehavior.Contiguous));
                     break;
                 case "Punctuation":
-                    steps.Add(new SplitPieces(punctuation, part.Field("behavior") is null
-                        ? SplitBehavior.Isolated
-                        : Behavior(part)));
+                    steps.Add(new SplitPieces(punctuation,
+                        part.Field("behavior") is null ? SplitBehavior.Isolated : Behavior(part)));
                     break;
                 case "Whitespace":
                     steps.Add(new SplitPieces(new WordsAndSigns(), SplitBehavior.Removed, inverted: true));
@@ -138,8 +137,7 @@ sealed class WordsAndSigns : WordMatcher
     {
         uint kind = CharacterKinds.At(utf8, start, out _);
         if ((kind & CharacterKinds.Spaces) != 0) return start;
-        return Gpt4Words.Run(utf8, start, (kind & CharacterKinds.Word) != 0
-            ? CharacterKinds.Word
-            : ~(CharacterKinds.Word | CharacterKinds.Spaces));
+        return Gpt4Words.Run(utf8, start,
+            (kind & CharacterKinds.Word) != 0 ? CharacterKinds.Word : ~(CharacterKinds.Word | CharacterKinds.Spaces));
     }
 }

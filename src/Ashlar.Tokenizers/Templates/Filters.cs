@@ -199,8 +199,8 @@ static class Filters
     {
         bool reverse = given.Flag("reverse", false), caseMatters = given.Flag("case_sensitive", false);
         object? attribute = given.Take("attribute", null);
-        return Sorted(Values.Items(value, rendering), item =>
-            attribute is null ? item : Path(item, attribute), caseMatters, reverse, rendering);
+        return Sorted(Values.Items(value, rendering),
+            item => attribute is null ? item : Path(item, attribute), caseMatters, reverse, rendering);
     }
 
     static List<object?> Sorted(IEnumerable<object?> items, Func<object?, object?> key, bool caseMatters, bool reverse,

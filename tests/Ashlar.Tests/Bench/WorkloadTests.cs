@@ -23,10 +23,10 @@ public class WorkloadTests
             .Concat(Workloads.TileGemm()))
         {
             var function = workload.Function();
-            Assert.All(function.Parameters.Index(), entry =>
-                Assert.Equal(entry.Index, entry.Item.Get<ParameterAttributes>().Index));
-            Assert.All(function.Order().Where(node => node.Op == Op.Parameter), node =>
-                Assert.Contains(node, function.Parameters));
+            Assert.All(function.Parameters.Index(),
+                entry => Assert.Equal(entry.Index, entry.Item.Get<ParameterAttributes>().Index));
+            Assert.All(function.Order().Where(node => node.Op == Op.Parameter),
+                node => Assert.Contains(node, function.Parameters));
         }
     }
 
@@ -35,8 +35,8 @@ public class WorkloadTests
     {
         var (function, donations) = Compilation.MlpStep(200);
         Assert.InRange(function.Order().Count, 200, 240);
-        Assert.All(donations, pair =>
-            Assert.Equal(function.Parameters[pair.Parameter].Shape, function.Results[pair.Result].Shape));
+        Assert.All(donations,
+            pair => Assert.Equal(function.Parameters[pair.Parameter].Shape, function.Results[pair.Result].Shape));
     }
 
     [Fact]

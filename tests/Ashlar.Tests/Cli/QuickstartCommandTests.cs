@@ -18,8 +18,8 @@ public sealed class QuickstartModel : IDisposable
     {
         using var selection = new Device(new CpuBackend()).Select();
         var (output, error) = (new StringWriter(), new StringWriter());
-        var verbs = new[] { QuickstartCommand.Define(new StringReader(typed ?? ""), isTyping: !string.IsNullOrEmpty(typed), () =>
-            1e9), GenerateCommand.Define(() => { }) };
+        var verbs = new[] { QuickstartCommand.Define(new StringReader(typed ?? ""), isTyping: !string.IsNullOrEmpty(typed),
+            () => 1e9), GenerateCommand.Define(() => { }) };
         int code = await CommandLine.Run(verbs, args, output, error);
         return (code, output.ToString(), error.ToString());
     }
@@ -32,9 +32,8 @@ public sealed class QuickstartCommandTests(QuickstartModel model) : IClassFixtur
     async Task<(int Code, string Output, string Error)> Ask(string? typed, params string[] args)
     {
         await model.Training.Value;
-        return await QuickstartModel.Run(typed, [.. args, .. args[0] == "quickstart"
-            ? ["--out", model.Folder]
-            : Array.Empty<string>()]);
+        return await QuickstartModel.Run(typed, [.. args,
+            .. args[0] == "quickstart" ? ["--out", model.Folder] : Array.Empty<string>()]);
     }
 
     [Fact]

@@ -27,8 +27,8 @@ public sealed class TrainCommandTests : IDisposable
 
     string Text(string name = "text.txt", string? content = null)
     {
-        File.WriteAllText(At(name), content
-            ?? string.Concat(Enumerable.Repeat("the quick brown fox jumps over the lazy dog. ", 40)));
+        File.WriteAllText(At(name),
+            content ?? string.Concat(Enumerable.Repeat("the quick brown fox jumps over the lazy dog. ", 40)));
         return At(name);
     }
 

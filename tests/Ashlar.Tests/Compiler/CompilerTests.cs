@@ -27,9 +27,8 @@ public class CompilerTests
         var actual = PlanInterpreter.Run(plan, arguments, Programs.Symbols);
         // 16-bit floats are rounded where they are stored.
         for (int i = 0; i < expected.Length; i++)
-            Programs.AssertClose(expected[i], actual[i], name.Contains("16", StringComparison.Ordinal)
-                ? Programs.Tolerance(name)
-                : 1e-9, $"{name} result {i}");
+            Programs.AssertClose(expected[i], actual[i],
+                name.Contains("16", StringComparison.Ordinal) ? Programs.Tolerance(name) : 1e-9, $"{name} result {i}");
     }
 
     [Fact]

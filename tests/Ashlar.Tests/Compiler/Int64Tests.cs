@@ -48,46 +48,45 @@ public class Int64Tests
         Pairs("less or equal", (a, b) => Cast(Binary(Op.LessEqual, a, b), DType.Int64), (a, b) => a <= b ? 1 : 0),
         Pairs("equal", (a, b) => Cast(Binary(Op.Equal, a, b), DType.Int64), (a, b) => a == b ? 1 : 0),
         Pairs("not equal", (a, b) => Cast(Binary(Op.NotEqual, a, b), DType.Int64), (a, b) => a != b ? 1 : 0),
-        Pairs("select", (a, b) => Select(Binary(Op.Less, a, b), a, Whole((1L << 53) + 1, a)), (a, b) => a < b
-            ? a
-            : (1L << 53) + 1),
+        Pairs("select", (a, b) => Select(Binary(Op.Less, a, b), a, Whole((1L << 53) + 1, a)),
+            (a, b) => a < b ? a : (1L << 53) + 1),
         Pairs("constants", (a, _) => a + Whole((1L << 53) + 1, a) * Whole(3, a), (a, _) => a + 3 * ((1L << 53) + 1)),
         Pairs("to int32", (a, _) => Cast(Cast(a, DType.Int32), DType.Int64), (a, _) => (int)a),
         Pairs("to int16", (a, _) => Cast(Cast(a, DType.Int16), DType.Int64), (a, _) => (short)a),
         Pairs("to uint8", (a, _) => Cast(Cast(a, DType.UInt8), DType.Int64), (a, _) => (byte)a),
         Pairs("to bool", (a, _) => Cast(Cast(a, DType.Bool), DType.Int64), (a, _) => a != 0 ? 1 : 0),
         Pairs("to float64", (a, _) => BitCast(Cast(a, DType.Float64), DType.Int64), (a, _) => BitConverter.DoubleToInt64Bits(a)),
-        Pairs("to float32", (a, _) => BitCast(Cast(Cast(a, DType.Float32), DType.Float64), DType.Int64), (a, _) =>
-            BitConverter.DoubleToInt64Bits((float)a)),
+        Pairs("to float32", (a, _) => BitCast(Cast(Cast(a, DType.Float32), DType.Float64), DType.Int64),
+            (a, _) => BitConverter.DoubleToInt64Bits((float)a)),
         Pairs("from float64", (a, _) => Cast(Cast(a, DType.Float64), DType.Int64), (a, _) => Saturated(a)),
         Pairs("from float64 beyond", (a, _) => Cast(Cast(a, DType.Float64) * 2.0, DType.Int64), (a, _) => Saturated(a * 2.0)),
         Pairs("from float32", (a, _) => Cast(Cast(a, DType.Float32), DType.Int64), (a, _) => Saturated((float)a)),
-        Pairs("from any bits", (a, b) => Cast(BitCast(Xor(a, b), DType.Float64), DType.Int64), (a, b) =>
-            Saturated(BitConverter.Int64BitsToDouble(a ^ b))),
+        Pairs("from any bits", (a, b) => Cast(BitCast(Xor(a, b), DType.Float64), DType.Int64),
+            (a, b) => Saturated(BitConverter.Int64BitsToDouble(a ^ b))),
         Rows("sum", (a, b) => Sum(Xor(a, b), 1), row => row.Aggregate((x, y) => x + y)),
-        Rows("product", (a, b) => Reduce(Op.ReduceProd, Binary(Op.Or, Xor(a, b), Whole(1, a)), 1), row =>
-            row.Select(x => x | 1).Aggregate((x, y) => x * y)),
+        Rows("product", (a, b) => Reduce(Op.ReduceProd, Binary(Op.Or, Xor(a, b), Whole(1, a)), 1),
+            row => row.Select(x => x | 1).Aggregate((x, y) => x * y)),
         Rows("greatest", (a, b) => Reduce(Op.ReduceMax, Xor(a, b), 1), row => row.Max()),
         Rows("least", (a, b) => Reduce(Op.ReduceMin, Xor(a, b), 1), row => row.Min()),
-        Rows("place of the greatest", (a, b) => Cast(Arg(Op.ArgMax, Xor(a, b), 1), DType.Int64), row =>
-            Array.IndexOf(row, row.Max())),
-        Rows("place of the least", (a, b) => Cast(Arg(Op.ArgMin, Xor(a, b), 1), DType.Int64), row =>
-            Array.IndexOf(row, row.Min())),
+        Rows("place of the greatest", (a, b) => Cast(Arg(Op.ArgMax, Xor(a, b), 1), DType.Int64),
+            row => Array.IndexOf(row, row.Max())),
+        Rows("place of the least", (a, b) => Cast(Arg(Op.ArgMin, Xor(a, b), 1), DType.Int64),
+            row => Array.IndexOf(row, row.Min())),
         // The same over columns: left is constant along rows, so its columns are all of the values.
         new("sum of columns", (a, _) => Sum(a, 0), () => [.. Enumerable.Repeat(special.Aggregate((x, y) => x + y), n)]),
         new("greatest of columns", (a, _) => Reduce(Op.ReduceMax, a, 0), () => [.. Enumerable.Repeat(long.MaxValue, n)]),
-        new("running sum", (a, b) => Scan(Op.CumSum, b, 1), () =>
-            [.. Enumerable.Range(0, n * n).Select(i => special[..(i % n + 1)].Aggregate((x, y) => x + y))]),
-        new("running maximum", (a, b) => Scan(Op.CumMax, a, 0), () =>
-            [.. Enumerable.Range(0, n * n).Select(i => special[..(i / n + 1)].Max())]),
+        new("running sum", (a, b) => Scan(Op.CumSum, b, 1),
+            () => [.. Enumerable.Range(0, n * n).Select(i => special[..(i % n + 1)].Aggregate((x, y) => x + y))]),
+        new("running maximum", (a, b) => Scan(Op.CumMax, a, 0),
+            () => [.. Enumerable.Range(0, n * n).Select(i => special[..(i / n + 1)].Max())]),
         new("order", (a, b) => Cast(ArgSort(b, 1), DType.Int64), () =>
             [.. Enumerable.Range(0, n).SelectMany(_ => Enumerable.Range(0, n).OrderBy(i => special[i]).Select(i => (long)i))]),
-        new("gather", (a, b) => Gather(b, Cast(Flip(Iota(1, DType.Int64, b.Shape), 1), DType.Int64), 1), () =>
-            [.. Enumerable.Range(0, n).SelectMany(_ => special.Reverse())]),
+        new("gather", (a, b) => Gather(b, Cast(Flip(Iota(1, DType.Int64, b.Shape), 1), DType.Int64), 1),
+            () => [.. Enumerable.Range(0, n).SelectMany(_ => special.Reverse())]),
         new("scatter", (a, b) => Scatter(Whole(5, b), Flip(Iota(1, DType.Int32, b.Shape), 1), b, 1, ScatterMode.Add),
             () => [.. Enumerable.Range(0, n).SelectMany(_ => special.Reverse().Select(x => x + 5))]),
-        new("product of matrices", (a, b) => MatMul(b, Transpose(b)), () =>
-            [.. Enumerable.Repeat(special.Aggregate(0L, (sum, x) => sum + x * x), n * n)]),
+        new("product of matrices", (a, b) => MatMul(b, Transpose(b)),
+            () => [.. Enumerable.Repeat(special.Aggregate(0L, (sum, x) => sum + x * x), n * n)]),
     ];
 
     static Case Pairs(string name, Func<Node, Node, Node> build, Func<long, long, long> expected) =>

@@ -94,8 +94,8 @@ sealed unsafe class ContractionRun(string path, int threads = 1, bool onTiles = 
             double[] leftValues = left.Values, rightValues = right.Values;
             fillLeft = place => Fill(place, FilledType(product.LeftType), (i, k) => leftValues[left.At(place->Batch[0], i, k)]);
             fillRight = place =>
-                Fill(place, FilledType(product.RightType), (j, k) =>
-                    rightValues[right.At(product.SharesRight ? 0 : place->Batch[0], k, j)]);
+                Fill(place, FilledType(product.RightType),
+                    (j, k) => rightValues[right.At(product.SharesRight ? 0 : place->Batch[0], k, j)]);
         }
         if (product.HasEpilogue)
             epilogue = place =>
@@ -176,10 +176,10 @@ sealed unsafe class ContractionRun(string path, int threads = 1, bool onTiles = 
 
     sealed class Matrices(Product p) : IDisposable
     {
-        public Matrix Left { get; } = new(p.Batch, p.Rows, p.Inner, p.LeftOrder, p.LeftType, i =>
-            (i * 7 + i / 5) % 9 - (p.LeftType == DType.UInt8 ? 0 : 4));
-        public Matrix Right { get; } = new(p.SharesRight ? 1 : p.Batch, p.Inner, p.Columns, p.RightOrder, p.RightType, i =>
-            (i * 5 + i / 3) % 7 - (p.RightType == DType.UInt8 ? 0 : 3));
+        public Matrix Left { get; } = new(p.Batch, p.Rows, p.Inner, p.LeftOrder, p.LeftType,
+            i => (i * 7 + i / 5) % 9 - (p.LeftType == DType.UInt8 ? 0 : 4));
+        public Matrix Right { get; } = new(p.SharesRight ? 1 : p.Batch, p.Inner, p.Columns, p.RightOrder, p.RightType,
+            i => (i * 5 + i / 3) % 7 - (p.RightType == DType.UInt8 ? 0 : 3));
         public Matrix Result { get; } =
             new(p.Batch, p.Rows, p.Columns, p.ResultOrder, p.ResultType ?? p.LeftType.Compute, _ => Untouched);
 

@@ -55,9 +55,8 @@ public class TileLoweringTests
         {
             LoweringRun.AssertSame(GatherAdd(n, 6), VecRun.Parse(path), n);
             foreach (var mode in new[] { StoreMode.Set, StoreMode.Add, StoreMode.Max })
-                LoweringRun.AssertSame(Scatter(n, 6, mode), VecRun.Parse(path), n, fill: (buffer, random) => buffer.DType.IsFloat
-                    ? random.NextDouble()
-                    : random.Next(6));
+                LoweringRun.AssertSame(Scatter(n, 6, mode), VecRun.Parse(path), n,
+                    fill: (buffer, random) => buffer.DType.IsFloat ? random.NextDouble() : random.Next(6));
         }
     }
 
@@ -72,9 +71,8 @@ public class TileLoweringTests
             {
                 LoweringRun.AssertSame(Sort(n, descending), VecRun.Parse(path), n);
                 // Few keys, so that stability shows, and NaN.
-                LoweringRun.AssertSame(Sort(n, descending), VecRun.Parse(path), n, fill: (_, random) => random.Next(5) is 0
-                    ? double.NaN
-                    : random.Next(4));
+                LoweringRun.AssertSame(Sort(n, descending), VecRun.Parse(path), n,
+                    fill: (_, random) => random.Next(5) is 0 ? double.NaN : random.Next(4));
             }
         }
     }
@@ -108,8 +106,8 @@ public class TileLoweringTests
                     foreach (bool nan in new[] { false, true })
                     {
                         if (nan && !dtype.IsFloat) continue;
-                        LoweringRun.AssertSame(Rows(op, dtype, n), VecRun.Parse(path), n, fill: (_, random) => nan
-                            && random.Next(n) == 0 ? double.NaN : Small(dtype, random));
+                        LoweringRun.AssertSame(Rows(op, dtype, n), VecRun.Parse(path), n,
+                            fill: (_, random) => nan && random.Next(n) == 0 ? double.NaN : Small(dtype, random));
                     }
                 }
     }

@@ -59,15 +59,15 @@ public class VecEmitterTests
             foreach (int lanes in VecRun.LanesOf(isa, Elem.F32))
             {
                 float[] result = new float[a.Length];
-                VecRun.Map(isa, lanes, (f, x) =>
-                    Apply(f, op, x), (result, DType.Float32), (a, DType.Float32), (b, DType.Float32));
+                VecRun.Map(isa, lanes,
+                    (f, x) => Apply(f, op, x), (result, DType.Float32), (a, DType.Float32), (b, DType.Float32));
                 for (int i = 0; i < a.Length; i++) Same(narrow(a[i], b[i]), result[i], $"{op} f32x{lanes} of {a[i]}, {b[i]}");
             }
             foreach (int lanes in VecRun.LanesOf(isa, Elem.F64))
             {
                 double[] result = new double[a.Length];
-                VecRun.Map(isa, lanes, (f, x) =>
-                    Apply(f, op, x), (result, DType.Float64), (wideA, DType.Float64), (wideB, DType.Float64));
+                VecRun.Map(isa, lanes,
+                    (f, x) => Apply(f, op, x), (result, DType.Float64), (wideA, DType.Float64), (wideB, DType.Float64));
                 for (int i = 0; i < a.Length; i++)
                     Same(wide(wideA[i], wideB[i]), result[i], $"{op} f64x{lanes} of {a[i]}, {b[i]}");
             }
@@ -96,10 +96,10 @@ public class VecEmitterTests
             (VecOp.Mul, (a, b) => unchecked(a * b), (a, b) => unchecked(a * b)),
             (VecOp.Div, (a, b) => b == 0 ? 0 : (int)((long)a / b), (a, b) => b == 0 ? 0 : b == -1 ? unchecked(-a) : a / b),
             (VecOp.Rem, (a, b) => b == 0 ? 0 : (int)((long)a % b), (a, b) => b is 0 or -1 ? 0 : a % b),
-            (VecOp.FloorDiv, (a, b) => b == 0 ? 0 : unchecked((int)(long)Math.Floor((double)a / b)), (a, b) =>
-                b == 0 ? 0 : b == -1 ? unchecked(-a) : (long)Math.Floor((decimal)a / b)),
-            (VecOp.FloorMod, (a, b) => b == 0 ? 0 : (int)(a - (long)b * (long)Math.Floor((double)a / b)), (a, b) =>
-                b is 0 or -1 ? 0 : (long)(a - (decimal)b * Math.Floor((decimal)a / b))),
+            (VecOp.FloorDiv, (a, b) => b == 0 ? 0 : unchecked((int)(long)Math.Floor((double)a / b)),
+                (a, b) => b == 0 ? 0 : b == -1 ? unchecked(-a) : (long)Math.Floor((decimal)a / b)),
+            (VecOp.FloorMod, (a, b) => b == 0 ? 0 : (int)(a - (long)b * (long)Math.Floor((double)a / b)),
+                (a, b) => b is 0 or -1 ? 0 : (long)(a - (decimal)b * Math.Floor((decimal)a / b))),
             (VecOp.Min, Math.Min, Math.Min), (VecOp.Max, Math.Max, Math.Max),
             (VecOp.And, (a, b) => a & b, (a, b) => a & b), (VecOp.Or, (a, b) => a | b, (a, b) => a | b),
             (VecOp.Xor, (a, b) => a ^ b, (a, b) => a ^ b),
@@ -122,8 +122,8 @@ public class VecEmitterTests
             foreach (int lanes in VecRun.LanesOf(isa, Elem.I64))
             {
                 long[] result = new long[a.Length];
-                VecRun.Map(isa, lanes, (f, x) =>
-                    Apply(f, op, x), (result, DType.Int64), (wideA, DType.Int64), (wideB, DType.Int64));
+                VecRun.Map(isa, lanes,
+                    (f, x) => Apply(f, op, x), (result, DType.Int64), (wideA, DType.Int64), (wideB, DType.Int64));
                 for (int i = 0; i < a.Length; i++)
                     Assert.True(wide(wideA[i], wideB[i]) == result[i],
                         $"{op} i64x{lanes} of {wideA[i]}, {wideB[i]}: {wide(wideA[i], wideB[i])} {result[i]}");

@@ -187,8 +187,8 @@ public unsafe class VecFormTests
                             f.Loop(f.Const(0), f.Const(random.Next(4)), 1, i =>
                             { values.Add(i); Write(8, depth + 1); values.Remove(i); }); break;
                         case 9 when depth < 3:
-                            f.If(f.Compare(VecOp.Lt, a, b), () => Write(6, depth + 1), () =>
-                            Write(6, depth + 1)); break;
+                            f.If(f.Compare(VecOp.Lt, a, b), () => Write(6, depth + 1),
+                            () => Write(6, depth + 1)); break;
                     }
                 }
                 if (depth > 0) values.RemoveRange(known, values.Count - known);

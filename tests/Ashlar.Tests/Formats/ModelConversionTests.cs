@@ -228,8 +228,8 @@ public sealed class ModelConversionTests : IDisposable
         {
             Assert.Equal(published.Entries.Select(entry => entry.ToString()).Order(),
                 made.Entries.Select(entry => entry.ToString()).Order());
-            Assert.All(published.Entries, entry =>
-                Assert.True(published.Bytes(entry).Span.SequenceEqual(made.Bytes(made[entry.Name]).Span), entry.Name));
+            Assert.All(published.Entries,
+                entry => Assert.True(published.Bytes(entry).Span.SequenceEqual(made.Bytes(made[entry.Name]).Span), entry.Name));
             foreach (string key in published.Metadata.Keys.Where(key =>
                 key is not ("general.name" or "tokenizer.ggml.scores" or "general.file_type")))
                 Assert.Equal((key, published.Metadata.ValueText(key)), (key, made.Metadata.ValueText(key)));
@@ -242,8 +242,8 @@ public sealed class ModelConversionTests : IDisposable
         {
             Assert.Equal(published.Entries.Select(entry => entry.ToString()).Order(),
                 made.Entries.Select(entry => entry.ToString()).Order());
-            Assert.All(published.Entries, entry =>
-                Assert.True(published.Bytes(entry).Span.SequenceEqual(made.Bytes(made[entry.Name]).Span), entry.Name));
+            Assert.All(published.Entries,
+                entry => Assert.True(published.Bytes(entry).Span.SequenceEqual(made.Bytes(made[entry.Name]).Span), entry.Name));
             var (was, now) = (JsonNode.Parse(File.ReadAllText(Path.Combine(models, "config.json")))!.AsObject(),
                 JsonNode.Parse(File.ReadAllText(folder.File("made/config.json")))!.AsObject());
             foreach (var (key, value) in was.Where(pair => pair.Key is not ("attention_bias" or "mlp_bias")))

@@ -25,8 +25,8 @@ public sealed class QuantizationTests : IDisposable
             float[] values =
                 [.. Enumerable.Range(0, (int)weight.Item2.Aggregate((a, b) => a * b)).Select(_ => random.NextSingle() - 0.5f)];
             values = change?.Invoke(weight.Item1, values) ?? values;
-            return new NamedWeight(weight.Item1, WeightType.F32, [.. weight.Item2], stream =>
-                stream.Write(GgufBytes.Floats(values)));
+            return new NamedWeight(weight.Item1, WeightType.F32, [.. weight.Item2],
+                stream => stream.Write(GgufBytes.Floats(values)));
         }));
         return folder.File("in.gguf");
     }

@@ -98,8 +98,8 @@ public sealed class SafetensorsTests : IDisposable
     [InlineData("ASH0411", "\u0002\0\0\0\0\0\0\0[]")]
     [InlineData("ASH0411", "\u0002\0\0\0\0\0\0\0")]
     public void Open_RejectsOtherFiles(string code, string content) =>
-        Assert.Contains(folder.File("x"), Throws(code, () =>
-            Safetensors.Open(folder.Write("x", Encoding.Latin1.GetBytes(content)))));
+        Assert.Contains(folder.File("x"), Throws(code,
+            () => Safetensors.Open(folder.Write("x", Encoding.Latin1.GetBytes(content)))));
 
     [Theory]
     [InlineData("ASH0412", """{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}""", "not JSON")]

@@ -45,8 +45,8 @@ public sealed class WeightWriterTests : IDisposable
         Gguf.Write(folder.File("again.gguf"), metadata, weights, partBytes);
         string[] names = [.. folder.Names.Where(name => name.StartsWith('m'))];
         Assert.Equal(partBytes is null ? 1 : 3, names.Length);
-        Assert.All(names, name =>
-            Assert.Equal(File.ReadAllBytes(folder.File(name)), File.ReadAllBytes(folder.File("again" + name[1..]))));
+        Assert.All(names,
+            name => Assert.Equal(File.ReadAllBytes(folder.File(name)), File.ReadAllBytes(folder.File("again" + name[1..]))));
 
         using var file = Gguf.Open(path);
         Assert.Equal(weights.Select(weight => weight.ToString()), file.Entries.Select(entry => entry.ToString()));
@@ -68,8 +68,8 @@ public sealed class WeightWriterTests : IDisposable
         var copy = file.Metadata.Clone();
         foreach (string key in (string[])["split.no", "split.count", "split.tensors.count"]) copy.Remove(key);
         Gguf.Write(folder.File("copy.gguf"), copy, file.Entries.Select(entry => NamedWeight.Copy(file, entry)), partBytes);
-        Assert.All(names, name =>
-            Assert.Equal(File.ReadAllBytes(folder.File(name)), File.ReadAllBytes(folder.File("copy" + name[1..]))));
+        Assert.All(names,
+            name => Assert.Equal(File.ReadAllBytes(folder.File(name)), File.ReadAllBytes(folder.File("copy" + name[1..]))));
     }
 
     [Fact]
@@ -102,8 +102,8 @@ public sealed class WeightWriterTests : IDisposable
         SafetensorsFolder.Write(folder.File("again"), weights, partBytes);
         string[] names = [.. Directory.EnumerateFiles(folder.File("m")).Select(path => Path.GetFileName(path)!)];
         Assert.Equal(partBytes is null ? 1 : 4, names.Length);
-        Assert.All(names, name =>
-            Assert.Equal(File.ReadAllBytes(folder.File($"m/{name}")), File.ReadAllBytes(folder.File($"again/{name}"))));
+        Assert.All(names,
+            name => Assert.Equal(File.ReadAllBytes(folder.File($"m/{name}")), File.ReadAllBytes(folder.File($"again/{name}"))));
         using var file = WeightFile.Open(folder.File("m"));
         foreach (var weight in weights)
         {

@@ -38,8 +38,8 @@ public class CompositeTests
     {
         Node x = Parameter(0, DType.BFloat16, [2, 4]), w = Parameter(1, DType.BFloat16, [4]);
         var inside = Traversal.PostOrder([RmsNorm(x, w).Meaning.Decompose!(RmsNorm(x, w))]);
-        Assert.All(inside.Where(node => node.Op is Op.ReduceSum or Op.Rsqrt or Op.Mul), node =>
-            Assert.Equal(DType.Float32, node.DType));
+        Assert.All(inside.Where(node => node.Op is Op.ReduceSum or Op.Rsqrt or Op.Mul),
+            node => Assert.Equal(DType.Float32, node.DType));
     }
 
     [Fact]

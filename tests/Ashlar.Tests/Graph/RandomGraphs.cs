@@ -156,8 +156,8 @@ sealed record RandomGraphs(int Nodes = 15, DType Float = DType.Float64, bool Com
             int[] axes = x.Shape.Rank > 1 && random.Next(3) == 0 ? [axis, (axis + 1) % x.Shape.Rank] : [axis];
             if (x.DType == DType.Bool) return Reduce(Choose(Op.ReduceMax, Op.ReduceMin), x, axes);
             if (!(options.Smooth && x.DType.IsFloat) && random.Next(4) == 0) return Arg(Choose(Op.ArgMax, Op.ArgMin), x, axis);
-            return Reduce(Choose(Op.ReduceSum, Op.ReduceSum, Op.ReduceMax, Op.ReduceMin, Op.ReduceProd), x.DType.IsFloat
-                ? Unary(Op.Tanh, x) : x, axes);
+            return Reduce(Choose(Op.ReduceSum, Op.ReduceSum, Op.ReduceMax, Op.ReduceMin, Op.ReduceProd),
+                x.DType.IsFloat ? Unary(Op.Tanh, x) : x, axes);
         }
 
         Node? Scanned(Node x)

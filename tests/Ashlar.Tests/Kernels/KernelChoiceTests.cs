@@ -40,9 +40,8 @@ public sealed class KernelChoiceTests() : DeviceTests(new Device(new CpuBackend(
     [Fact]
     public void Tune_RejectsWrongResults_AndWhatCannotRun()
     {
-        var choice = Kernel.Choose([new Tiles(64), new Tiles(32, 3), new Tiles(1 << 30, float.NaN)], c => float.IsNaN(c.Factor)
-            ? throw new KernelException("ASH0579", "too large.", "smaller.")
-            : Scale(c));
+        var choice = Kernel.Choose([new Tiles(64), new Tiles(32, 3), new Tiles(1 << 30, float.NaN)],
+            c => float.IsNaN(c.Factor) ? throw new KernelException("ASH0579", "too large.", "smaller.") : Scale(c));
         var tuning = choice.Tune([Tensor.RandomNormal(1, 100)], cache: TuningCache.Load(null));
         Assert.Equal(choice.Options[0].Config, tuning.Best.Config);
         Assert.Equal("wrong result", tuning.Candidates.Single(candidate =>

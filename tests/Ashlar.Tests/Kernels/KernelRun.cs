@@ -17,8 +17,8 @@ static class KernelRun
 
     public static void AssertSame(Kernel kernel, double tolerance, Func<TileBuffer, Random, double>? fill, params Shape[] shapes)
     {
-        var inputs = kernel.Program.Buffers.Where(buffer => !buffer.Written).Zip(shapes, (buffer, shape) =>
-            new NodeType(buffer.DType, shape)).ToArray();
+        var inputs = kernel.Program.Buffers.Where(buffer => !buffer.Written).Zip(shapes,
+            (buffer, shape) => new NodeType(buffer.DType, shape)).ToArray();
         var program = kernel.For(inputs).Program;
         Assert.Equal(TileText.Print(program), TileText.Print(TileText.Parse(TileText.Print(program))));
         var random = new Random(3);

@@ -60,8 +60,8 @@ public class OperatorLibraryTests
 
         // Log-sum-exps that are not those of the logits: small numbers keep the exponentials small.
         static void Projected(Kernel kernel, params Shape[] shapes) =>
-            KernelRun.AssertSame(kernel, 2e-5, (buffer, random) =>
-                buffer.DType.IsFloat ? random.NextDouble() - 0.5 : random.Next(5), shapes);
+            KernelRun.AssertSame(kernel, 2e-5,
+                (buffer, random) => buffer.DType.IsFloat ? random.NextDouble() - 0.5 : random.Next(5), shapes);
     }
 }
 

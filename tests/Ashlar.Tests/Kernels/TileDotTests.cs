@@ -41,8 +41,8 @@ public class TileDotTests
             sums += Dot(a[i, ..], b[j, ..].T);
             c[i, j] = sums;
         });
-        KernelRun.AssertSame(kernel, 0, (buffer, random) =>
-            buffer.Written ? 0 : random.Next(-128, 128), (int[])[m, inner], (int[])[n, inner]);
+        KernelRun.AssertSame(kernel, 0,
+            (buffer, random) => buffer.Written ? 0 : random.Next(-128, 128), (int[])[m, inner], (int[])[n, inner]);
     }
 
     [Theory]

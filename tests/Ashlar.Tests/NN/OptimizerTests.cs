@@ -133,8 +133,8 @@ public sealed class OptimizerTests() : DeviceTests(Devices.Reference)
         for (int step = 0; step < 5; step++)
         {
             double[,] now = x, square = Make(rows, rows, (i, j) => Enumerable.Range(0, columns).Sum(k => now[i, k] * now[j, k]));
-            double[,] mixed = Make(rows, rows, (i, j) =>
-                -4.7750 * square[i, j] + 2.0315 * Enumerable.Range(0, rows).Sum(k => square[i, k] * square[k, j]));
+            double[,] mixed = Make(rows, rows,
+                (i, j) => -4.7750 * square[i, j] + 2.0315 * Enumerable.Range(0, rows).Sum(k => square[i, k] * square[k, j]));
             x = Make(rows, columns, (i, j) => 3.4445 * now[i, j] + Enumerable.Range(0, rows).Sum(k => mixed[i, k] * now[k, j]));
         }
         return x;
@@ -156,8 +156,8 @@ public sealed class OptimizerTests() : DeviceTests(Devices.Reference)
         Assert.Equal(x.Type, u.Type);
         var square = rows < columns ? u.MatMul(u.Transpose()) : u.Transpose().MatMul(u);
         // all singular values lie in [0.68, 1.14], so those of the square within 0.55 of 1, and so does every element
-        Assert.All(Numbers(square - Tensor.Eye(square.Shape[0], dtype: DType.Float64)), error =>
-            Assert.InRange(Math.Abs(error), 0, 0.55));
+        Assert.All(Numbers(square - Tensor.Eye(square.Shape[0], dtype: DType.Float64)),
+            error => Assert.InRange(Math.Abs(error), 0, 0.55));
     }
 
     [Fact]
@@ -239,8 +239,8 @@ public sealed class OptimizerTests() : DeviceTests(Devices.Reference)
         Tensor x = Tensor.RandomNormal(1, [8, 3], DType.Float64).Detach(),
             y = Tensor.RandomNormal(2, [8, 2], DType.Float64).Detach();
         double[][] whole = Train(1), parts = Train(4);
-        Assert.All(whole.Zip(parts), pair =>
-            Assert.All(pair.First.Zip(pair.Second), numbers => Assert.Equal(numbers.First, numbers.Second, 1e-6)));
+        Assert.All(whole.Zip(parts),
+            pair => Assert.All(pair.First.Zip(pair.Second), numbers => Assert.Equal(numbers.First, numbers.Second, 1e-6)));
 
         double[][] Train(int batches)
         {

@@ -29,8 +29,8 @@ public class ScheduleDataTests
 
     [Fact]
     public void Draw_NeverGivesOnePhrasingTwoMeanings() =>
-        Assert.All(examples.GroupBy(example => example.English), group =>
-            Assert.Single(group.Select(example => example.Cron).Distinct()));
+        Assert.All(examples.GroupBy(example => example.English),
+            group => Assert.Single(group.Select(example => example.Cron).Distinct()));
 
     // Facts that the words alone tell, checked on the times at which the expressions fire.
     [Fact]
@@ -64,8 +64,8 @@ public class ScheduleDataTests
                 count++;
             }
         }
-        Assert.All((int[])[half, week, weekend, month, quarter, digits], count =>
-            Assert.True(count > 10, $"only {count} examples were checked"));
+        Assert.All((int[])[half, week, weekend, month, quarter, digits],
+            count => Assert.True(count > 10, $"only {count} examples were checked"));
     }
 
     [Fact]

@@ -27,8 +27,8 @@ public class LayerTests
     {
         var order = allowed.Keys.ToList();
         foreach (var (project, targets) in allowed)
-            Assert.All(targets.Where(target => target != "*"), target =>
-                Assert.True(order.IndexOf(target) < order.IndexOf(project), $"{project} comes before {target}"));
+            Assert.All(targets.Where(target => target != "*"),
+                target => Assert.True(order.IndexOf(target) < order.IndexOf(project), $"{project} comes before {target}"));
     }
 
     [Fact]

@@ -51,8 +51,8 @@ public sealed class LocalChatClientTests() : DeviceTests(new Device(new CpuBacke
         Assert.IsType<UsageContent>(contents[^1]);
         Assert.InRange(((UsageContent)contents[^1]).Details.ReasoningTokenCount!.Value, 2, 4);
         Assert.All(updates.SkipLast(1), update => Assert.Null(update.FinishReason));
-        Assert.All(updates, update =>
-            Assert.Equal((ChatRole.Assistant, updates[0].ResponseId), (update.Role!.Value, update.ResponseId)));
+        Assert.All(updates,
+            update => Assert.Equal((ChatRole.Assistant, updates[0].ResponseId), (update.Role!.Value, update.ResponseId)));
 
         var silent = await client.GetResponseAsync("What?", new() { Reasoning = new() { Output = ReasoningOutput.None } });
         Assert.Empty(silent.Messages.SelectMany(message => message.Contents).OfType<TextReasoningContent>());

@@ -18,8 +18,8 @@ public abstract class ActivationTests(Device device) : DeviceTests(device)
         Check(x.Sigmoid(), Sigmoid);
         Check(x.LogSigmoid(), value => value < -20 ? value : Math.Log(Sigmoid(value)));
         Check(x.Silu(), value => value * Sigmoid(value));
-        Check(x.Gelu(), value =>
-            .5 * value * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (value + .044715 * value * value * value))));
+        Check(x.Gelu(),
+            value => .5 * value * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (value + .044715 * value * value * value))));
         Same(Tensor.From([1f]).Gelu(approximate: false), "f32[1]", 0.8413447460685429);
         Same(x.SwiGlu(x), "f32[6]", [.. values.Select(value => value * value * Sigmoid(value))]);
         Same(Tensor.From([float.NaN]).Relu(), "f32[1]", double.NaN);

@@ -82,8 +82,7 @@ public class PublishedVocabularyTests
         Assert.Equal("translate English to German: The house is wonderful.",
             t5.Decode(t5.Encode("translate English to German: The house is wonderful.")));
         Assert.Equal([t5.Find("<extra_id_0>")!.Value], t5.Encode("<extra_id_0>"));
-        Assert.Equal("Fifi", t5.Decode(t5.Encode("ﬁﬁ").Select(token => token).ToArray()).Replace("fi", "Fi") is "FiFi"
-            ? "Fifi"
-            : "");
+        Assert.Equal("Fifi",
+            t5.Decode(t5.Encode("ﬁﬁ").Select(token => token).ToArray()).Replace("fi", "Fi") is "FiFi" ? "Fifi" : "");
     }
 }

@@ -93,8 +93,8 @@ public sealed class CheckpointsTests : IDisposable
     public void FullDisk_LeavesTheCheckpointBefore()
     {
         Save(10);
-        var full = new Checkpoints(folder.Path, 2, (path, write) =>
-            AtomicFile.Write(path, stream => { write(new FullAfter(stream, 100)); }));
+        var full = new Checkpoints(folder.Path, 2,
+            (path, write) => AtomicFile.Write(path, stream => { write(new FullAfter(stream, 100)); }));
         var error = Assert.Throws<ModelFileException>(() => Save(20, full));
         Assert.Contains("No space left", error.Message, StringComparison.Ordinal);
         Assert.Equal(["step-00000010.safetensors"], Files());

@@ -101,8 +101,8 @@ public sealed class TrainerTests : IDisposable
         rest.Trainer.Train(new Circle());
 
         Assert.Equal(whole.Losses, [.. half.Losses, .. rest.Losses]);
-        Assert.All(whole.Weights.States, state =>
-            Assert.Equal(state.Value.ToArray<float>(), rest[state.Name].Value.ToArray<float>()));
+        Assert.All(whole.Weights.States,
+            state => Assert.Equal(state.Value.ToArray<float>(), rest[state.Name].Value.ToArray<float>()));
     }
 
     [Fact]
@@ -186,8 +186,8 @@ public sealed class TrainerTests : IDisposable
         whole.Trainer.Train(new Circle(rows: 4));
         foreach (var (a, b) in parts.Losses.Zip(whole.Losses)) Assert.Equal(b.Loss, a.Loss, 1e-4f);
         foreach (var (a, b) in parts.Weights.States.Zip(whole.Weights.States))
-            Assert.All(a.Value.ToArray<float>().Zip(b.Value.ToArray<float>()), pair =>
-                Assert.Equal(pair.Second, pair.First, 2e-3f));
+            Assert.All(a.Value.ToArray<float>().Zip(b.Value.ToArray<float>()),
+                pair => Assert.Equal(pair.Second, pair.First, 2e-3f));
     }
 
     /// <summary>The batches of another in halves.</summary>

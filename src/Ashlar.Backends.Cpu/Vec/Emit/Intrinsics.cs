@@ -79,8 +79,8 @@ internal static class Intrinsics
     {
         Type[] parameters = [.. new[] { key.A, key.B, key.C }.OfType<Type>()];
         foreach (var holder in classes[(int)key.Isa])
-            foreach (var candidate in named.GetOrAdd((holder, key.Name), k =>
-                [.. k.Item1.GetMember(k.Item2, MemberTypes.Method, Statics).Cast<MethodInfo>()]))
+            foreach (var candidate in named.GetOrAdd((holder, key.Name),
+                k => [.. k.Item1.GetMember(k.Item2, MemberTypes.Method, Statics).Cast<MethodInfo>()]))
                 if (Match(candidate, key.Result, parameters) is { } method) return method;
         return null;
     }

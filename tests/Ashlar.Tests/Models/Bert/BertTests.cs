@@ -143,12 +143,12 @@ public sealed class BertTests() : DeviceTests(new Device(new CpuBackend()))
             change(tiny);
             Fails<T>(() => BertFiles.Load(tiny.Write(folder.Path)), code, word);
         }
-        Refused<ModelException>("ASH0341", "encoder.layer.1.output.dense.bias", tiny =>
-            tiny.Weights.Remove("encoder.layer.1.output.dense.bias"));
-        Refused<ModelException>("ASH0343", "encoder.layer.2.output.dense.bias", tiny =>
-            tiny.Weights["encoder.layer.2.output.dense.bias"] = ([1], [1]));
-        Refused<ModelException>("ASH0342", "encoder.layer.1.output.dense.bias", tiny =>
-            tiny.Weights["encoder.layer.1.output.dense.bias"] = ([1], [1]));
+        Refused<ModelException>("ASH0341", "encoder.layer.1.output.dense.bias",
+            tiny => tiny.Weights.Remove("encoder.layer.1.output.dense.bias"));
+        Refused<ModelException>("ASH0343", "encoder.layer.2.output.dense.bias",
+            tiny => tiny.Weights["encoder.layer.2.output.dense.bias"] = ([1], [1]));
+        Refused<ModelException>("ASH0342", "encoder.layer.1.output.dense.bias",
+            tiny => tiny.Weights["encoder.layer.1.output.dense.bias"] = ([1], [1]));
         Refused<ModelException>("ASH0352", "NaN", tiny => tiny.Weights["encoder.layer.1.output.dense.bias"].Data[3] = float.NaN);
         Refused<ModelException>("ASH0345", "heads", tiny => tiny.Config["num_attention_heads"] = 3);
     }

@@ -35,8 +35,8 @@ public sealed class EightBitTests : IDisposable
     [Fact]
     public void Model_IsRefused_WhenAScaleIsMissing()
     {
-        string path = Write(TinyModels.Make("qwen3"), (name, scales) =>
-            name.Contains("layers.1.mlp.up_proj", StringComparison.Ordinal) ? null : scales);
+        string path = Write(TinyModels.Make("qwen3"),
+            (name, scales) => name.Contains("layers.1.mlp.up_proj", StringComparison.Ordinal) ? null : scales);
         var error = Assert.Throws<ModelFileException>(() => ModelFamily.Load(path));
         Assert.Equal("ASH0464", error.Code);
         Assert.Contains("layers.1.mlp.up_proj.weight_scale_inv", error.Message, StringComparison.Ordinal);
@@ -89,8 +89,8 @@ public sealed class EightBitTests : IDisposable
             written.Add(new(name, WeightType.F8E4M3, extents, stream => stream.Write(codes)));
             ValueList<long> blocks = [.. extents.Select(extent => (extent + 127) / 128)];
             if (scalesOf(name, [.. Enumerable.Repeat(Scale, (int)(blocks[0] * blocks[1]))]) is { } scales)
-                written.Add(new(name + "_scale_inv", WeightType.F32, blocks, stream =>
-                    NamedArray.WriteElements<float>(stream, scales)));
+                written.Add(new(name + "_scale_inv", WeightType.F32, blocks,
+                    stream => NamedArray.WriteElements<float>(stream, scales)));
         }
         tiny.Config["quantization_config"] = JsonNode.Parse(
             """{"quant_method": "fp8", "fmt": "e4m3", "activation_scheme": "dynamic", "weight_block_size": [128, 128]}""");

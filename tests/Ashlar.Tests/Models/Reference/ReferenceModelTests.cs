@@ -42,8 +42,8 @@ public sealed class ReferenceModelTests() : DeviceTests(Devices.Reference)
         var (config, weights) = ReferenceModel.Load(folder.Path);
         Assert.True(JsonNode.DeepEquals(model.Config, JsonNode.Parse(config.GetRawText())));
         Assert.Equal(model.Weights.Keys.Order(), weights.Keys.Order());
-        Assert.All(weights, weight => Assert.Equal(model.Weights[weight.Key], weight.Value, (a, b) =>
-            a.Shape.SequenceEqual(b.Shape) && a.Data.SequenceEqual(b.Data)));
+        Assert.All(weights, weight => Assert.Equal(model.Weights[weight.Key], weight.Value,
+            (a, b) => a.Shape.SequenceEqual(b.Shape) && a.Data.SequenceEqual(b.Data)));
         Assert.InRange(new FileInfo(folder.File("model.safetensors")).Length, 1, 1 << 20);
         Assert.Equal(TinyModels.Make(name).Weights.Values.Sum(weight => (double)weight.Data.Sum()),
             model.Weights.Values.Sum(weight => (double)weight.Data.Sum()));
