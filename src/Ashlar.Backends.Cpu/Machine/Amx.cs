@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Ashlar.Backends.Cpu.Matrix;
 using Iced.Intel;
 using static Iced.Intel.AssemblerRegisters;
 
@@ -40,7 +41,8 @@ static unsafe class Amx
     /// <summary>Floating-point operations of an iteration of <see cref="PeakLoop"/>; with bytes it does twice as many.</summary>
     public const double FlopsPerIteration = 6 * 2.0 * 16 * 16 * 32;
 
-    /// <summary><c>void (long iterations, byte* config)</c>: six independent tile products per iteration, no memory.</summary>
+    /// <summary><c>void (long iterations, byte* config)</c>: six independent tile products per iteration, no memory, apart as
+    /// in every kernel (<see cref="TileSteps"/>).</summary>
     /// <param name="bytes">Of int8 (<c>tdpbssd</c>); else of bfloat16 (<c>tdpbf16ps</c>).</param>
     public static ExecutableMemory PeakLoop(bool bytes)
     {
@@ -55,6 +57,7 @@ static unsafe class Amx
         {
             if (bytes) c.tdpbssd(tiles[sum], tmm6, tmm7);
             else c.tdpbf16ps(tiles[sum], tmm6, tmm7);
+            TileSteps.Space(c);
         }
         c.dec(iterations);
         c.jnz(loop);

@@ -73,8 +73,8 @@ static unsafe class TileDotKernels
         x.mov(lower, cStride);
         x.shl(lower, 4);
         x.add(lower, c);
-        if (adds) Sums((tile, at) => x.tileloadd(tile, at));
-        else foreach (var tile in new[] { tmm0, tmm1, tmm2, tmm3 }) x.tilezero(tile);
+        if (adds) Sums((tile, at) => TileSteps.Load(x, tile, at));
+        else foreach (var tile in new[] { tmm0, tmm1, tmm2, tmm3 }) TileSteps.Clear(x, tile);
         x.mov(a, Field(nameof(TileDotArguments.A)));
         x.mov(lowerRows, Field(nameof(TileDotArguments.ATile)));
         x.add(lowerRows, a);
@@ -84,10 +84,9 @@ static unsafe class TileDotKernels
         LoadLeft(0);
         LoadRight(0);
         LoadRight(1);
-        LoadLeft(1);
         TileSteps.Loop(x, counter, Step);
 
-        Sums((tile, at) => x.tilestored(at, tile));
+        Sums((tile, at) => TileSteps.Store(x, at, tile));
         x.add(panel, Field(nameof(TileDotArguments.BPanel)));
         x.add(c, 2 * Tiles.RowBytes);
         x.dec(columns);
@@ -106,33 +105,32 @@ static unsafe class TileDotKernels
 
         AssemblerMemoryOperand Field(string name) => __qword_ptr[arguments + (int)Marshal.OffsetOf<TileDotArguments>(name)];
 
-        // Four products; the next step's tiles take the registers that are done with. Every other step goes column by column
-        // instead of row by row, so that its first product uses what was loaded first.
+        // Four products and loads in turn; the next step's tiles take the registers that are done with. Every other step goes
+        // column by column instead of row by row, so that its first product uses what was loaded first.
         void Step((bool IsOdd, bool IsLast) at)
         {
             var (first, second, third, fourth) = at.IsOdd ? ((0, 1), (0, 0), (1, 0), (1, 1)) : ((0, 0), (0, 1), (1, 1), (1, 0));
+            Product(first);
+            LoadLeft(1);
             if (!at.IsLast)
             {
                 x.add(a, aStep);
                 x.add(lowerRows, aStep);
                 x.add(b, Tiles.StepBytes);
             }
-            Product(first);
             Product(second);
             if (!at.IsLast) LoadLeft(0);
             Product(third);
             if (!at.IsLast) LoadRight(third.Item2);
             Product(fourth);
-            if (at.IsLast) return;
-            LoadLeft(1);
-            LoadRight(fourth.Item2);
+            if (!at.IsLast) LoadRight(fourth.Item2);
         }
 
         void LoadLeft(int row) =>
-            x.tileloadd(TileSteps.Left(row), row == 0 ? __[a + aStride * 1] : __[lowerRows + aStride * 1]);
+            TileSteps.Load(x, TileSteps.Left(row), row == 0 ? __[a + aStride * 1] : __[lowerRows + aStride * 1]);
 
-        void LoadRight(int column) =>
-            x.tileloaddt1(TileSteps.Right(column), column == 0 ? __[b + line * 1] : __[b + line * 1 + Tiles.Bytes]);
+        void LoadRight(int column) => TileSteps.Load(x, TileSteps.Right(column),
+            column == 0 ? __[b + line * 1] : __[b + line * 1 + Tiles.Bytes], once: true);
 
         void Product((int Row, int Column) tile) => TileSteps.Multiply(x, product, tile.Row, tile.Column);
 

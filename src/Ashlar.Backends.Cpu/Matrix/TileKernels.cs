@@ -30,9 +30,10 @@ readonly record struct TileKernelKey(TileProduct Product, int RowTiles, bool Lef
 /// <remarks>
 /// A product of two panels is 2 x 2 tiles of sums: four loads for four products, the least that eight tile registers allow. The
 /// operand that moves is loaded with the hint that it is used once (<c>tileloaddt1</c>), so that the other one stays in the first
-/// cache; without it that loses a third of the speed. Each tile of the next step is loaded as soon as its register is free, and
-/// every other step goes through its products the other way round, so that what came first is needed first: most loads
-/// have a product or two to arrive in.
+/// cache; without it that loses a third of the speed. Products and loads take turns: each tile of the next step is loaded once its
+/// register is free and a product went by since the last load, and every other step goes through its products the other way
+/// round, so that what came first is needed first: each load has a product or two to arrive in. What is fetched ahead lies
+/// between the tile instructions, where it takes the place of idle ones (<see cref="TileSteps"/>).
 /// </remarks>
 static unsafe class TileKernels
 {
@@ -115,9 +116,9 @@ static unsafe class TileKernels
         x.Label(ref next);
         x.mov(nextSums, c);
         x.add(nextSums, Field(nameof(TileArguments.CStep)));
-        if (adds) Sums((tile, at) => x.tileloadd(tile, at));
+        if (adds) Sums((tile, at) => TileSteps.Load(x, tile, at));
         else
-            for (int i = 0; i < 2 * rowTiles; i++) x.tilezero(TileSteps.Sum(i / 2, i % 2));
+            for (int i = 0; i < 2 * rowTiles; i++) TileSteps.Clear(x, TileSteps.Sum(i / 2, i % 2));
         x.mov(a, Field(nameof(TileArguments.A)));
         x.mov(b, Field(nameof(TileArguments.B)));
         x.mov(ahead, Field(nameof(TileArguments.Ahead)));
@@ -127,10 +128,9 @@ static unsafe class TileKernels
         LoadLeft(0, 0);
         LoadRight(0, 0);
         LoadRight(1, 0);
-        if (rowTiles == 2) LoadLeft(1, 0);
         TileSteps.Loop(x, counter, Step);
 
-        Sums((tile, at) => x.tilestored(at, tile));
+        Sums((tile, at) => TileSteps.Store(x, at, tile));
         Advance(nameof(TileArguments.A), nameof(TileArguments.AStep));
         Advance(nameof(TileArguments.B), nameof(TileArguments.BStep));
         if (rowsAhead > 0) Advance(nameof(TileArguments.Ahead), nameof(TileArguments.AheadStep));
@@ -174,6 +174,7 @@ static unsafe class TileKernels
             {
                 // Row by row one way, column by column the other: the first product of a step uses what was loaded first.
                 var (second, third, fourth) = at.IsOdd ? ((0, 0), (1, 0), (1, 1)) : ((0, 1), (1, 1), (1, 0));
+                LoadLeft(1, 0);
                 Product(second.Item1, second.Item2);
                 if (!at.IsLast) LoadLeft(0, Tiles.StepBytes);
                 Prefetch(1);
@@ -183,7 +184,6 @@ static unsafe class TileKernels
                 Prefetch(2);
                 PrefetchSums(1);
                 Product(fourth.Item1, fourth.Item2);
-                if (!at.IsLast) LoadLeft(1, Tiles.StepBytes);
                 if (!at.IsLast) LoadRight(fourth.Item2, Tiles.StepBytes);
             }
             Prefetch(3);
@@ -197,15 +197,11 @@ static unsafe class TileKernels
             if (adds) x.lea(nextSums, __[nextSums + stride * rowTiles]);
         }
 
-        void LoadLeft(int row, int offset) => Load(TileSteps.Left(row), a, offset + row * Tiles.Bytes, leftMoves);
+        void LoadLeft(int row, int offset) =>
+            TileSteps.Load(x, TileSteps.Left(row), __[a + line * 1 + (offset + row * Tiles.Bytes)], leftMoves);
 
-        void LoadRight(int column, int offset) => Load(TileSteps.Right(column), b, offset + column * Tiles.Bytes, !leftMoves);
-
-        void Load(AssemblerRegisterTMM tile, AssemblerRegister64 from, int offset, bool once)
-        {
-            if (once) x.tileloaddt1(tile, __[from + line * 1 + offset]);
-            else x.tileloadd(tile, __[from + line * 1 + offset]);
-        }
+        void LoadRight(int column, int offset) =>
+            TileSteps.Load(x, TileSteps.Right(column), __[b + line * 1 + (offset + column * Tiles.Bytes)], !leftMoves);
 
         void Product(int row, int column) => TileSteps.Multiply(x, product, row, column);
 
