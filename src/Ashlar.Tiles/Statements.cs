@@ -79,6 +79,10 @@ public sealed record Allocate(Tile Tile) : Statement;
 public sealed record Store(Memory Target, ValueList<Node> Indices, Node Value, ValueList<DomainAxis> Domain,
     StoreMode Mode = StoreMode.Set, bool Streaming = false, Node? Guard = null) : Statement
 {
+    /// <summary>Bytes of an output from which on its stores should bypass the caches: a plain store would read each line
+    /// first.</summary>
+    public const long StreamedBytes = 32 << 20;
+
     /// <summary>Of a store that adds or keeps the greater: iterations of a parallel loop may do it to one element at once. Text
     /// form: <c>atomic</c>.</summary>
     public bool IsAtomic { get; init; }

@@ -224,8 +224,8 @@ sealed class RowKernelBuilder
         return Traversal.Rewrite([value], replace.GetValueOrDefault, stopAt: replace.ContainsKey)[0];
     }
 
-    // Far beyond the caches a plain store would read each line first; bypassing them saves that.
-    static bool IsStreamed(Node root) => root.Shape.IsConstant && Estimate.Bytes(root) >= 32L << 20;
+    /// <summary>Whether the stores of a root bypass the caches.</summary>
+    public static bool IsStreamed(Node root) => root.Shape.IsConstant && Estimate.Bytes(root) >= Store.StreamedBytes;
 
     string Name(string kind) => $"{kind}_{string.Join("_", kernel.Roots.Take(3).Select(root => root.Meaning.Name))}";
 }

@@ -189,6 +189,7 @@ static class Planner
         ValueList<Statement> Plain(ValueList<Statement> body) => body.Select(statement => statement switch
         {
             For loop => loop with { Body = Plain(loop.Body) },
+            If branch => branch with { Body = Plain(branch.Body) },
             Store { Streaming: true } store when store.Target is TileBuffer buffer && shared.Contains(buffer) => store with
             {
                 Streaming = false,

@@ -395,11 +395,44 @@ public sealed partial class KernelBuilder
                 + $"{tile} with {Bytes(tile)} bytes, made at {line}.",
                 "make the tiles smaller, or loop over parts of the axis.");
         }
-        var program = new TileProgram(Name, [.. inputs, .. outputs], [.. before, .. scopes.Peek().Body]);
+        ValueList<Statement> body = [.. scopes.Peek().Body];
+        var streamed = outputs.Where(output => output.Shape.Elements.TryGetValue(out long count)
+            && count * output.DType.Bytes >= Store.StreamedBytes).ToHashSet<Memory>();
+        ValueList<Statement> first = Streamed([.. before], streamed);
+        streamed.RemoveWhere(output => IsReadIn(body, output));
+        var program = new TileProgram(Name, [.. inputs, .. outputs], [.. first, .. Streamed(body, streamed)]);
         TileVerifier.Check(program);
         return program;
 
         static long Bytes(Tile tile) => tile.Shape.Elements.TryGetValue(out long count) ? count * tile.DType.Bytes : 0;
+    }
+
+    // Large outputs bypass the caches, unless the kernel reads or changes them again.
+    static ValueList<Statement> Streamed(ValueList<Statement> body, HashSet<Memory> targets) => targets.Count == 0
+        ? body
+        : body.Select(statement => statement switch
+        {
+            For loop => loop with { Body = Streamed(loop.Body, targets) },
+            If branch => branch with { Body = Streamed(branch.Body, targets) },
+            Store { Mode: StoreMode.Set } store when targets.Contains(store.Target) => store with { Streaming = true },
+            _ => statement,
+        }).ToValueList();
+
+    static bool IsReadIn(ValueList<Statement> body, Memory output)
+    {
+        return body.Any(statement => statement switch
+        {
+            For loop => IsReadIn(loop.Body, output),
+            If branch => IsReadIn(branch.Body, output),
+            Store store => store.Target == output && store.Mode != StoreMode.Set
+                || Loads([.. store.Indices, store.Value, .. store.Guard is null ? [] : (Node[])[store.Guard]]),
+            Reduce reduce => Loads([.. reduce.Indices, reduce.Value]),
+            Dot dot => Loads([dot.Left, dot.Right]),
+            _ => false,
+        });
+
+        bool Loads(Node[] values) =>
+            Traversal.PostOrder(values).Exists(node => node.Op == Op.Load && ReferenceEquals(node.Source(), output));
     }
 
     /// <summary>Where the author's line is, for messages: " at File.cs:12".</summary>

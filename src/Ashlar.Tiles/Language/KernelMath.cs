@@ -128,6 +128,9 @@ public static class KernelMath
     /// <summary>Where the greatest element of every row is, int32: [M, N] becomes [M]. Computed now.</summary>
     public static KernelValue RowArgMax(KernelValue x) => Rows(Op.ArgMax, x);
 
+    /// <summary>Where the greatest element of every column is, int32: [M, N] becomes [N]. Computed now.</summary>
+    public static KernelValue ColumnArgMax(KernelValue x) => Columns(Op.ArgMax, x);
+
     /// <summary>The sum of every column: [M, N] becomes [N]. Computed now.</summary>
     public static KernelValue ColumnSum(KernelValue x) => Columns(Op.ReduceSum, x);
 

@@ -42,6 +42,37 @@ public class KernelFeatureTests
 
     [Theory]
     [MemberData(nameof(Sizes))]
+    public void ColumnArgMax_FindsTheFirstGreatest(int n) => KernelRun.AssertSame(Kernel.Define("column_places", k =>
+    {
+        var x = k.Input("x", "M", "N");
+        var where = k.Output("where", DType.Int32, "N");
+        where[..] = ColumnArgMax(Floor(x[..]));
+    }), (int[])[19, n]);
+
+    [Fact]
+    public void LargeOutputs_BypassTheCaches_UnlessTheyAreReadAgain()
+    {
+        string plain = Text("plain", 1 << 23, (k, x, y) => y[k.Grid(("N", 4096))] = 1), small = Text("small", 1 << 20, (k, x, y) =>
+            y[k.Grid(("N", 4096))] = 1);
+        Assert.Contains("stream ", plain, StringComparison.Ordinal);
+        Assert.DoesNotContain("stream ", small, StringComparison.Ordinal);
+        string added = Text("added", 1 << 23, (k, x, y) =>
+        {
+            k.Initialize(y, 0);
+            var n = k.Grid(("N", 4096));
+            y[n] += x[n];
+        });
+        // The zeros go by the caches, the sums do not.
+        Assert.Equal(2, added.Split("stream ").Length);
+        Assert.True(added.IndexOf("stream ", StringComparison.Ordinal) < added.IndexOf("4096", StringComparison.Ordinal), added);
+
+        static string Text(string name, int n, Action<KernelBuilder, KernelBuffer, KernelBuffer> body) =>
+            TileText.Print(Kernel.Define(name, k => body(k, k.Input("x", "N"), k.Output("y", "N")))
+                .For([new(DType.Float32, [n])]).Program);
+    }
+
+    [Theory]
+    [MemberData(nameof(Sizes))]
     public void Map_ComputesElementsFromIndices(int n) => KernelRun.AssertSame(Kernel.Define("bands", k =>
     {
         var x = k.Input("x", "M", "N");
