@@ -21,16 +21,17 @@ public static class Sequences
     });
 
     /// <summary>The gradient of an embedding's table: ids i32 [T], dy [T, W] and any table [V, W], for its height, give dtable
-    /// [V, W]; rows that several tokens name are summed, in any order.</summary>
-    /// <param name="tile">Tokens per step of the grid.</param>
-    public static Kernel EmbedBackward(int tile = 16) => Kernel.Define("embed_backward", k =>
+    /// [V, W]; rows that several tokens name are summed in the order of the tokens.</summary>
+    /// <param name="tile">Columns per step of the grid.</param>
+    public static Kernel EmbedBackward(int tile = 128) => Kernel.Define("embed_backward", k =>
     {
         var (ids, dy) = (k.Input("ids", DType.Int32, "T"), k.Input("dy", "T", "W"));
         _ = k.Input("table", "V", "W");
         var table = k.Output("dtable", "V", "W");
         k.Initialize(table, 0f);
-        var t = k.Grid(("T", tile));
-        table.Add([ids[t], Range.All], dy[t, ..]);
+        // Each worker has columns of its own, so no two meet in one row, and sums do not depend on the workers.
+        var w = k.Grid(("W", tile));
+        foreach (var t in k.Serial("T")) table[ids[t], w] += dy[t, w];
     });
 
     /// <summary>Rotary position embedding: x [T, H, 2, P], the two halves of each head, and cos and sin [T, P] give y like
@@ -59,7 +60,7 @@ public static class Sequences
     /// <param name="count">Experts per token, at most E.</param>
     /// <param name="tile">Tokens per step of the grid.</param>
     /// <exception cref="KernelException">There are fewer experts than a token shall have (ASH0571).</exception>
-    public static Kernel Route(int count, int tile = 16) => Kernel.Define("route", k =>
+    public static Kernel Route(int count, int tile = 32) => Kernel.Define("route", k =>
     {
         var logits = k.Input("logits", "T", "E");
         if (k.Extent("E").Max < count)
@@ -68,19 +69,20 @@ public static class Sequences
                 "choose at most as many experts as there are.");
         var (experts, weights) = (k.Output("experts", DType.Int32, "T", count), k.Output("weights", "T", count));
         var t = k.Grid(("T", tile));
-        var left = k.Load(logits[t, ..]);
-        var greatest = k.Keep(RowMax(left));
-        var chosen = k.Tile(t, count);
-        // A loop of the kernel: code does not grow with the experts of a token.
+        // Experts are rows here: the lanes of a vector are tokens, each with a greatest of its own.
+        var left = k.Load(logits[t, ..].T);
+        var chosen = k.Tile(count, t);
         foreach (var i in k.Serial(count))
         {
-            var best = k.Keep(RowArgMax(left));
+            var best = k.Keep(ColumnArgMax(left));
             experts[t, i] = best;
-            chosen[.., i] = Exp(RowMax(left) - greatest);
-            if (count > 1)
-                left[..] = k.Map(t, k.Extent("E"), (row, expert) =>
-                    Select(Equal(Cast(expert, DType.Int32), best[row]), float.NegativeInfinity, left[row, expert]));
+            foreach (var token in k.Serial(tile, until: t.Length))
+            {
+                chosen[i, token] = left[best[token], token];
+                left[best[token], token] = float.NegativeInfinity;
+            }
         }
-        weights[t, ..] = chosen / RowSum(chosen).Rows;
+        var weight = k.Keep(Exp(chosen - chosen[0, ..]));
+        weights[t, ..] = (weight / ColumnSum(weight)).T;
     });
 }

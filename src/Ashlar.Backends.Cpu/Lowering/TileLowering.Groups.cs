@@ -75,6 +75,16 @@ internal sealed partial class TileLowering
                 if (group is [Store only] && FactorOfRow(only, variable) is { } factor)
                     f.If(Truth(f.Compare(VecOp.Ne, One(factor), f.Const(VecType.Of(DType.Float32, 1), 1))),
                         () => Within(new(level, f.Block) { IsConditional = true }, [], Vectors));
+                else if (group is [Store { Guard: null } store] && Failing(store.Indices) is { } inRange)
+                {
+                    // The lanes share the indices that are checked: once for the loop.
+                    f.If(inRange, () => Within(new(level, f.Block) { IsConditional = true }, [], () =>
+                    {
+                        checkedStore = store;
+                        Vectors();
+                        checkedStore = null;
+                    }));
+                }
                 else Vectors();
             }
             else
@@ -87,6 +97,9 @@ internal sealed partial class TileLowering
         foreach (var accumulator in accumulators)
             if (accumulator?.Reduce.Domain.Count == depth) StoreOne(accumulator.Reduce, Finish(accumulator));
     }
+
+    // The store whose indices the code around it has found to be in range.
+    Store? checkedStore;
 
     // What a whole row of a tile is multiplied with in its place: where that is 1, as the factors of an online softmax mostly
     // are, the row stays as it is.

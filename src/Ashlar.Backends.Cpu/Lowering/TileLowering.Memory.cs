@@ -288,7 +288,7 @@ internal sealed partial class TileLowering
     void StoreWhere(Store store, Reg? guard, bool stream)
     {
         var flat = Flat(store.Target, store.Indices);
-        if (Failing(store.Indices) is { } inRange)
+        if (!ReferenceEquals(store, checkedStore) && Failing(store.Indices) is { } inRange)
         {
             // An index out of range is reported and the store left out.
             f.If(inRange, () => Within(new(level, f.Block) { IsConditional = true, Axis = level.Axis }, [],

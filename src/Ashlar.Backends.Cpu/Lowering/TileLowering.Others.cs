@@ -81,9 +81,11 @@ internal sealed partial class TileLowering
         ulong writes = Bit(sort.Target);
         var variable = sort.Along.Variable;
         var keys = new Tile("keys", sort.Value.DType.Compute, [variable.Count]);
-        var order = new Tile("order", DType.Int32, [2 * variable.Count]);   // the second half is room for merging
+        var order = new Tile("order", DType.Int32, [variable.Count]);
+        var room = new Tile("room", DType.Int64, [2 * variable.Count + RowSort.RoomBeyondKeys]);
         Place(keys);
         Place(order);
+        Place(room);
         Nest(0);
 
         void Nest(int depth)
@@ -98,8 +100,8 @@ internal sealed partial class TileLowering
             }
             var at = variable.Index();
             Group([new Tiles.Store(keys, [at], Nodes.Cast(sort.Value, keys.DType), [sort.Along])]);
-            f.Call(typeof(RowSort).GetMethod(nameof(RowSort.Sort))!, Pointer(keys), Pointer(order), One(sort.Along.Extent),
-                f.Const((long)keys.DType), f.Const(sort.Descending ? 1 : 0));
+            f.Call(typeof(RowSort).GetMethod(nameof(RowSort.Sort))!, Pointer(keys), Pointer(order), Pointer(room),
+                One(sort.Along.Extent), f.Const((long)keys.DType), f.Const(sort.Descending ? 1 : 0));
             Forget(Bit(order));
             Group([new Tiles.Store(sort.Target, sort.Indices, order.Load([at]), [sort.Along])]);
         }

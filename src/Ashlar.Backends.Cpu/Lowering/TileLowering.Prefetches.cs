@@ -55,7 +55,7 @@ internal sealed partial class TileLowering
                 if (flat.FactorOf(variable.Index()) != 1 || flat.Terms.Any(term => term.Atom.Op != Op.Index)) continue;
                 int heaviest = Enumerable.Range(i, groups.Count - i).Skip(1).Where(k => groups[k].Axes[^1].Variable == variable)
                     .OrderByDescending(k => groups[k].Plan.Cost).FirstOrDefault(-1);
-                long row = NextRow(flat, groups[i].Axes) * buffer.DType.Bytes;
+                long row = NextRow(flat, groups[i].Axes, buffer.DType.Bytes) * buffer.DType.Bytes;
                 if (heaviest >= 0 && row is > 0 and <= LongestRowBytes)
                     Ask(groups[heaviest].Statements[0], new(buffer, flat, row));
                 else Ask(groups[i].Statements[0], new(buffer, flat, row is > 0 and <= LongestPartBytes ? row : BytesAhead));
@@ -69,17 +69,24 @@ internal sealed partial class TileLowering
         }
     }
 
-    // Elements from one iteration of the grid to the next; 0 where the grid does not move along the array.
-    static long NextRow(Affine flat, DomainAxis[] axes)
+    // Elements from one iteration of the innermost loop that moves along the array to the next, or to a later one where an
+    // iteration reads little; 0 where no loop moves along it.
+    long NextRow(Affine flat, DomainAxis[] axes, int bytes)
     {
-        long least = 0;
-        foreach (var (atom, factor) in flat.Terms)
+        for (var at = level; at is not null; at = at.Outer)
         {
-            if (axes.Any(axis => axis.Variable == atom.Variable()) || !factor.TryGetValue(out long number) || number <= 0)
-                continue;
-            least = least == 0 ? number : Math.Min(least, number);
+            long least = 0;
+            foreach (var (atom, factor) in flat.Terms)
+            {
+                if (!at.Counters.ContainsKey(atom.Variable()) || !factor.TryGetValue(out long number) || number <= 0) continue;
+                least = least == 0 ? number : Math.Min(least, number);
+            }
+            if (least == 0) continue;
+            long read = axes.Where(axis => flat.FactorOf(axis.Variable.Index()) != 0).Aggregate((long)bytes, (product, axis) =>
+                product * axis.Variable.Count.Max);
+            return read is > 0 and < BytesAhead ? least * ((BytesAhead + read - 1) / read) : least;
         }
-        return least;
+        return 0;
     }
 
     // Once per cache line.

@@ -37,7 +37,7 @@ internal sealed partial class TileLowering
 
     Reg IdentityOf(Op op, VecType type, DType dtype)
     {
-        if (type.IsMask) return f.ConstBits(type, op == Op.ReduceMin ? -1 : 0);
+        if (type.IsMask) return f.ConstBits(type, op is Op.ReduceMin or Op.ArgMin ? -1 : 0);
         switch (Combiner(op))
         {
             case VecOp.Add: return f.ConstBits(type, 0);
@@ -81,7 +81,8 @@ internal sealed partial class TileLowering
     {
         var type = RunningType(reduce.Value.DType, lanes);
         var value = f.Var(IdentityOf(reduce.Op, type, reduce.Value.DType), "sum");
-        // Places are counted in the width of the values, so that one mask serves both. No place yet: the greatest number.
+        // Places are counted in the width of the values, so that one mask serves both. Nothing better than the identity so far:
+        // the greatest number.
         return new(value, Picks(reduce) ? f.Var(f.ConstBits(PlaceType(type), PlaceLimit(type)), "place") : null);
     }
 
@@ -117,8 +118,6 @@ internal sealed partial class TileLowering
         if (running.Place is { } place)
         {
             var better = Better(reduce.Op, value, running.Value);
-            // The first point is taken whatever it is, the identity included.
-            better |= f.Compare(VecOp.Eq, place, f.ConstBits(place.Type, PlaceLimit(type)));
             if (within is not null) better &= within;
             f.Assign(place, f.Select(better, PlaceOf(reduce, place.Type), place));
             f.Assign(running.Value, f.Select(better, value, running.Value));
@@ -161,35 +160,28 @@ internal sealed partial class TileLowering
     {
         var reduce = accumulator.Reduce;
         var vectors = accumulator.Vectors.ToList();
-        while (vectors.Count > 1 && !Picks(reduce))
+        while (vectors.Count > 1)
         {
             // Copies first, lanes last.
             for (int i = 0; i + 1 < vectors.Count; i++)
             {
-                vectors[i] = new(Combine(reduce.Op, vectors[i].Value, vectors[i + 1].Value), null);
+                vectors[i] = Joined(reduce, vectors[i], vectors[i + 1]);
                 vectors.RemoveAt(i + 1);
             }
         }
-        var all = vectors.ConvertAll(vector => Narrowed(reduce, vector));
-        if (accumulator.Scalar is { } scalar) all.Add(scalar);
-        var total = all[0];
-        foreach (var other in all.Skip(1))
-        {
-            if (total.Place is not { } place)
-            {
-                total = new(Combine(reduce.Op, total.Value, other.Value), null);
-                continue;
-            }
-            var better = Better(reduce.Op, other.Value, total.Value);
-            bool floats = total.Value.Type.IsFloat;
-            Reg same = total.Value.Type.IsMask ? ~(other.Value ^ total.Value) : f.Compare(VecOp.Eq, other.Value, total.Value);
-            if (floats) same |= f.Compare(VecOp.Ne, other.Value, other.Value) & f.Compare(VecOp.Ne, total.Value, total.Value);
-            Reg none = f.ConstBits(place.Type, PlaceLimit(total.Value.Type));
-            better |= same & (other.Place! < place);
-            better = (better | f.Compare(VecOp.Eq, place, none)) & f.Compare(VecOp.Ne, other.Place!, none);
-            total = new(f.Select(better, other.Value, total.Value), f.Select(better, other.Place!, place));
-        }
-        return total;
+        var total = Narrowed(reduce, vectors[0]);
+        return accumulator.Scalar is { } scalar ? Joined(reduce, total, scalar) : total;
+    }
+
+    // Two totals, lane by lane; of equal values the one that comes first.
+    Total Joined(Reduce reduce, Total a, Total b)
+    {
+        if (a.Place is not { } place) return new(Combine(reduce.Op, a.Value, b.Value), null);
+        var better = Better(reduce.Op, b.Value, a.Value);
+        Reg same = a.Value.Type.IsMask ? ~(b.Value ^ a.Value) : f.Compare(VecOp.Eq, b.Value, a.Value);
+        if (a.Value.Type.IsFloat) same |= f.Compare(VecOp.Ne, b.Value, b.Value) & f.Compare(VecOp.Ne, a.Value, a.Value);
+        better |= same & (b.Place! < place);
+        return new(f.Select(better, b.Value, a.Value), f.Select(better, b.Place!, place));
     }
 
     // The lanes of one vector into one.
@@ -203,19 +195,20 @@ internal sealed partial class TileLowering
             while (value.Type.Lanes > 1) value = Combine(reduce.Op, f.Lower(value), f.Upper(value));
             return new(value, null);
         }
-        // The best value, then the least place among the lanes that hold it; lanes without a point are left out.
-        Reg places = vector.Place, values = vector.Value, none = f.ConstBits(places.Type, PlaceLimit(values.Type));
-        var filled = f.Compare(VecOp.Ne, places, none);
-        if (!values.Type.IsMask) values = f.Select(filled, values, IdentityOf(reduce.Op, values.Type, reduce.Value.DType));
-        else values = reduce.Op == Op.ArgMin ? values | ~filled : values & filled;
-        Reg best = values;
+        // The best value, then the least place among the lanes that hold it.
+        Reg places = vector.Place, values = vector.Value, best = values;
         while (best.Type.Lanes > 1)
             best = Combine(reduce.Op == Op.ArgMin ? Op.ReduceMin : Op.ReduceMax, f.Lower(best), f.Upper(best));
         var all = f.Broadcast(best, lanes);
         Reg holds = values.Type.IsMask ? ~(values ^ all) : f.Compare(VecOp.Eq, values, all);
         if (values.Type.IsFloat) holds |= f.Compare(VecOp.Ne, values, values) & f.Compare(VecOp.Ne, all, all);
-        return new(best, f.Reduce(VecOp.Min, f.Select(holds & filled, places, none)));
+        return new(best, f.Reduce(VecOp.Min, f.Select(holds, places, f.ConstBits(places.Type, PlaceLimit(values.Type)))));
     }
+
+    // A place as it is stored. Nothing was better than the identity: all elements are equal to it, so the first is the place.
+    Reg PlaceAt(Reg place, VecType values) =>
+        f.Convert(f.Select(f.Compare(VecOp.Eq, place, f.ConstBits(place.Type, PlaceLimit(values))),
+            f.ConstBits(place.Type, 0), place), Elem.I32);
 
     // Stores a finished value at the level of the domain.
     void StoreOne(Reduce reduce, Total total)
@@ -239,7 +232,7 @@ internal sealed partial class TileLowering
     // From the form it was accumulated in to that of an expression.
     Reg OneOf(Reduce reduce, Total total)
     {
-        if (total.Place is { } place) return f.Convert(place, Elem.I32);
+        if (total.Place is { } place) return PlaceAt(place, total.Value.Type);
         var value = total.Value;
         if (value.Type.IsMask) return Truth(value);
         return reduce.Target.DType == DType.Int64 ? f.ToScalar(value) : f.Convert(value, VecType.ElemOf(reduce.Target.DType));
@@ -249,7 +242,7 @@ internal sealed partial class TileLowering
     {
         var target = reduce.Target;
         var flat = Flat(target, reduce.Indices);
-        var value = running.Place is { } place ? f.Convert(place, Elem.I32) : running.Value;
+        var value = running.Place is { } place ? PlaceAt(place, running.Value.Type) : running.Value;
         if (reduce.Accumulate)
         {
             var type = VecType.Of(target.DType, level.Axis!.Lanes);

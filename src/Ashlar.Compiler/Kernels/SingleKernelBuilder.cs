@@ -10,6 +10,13 @@ sealed class SingleKernelBuilder
     // Columns that one step of the grid works on: a few vectors, so that rows of a reduction stay whole cache lines.
     const long ColumnTile = 256;
 
+    // Columns that one step of a scatter works on: all rows of a table, and few enough that a table of usual width has one or
+    // more for each worker.
+    const long ScatterTile = 128;
+
+    // Elements of a scatter's base that one step copies.
+    const long CopyTile = 4096;
+
     readonly Node node;
     readonly KernelScope scope = new();
     readonly IndexEvaluator evaluator;
@@ -131,13 +138,15 @@ sealed class SingleKernelBuilder
             : new Scan(node.Op, target, index, what, inner, DomainAxis.Whole(along), node.Get<ScanAttributes>().Reverse));
     }
 
-    // The grid cuts the axes around the one that indices point along, so that no two workers write one element.
+    // The grid cuts the axes around the one that indices point along, so that no two workers write one element. Where that leaves
+    // it but columns, the base is copied before, from end to end.
     BuiltKernel Scatter()
     {
         var (data, indices, updates) = (node.Inputs[0], node.Inputs[1], node.Inputs[2]);
         var attributes = node.Get<ScatterAttributes>();
-        int axis = attributes.Axis;
+        int axis = attributes.Axis, rank = node.Shape.Rank;
         Extent before = Extent.Product(node.Shape.Take(axis)), after = Extent.Product(node.Shape.Skip(axis + 1));
+        bool copiesFirst = before == 1;
         // The last two: rows kept, updates.
         var domain = new Domain(scope, [before, after, node.Shape[axis], indices.Shape[axis]]);
         var to = scope.Write(node);
@@ -155,46 +164,61 @@ sealed class SingleKernelBuilder
                     $"scatter along axis {axis} of {node.DType.Name}{node.Shape}"));
             kept = [.. at.Select(i => i.ToNode())];
             target = [.. moved.Select(i => i.ToNode())];
-            old = Nodes.Cast(evaluator.Value(data, at), node.DType);
+            old = copiesFirst ? node.Like(0) : Nodes.Cast(evaluator.Value(data, at), node.DType);
             added = Nodes.Cast(evaluator.Value(updates, from), node.DType);
         }
         while (domain.Split([.. kept, .. target, old, added]));
 
-        var (grid, columns, replaced) =
-            Tiled([.. domain.Variables[0], .. domain.Variables[1]], after != 1, [.. kept, .. target, old, added]);
-        int rank = node.Shape.Rank;
+        var (grid, columns, replaced) = Tiled([.. domain.Variables[0], .. domain.Variables[1]], after != 1,
+            [.. kept, .. target, old, added], copiesFirst ? ScatterTile : ColumnTile);
         var mode = attributes.Mode switch
         {
             ScatterMode.Add => StoreMode.Add,
             ScatterMode.Max => StoreMode.Max,
             _ => StoreMode.Set,
         };
-        return scope.Finish("scatter", Expressions.Grid(grid,
-        [
-            new Store(to, [.. replaced[..rank]], replaced[^2], [.. domain.Variables[2].Select(DomainAxis.Whole), .. columns]),
-            new Store(to, [.. replaced[rank..(2 * rank)]], replaced[^1],
-                [.. domain.Variables[3].Select(DomainAxis.Whole), .. columns], mode),
-        ]));
+        var put = new Store(to, [.. replaced[rank..(2 * rank)]], replaced[^1],
+            [.. domain.Variables[3].Select(DomainAxis.Whole), .. columns], mode);
+        if (copiesFirst) return scope.Finish("scatter", [.. Copied(data, to), .. Expressions.Grid(grid, [put])]);
+        var copy = new Store(to, [.. replaced[..rank]], replaced[^2],
+            [.. domain.Variables[2].Select(DomainAxis.Whole), .. columns]);
+        return scope.Finish("scatter", Expressions.Grid(grid, [copy, put]));
+    }
+
+    ValueList<Statement> Copied(Node data, TileBuffer to)
+    {
+        var domain = new Domain(scope, [node.Shape.Elements]);
+        Affine[] at;
+        Node value;
+        do
+        {
+            at = IndexEvaluator.Unflatten(domain.Positions[0], node.Shape);
+            value = Nodes.Cast(evaluator.Value(data, at), node.DType);
+        }
+        while (domain.Split([.. at.Select(i => i.ToNode()), value]));
+        var (grid, inner, replaced) = Tiled(domain.Variables[0], true, [.. at.Select(i => i.ToNode()), value], CopyTile);
+        return Expressions.Grid(grid, [new Store(to, [.. replaced[..^1]], replaced[^1], inner,
+            Streaming: RowKernelBuilder.IsStreamed(node))]);
     }
 
     // Grid over the kept variables; the innermost one, where it is contiguous, is cut into tiles that become the statement's
     // domain.
     (List<(LoopVariable, Node)> Grid, ValueList<DomainAxis> Inner, Node[] Values) Tiled(List<LoopVariable> kept, bool contiguous,
-        Node[] values)
+        Node[] values, long tile = ColumnTile)
     {
         var grid = kept.Select(variable => (variable, Nodes.Size(variable.Count))).ToList();
         if (!contiguous || kept.Count == 0) return (grid, [], values);
         var last = kept[^1];
-        if (last.Count.TryGetValue(out long count) && count <= ColumnTile)
+        if (last.Count.TryGetValue(out long count) && count <= tile)
         {
             grid.RemoveAt(grid.Count - 1);
             return (grid, [DomainAxis.Whole(last)], values);
         }
-        var block = scope.Variable(Expressions.MostTiles(last.Count, ColumnTile), "block");
-        var within = scope.Variable(ColumnTile);
-        var start = Nodes.Binary(Op.Mul, block.Index(), TileNodes.Number(ColumnTile));
-        grid[^1] = (block, Expressions.Tiles(last.Count, ColumnTile));
-        return (grid, [new(within, Nodes.Min(TileNodes.Number(ColumnTile), Nodes.Binary(Op.Sub, Nodes.Size(last.Count), start)))],
+        var block = scope.Variable(Expressions.MostTiles(last.Count, tile), "block");
+        var within = scope.Variable(tile);
+        var start = Nodes.Binary(Op.Mul, block.Index(), TileNodes.Number(tile));
+        grid[^1] = (block, Expressions.Tiles(last.Count, tile));
+        return (grid, [new(within, Nodes.Min(TileNodes.Number(tile), Nodes.Binary(Op.Sub, Nodes.Size(last.Count), start)))],
             Expressions.Substitute(values, new Dictionary<LoopVariable, Node>
             {
                 [last] = Nodes.Binary(Op.Add, start, within.Index()),

@@ -78,6 +78,34 @@ public class TileLoweringTests
     }
 
     [Theory, MemberData(nameof(Paths))]
+    public void LongSorts_MatchInterpreter_ForEveryType(string path)
+    {
+        double[] special = [0, -0.0, double.NaN, double.PositiveInfinity, double.NegativeInfinity, 1e-42, -1e-42];
+        foreach (var dtype in DTypes.All)
+            foreach (bool descending in new[] { false, true })
+            {
+                TileBuffer x = new("x", dtype, [2, 700], false), y = new("y", DType.Int32, [2, 700], true);
+                LoopVariable r = Variable("r", 2), i = Variable("i", 700);
+                var sort = new Sort(y, [r.Index(), i.Index()], x.Load([r.Index(), i.Index()]), [DomainAxis.Whole(r)],
+                    DomainAxis.Whole(i), descending);
+                LoweringRun.AssertSame(Program([x, y], sort), VecRun.Parse(path), fill: (_, random) => !dtype.IsFloat
+                    ? random.Next(dtype == DType.Bool ? 2 : 256) - (dtype is DType.Bool or DType.UInt8 ? 0 : 128)
+                    : random.Next(4) == 0 ? special[random.Next(special.Length)] : random.NextDouble() * 1e3 - 500);
+            }
+    }
+
+    [Theory, MemberData(nameof(Paths))]
+    public void Places_MatchInterpreter_WhereNothingIsBetterThanTheIdentity(string path)
+    {
+        double[] values = [double.NegativeInfinity, double.PositiveInfinity, double.NaN];
+        foreach (int n in new[] { 1, 5, 16, 17, 64, 70, 130 })
+            foreach (var op in new[] { Op.ArgMax, Op.ArgMin })
+                foreach (double most in values)
+                    LoweringRun.AssertSame(Rows(op, DType.Float32, n), VecRun.Parse(path), n, fill: (_, random) =>
+                        random.Next(n) > 0 ? most : values[random.Next(3)]);
+    }
+
+    [Theory, MemberData(nameof(Paths))]
     public void Scan_RunsInVectors_AcrossTheOtherAxis(string path)
     {
         foreach (int n in new[] { 1, 7, 16, 33 })

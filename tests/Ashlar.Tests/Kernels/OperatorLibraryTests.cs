@@ -32,6 +32,12 @@ public class OperatorLibraryTests
     }
 
     [Theory]
+    [InlineData(40, 129)]
+    [InlineData(70, 300)]
+    public void EmbedBackward_RunsTheSame_ForWideTables(int tokens, int width) =>
+        KernelRun.AssertSame(Sequences.EmbedBackward(), 0, null, [tokens], [tokens, width], [5, width]);
+
+    [Theory]
     [InlineData(8, 64)]
     [InlineData(8, 256)]                                // DeepSeek-V3
     [InlineData(17, 17)]

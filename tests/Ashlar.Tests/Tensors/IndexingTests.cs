@@ -79,6 +79,35 @@ public abstract class IndexingTests(Device device) : DeviceTests(device)
         Fails<DTypeException>(() => x.Take(Tensor.From([1f])), "ASH0205", "f32[1]");
     }
 
+    [Theory]
+    [InlineData(50, 300, 90)]
+    [InlineData(7, 128, 40)]
+    [InlineData(9, 1, 60)]
+    [InlineData(6000, 5, 3)]
+    public void ScatterAdd_AddsEveryRow(int rows, int width, int updates)
+    {
+        var random = new Random(3);
+        float[] table = [.. Enumerable.Range(0, rows * width).Select(_ => random.Next(64) / 64f)],
+            rest = [.. Enumerable.Range(0, updates * width).Select(_ => random.Next(64) / 64f - 0.5f)];
+        int[] ids = [.. Enumerable.Range(0, updates).Select(_ => random.Next(rows))];
+        var found = Tensor.From(table, [rows, width]).ScatterAdd(0, Tensor.From(ids, [updates, 1]),
+            Tensor.From(rest, [updates, width])).ToArray<float>();
+        for (int i = 0; i < updates; i++)
+            for (int k = 0; k < width; k++) table[ids[i] * width + k] += rest[i * width + k];
+        Assert.Equal(table, found);
+    }
+
+    [Fact]
+    public void TopK_IsStable_InLongRows()
+    {
+        var random = new Random(5);
+        int[] keys = [.. Enumerable.Range(0, 1000).Select(_ => random.Next(-40, 40))];
+        var (values, indices) = Tensor.From(keys).Cast(DType.Float32).TopK(200);
+        int[] expected = [.. Enumerable.Range(0, keys.Length).OrderByDescending(i => keys[i]).Take(200)];
+        Assert.Equal(expected, indices.ToArray<int>());
+        Assert.Equal(expected.Select(i => (float)keys[i]), values.ToArray<float>());
+    }
+
     [Fact]
     public void Take_Fails_WhenAnIndexIsOutside()
     {
