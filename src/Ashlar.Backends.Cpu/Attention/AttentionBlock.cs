@@ -29,7 +29,8 @@ sealed class AttentionScratch
         Most = Sums + Aligned((long)Rows * SumStride * sizeof(float));
         Totals = Most + Aligned(Rows * sizeof(float));
         Widened = Totals + Aligned(Rows * sizeof(float));
-        Bytes = Widened + (layout.HasFactors ? Aligned(Math.Max(KeyWidth, ValueWidth) * PageLayout.Tokens * 2L) : 0);
+        Gathered = Widened + (layout.HasFactors ? Aligned(Math.Max(KeyWidth, ValueWidth) * PageLayout.Tokens * 2L) : 0);
+        Bytes = Gathered + (tiles ? PagesAtOnce * PagePanels.StepBytes : 0);
         PartialBytes = Aligned((long)Rows * (ValueWidth + 2) * sizeof(float));
     }
 
@@ -45,6 +46,7 @@ sealed class AttentionScratch
     public long Most { get; }
     public long Totals { get; }
     public long Widened { get; }
+    public long Gathered { get; }
     public long Bytes { get; }
     public long PartialBytes { get; }
 
@@ -54,6 +56,8 @@ sealed class AttentionScratch
 /// <summary>Computes items: a block of query rows against the pages that they see. Belongs to one worker.</summary>
 readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScratch plan, byte* memory)
 {
+    const int KeysAhead = 2;                               // pages
+
     readonly float* queries = (float*)memory;              // scaled; for the tile unit packed in bfloat16
     readonly float* scores = (float*)(memory + plan.Scores);
     readonly byte* weights = memory + plan.Weights;        // scores after the softmax, packed for the tile unit
@@ -61,10 +65,11 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
     readonly float* most = (float*)(memory + plan.Most);
     readonly float* totals = (float*)(memory + plan.Totals);
     readonly byte* widened = memory + plan.Widened;
+    readonly byte* gathered = memory + plan.Gathered;      // a panel of the values of some pages, for the tile unit
 
     PagedAttention Attention => launch.Attention;
 
-    bool UsesTiles => launch.Kernel.UsesTiles;
+    bool UsesTiles => launch.UsesTiles;
 
     /// <summary>Computes an item, or its part of the pages.</summary>
     /// <param name="item">Which.</param>
@@ -74,37 +79,31 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
     public void Compute(in AttentionItem item, int parts, byte* partial)
     {
         int group = Attention.Heads / Attention.KvHeads, rows = item.Count * group;
-        var layout = Attention.Layout;
-        LoadQueries(item, group);
-        for (int r = 0; r < rows; r++) (most[r], totals[r]) = (float.NegativeInfinity, 0);
-        new Span<float>(sums, plan.Rows * plan.SumStride).Clear();
-
         int firstPlace = item.Run.Place + item.Offset, lastPlace = firstPlace + item.Count - 1;
         int firstPage = Attention.Options.Window is { } window ? Math.Max(0, firstPlace - window + 1) / PageLayout.Tokens : 0;
-        int pages = lastPlace / PageLayout.Tokens + 1 - firstPage;
-        var (begin, end) = EvenRange.Of(pages, item.Part, parts);
-        for (long page = firstPage + begin; page < firstPage + end; page += AttentionScratch.PagesAtOnce)
+        var (begin, end) = EvenRange.Of(lastPlace / PageLayout.Tokens + 1 - firstPage, item.Part, parts);
+        int page = firstPage + (int)begin, endPage = firstPage + (int)end;
+        for (int i = 0; i < KeysAhead; i++) FetchKeys(item, page + i, endPage);
+        LoadQueries(item, group);
+        for (int r = 0; r < rows; r++) (most[r], totals[r]) = (float.NegativeInfinity, 0);
+
+        byte** pages = stackalloc byte*[AttentionScratch.PagesAtOnce];
+        for (bool adds = false; page < endPage; adds = true)
         {
-            int count = (int)Math.Min(AttentionScratch.PagesAtOnce, firstPage + end - page);
-            // Pages lie anywhere, so no prefetcher follows them: values come while scores are computed, the next keys while
-            // values are added up.
+            int count = Math.Min(AttentionScratch.PagesAtOnce, endPage - page);
+            // Pages lie anywhere, so no prefetcher follows them: keys and values come while scores of pages before are computed.
             for (int i = 0; i < count; i++)
             {
-                byte* at = launch.Page(item.Run.Text, (int)page + i, item.Head);
-                Fetch(at + layout.KeyBytes, layout.Bytes - layout.KeyBytes);
-                Score(item, at, i, rows);
+                pages[i] = launch.Page(item.Run.Text, page + i, item.Head);
+                FetchKeys(item, page + i + KeysAhead, endPage);
+                Fetch(pages[i] + Attention.Layout.KeyBytes, Attention.Layout.Bytes - Attention.Layout.KeyBytes);
+                Score(pages[i], i, rows);
             }
-            for (int r = 0; r < rows; r++)
-                Update(r, (int)page * PageLayout.Tokens, count * PageLayout.Tokens, firstPlace + r / group);
-            if (Attention.Layout.HasFactors)
-                for (int i = 0; i < count; i++) Weigh(launch.Page(item.Run.Text, (int)page + i, item.Head), i, rows);
-            if (UsesTiles) Pack(rows, count);
-            for (int i = 0; i < count; i++)
-            {
-                if (page + count + i < firstPage + end)
-                    Fetch(launch.Page(item.Run.Text, (int)page + count + i, item.Head), layout.KeyBytes);
-                Accumulate(launch.Page(item.Run.Text, (int)page + i, item.Head), i, count, rows);
-            }
+            for (int r = 0; r < rows; r++) Weigh(r, pages, count, page * PageLayout.Tokens, firstPlace + r / group);
+            if (UsesTiles) AccumulateTiles(pages, count, rows, adds);
+            else
+                for (int i = 0; i < count; i++) Accumulate(pages[i], i, rows, adds || i > 0);
+            page += count;
         }
 
         if (partial is null)
@@ -146,6 +145,12 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    void FetchKeys(in AttentionItem item, int page, int endPage)
+    {
+        if (page < endPage) Fetch(launch.Page(item.Run.Text, page, item.Head), Attention.Layout.KeyBytes);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static void Fetch(byte* from, long bytes)
     {
         if (!Sse.IsSupported) return;
@@ -161,7 +166,9 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
         int width = Attention.Layout.KeyWidth, rows = item.Count * group, side = Tiles.Side * plan.RowTiles,
             steps = plan.KeyWidth / PageLayout.Panel;
         float scale = Attention.Options.Softcap is null ? (float)Attention.Options.Scale : 1;
-        if (UsesTiles) new Span<byte>(queries, plan.Rows * plan.KeyWidth * 2).Clear();
+        // What pads the panels must be numbers.
+        bool pads = rows < plan.Rows || width < plan.KeyWidth;
+        if (UsesTiles && pads) new Span<byte>(queries, plan.Rows * plan.KeyWidth * 2).Clear();
         for (int r = 0; r < rows; r++)
         {
             float* from = launch.Queries(item.Run.First + item.Offset + r / group)
@@ -177,8 +184,7 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
             byte* to = (byte*)queries + ((long)(r / side) * steps * side + r % side) * Tiles.RowBytes;
             for (int d = 0; d < width; d += PageLayout.Panel, to += side * Tiles.RowBytes)
                 if (d + PageLayout.Panel <= width)
-                    Vector512.Narrow(PagePanels.Round(Vector512.Load(from + d) * scale),
-                        PagePanels.Round(Vector512.Load(from + d + 16) * scale)).Store((ushort*)to);
+                    PagePanels.Brain(Vector512.Load(from + d) * scale, Vector512.Load(from + d + 16) * scale).Store((ushort*)to);
                 else
                     for (int i = d; i < width; i++) ((BFloat16*)to)[i - d] = (BFloat16)(from[i] * scale);
         }
@@ -186,14 +192,13 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
 
     // Scores of one page: its keys as they lie are the right operand.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    void Score(in AttentionItem item, byte* page, int column, int rows)
+    void Score(byte* page, int column, int rows)
     {
         var layout = Attention.Layout;
         byte* keys = layout.HasFactors ? Widen(page, layout.KeyBytes) : page;
         float* to = scores + column * PageLayout.Tokens;
         if (UsesTiles)
-            Multiply((byte*)queries, plan.KeyWidth / PageLayout.Panel, 0, plan.KeyWidth / PageLayout.Panel, keys, to,
-                plan.ScoreStride, rows, adds: false);
+            Multiply((byte*)queries, plan.KeyWidth / PageLayout.Panel, keys, to, plan.ScoreStride, rows, adds: false);
         else PagePanels.Multiply(PanelType, queries, plan.KeyWidth, keys, layout.PaddedKeyWidth, to, plan.ScoreStride,
             rows, adds: false);
         if (!layout.HasFactors) return;
@@ -206,32 +211,35 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
         }
     }
 
-    // The factors of a page's values go into the weights, after these are summed.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    void Weigh(byte* page, int column, int rows)
-    {
-        var factors = (float*)(page + Attention.Layout.FactorOffset) + PageLayout.Tokens;
-        var (low, high) = (Vector512.Load(factors), Vector512.Load(factors + 16));
-        float* at = scores + column * PageLayout.Tokens;
-        for (int r = 0; r < rows; r++, at += plan.ScoreStride)
-        {
-            (Vector512.Load(at) * low).Store(at);
-            (Vector512.Load(at + 16) * high).Store(at + 16);
-        }
-    }
-
     // Adds the values of one page, weighted.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    void Accumulate(byte* page, int column, int columns, int rows)
+    void Accumulate(byte* page, int column, int rows, bool adds)
     {
         var layout = Attention.Layout;
         byte* values = page + layout.KeyBytes;
         if (layout.HasFactors) values = Widen(values, layout.ValueBytes);
         long panelBytes = (long)PageLayout.Panel * PageLayout.Tokens * PanelType.Bytes;
         for (int d = 0; d < plan.ValueWidth; d += PageLayout.Panel, values += panelBytes)
-            if (UsesTiles) Multiply(weights, columns, column, 1, values, sums + d, plan.SumStride, rows, adds: true);
-            else PagePanels.Multiply(PanelType, scores + column * PageLayout.Tokens, plan.ScoreStride, values, PageLayout.Tokens,
-                sums + d, plan.SumStride, rows, adds: true);
+            PagePanels.Multiply(PanelType, scores + column * PageLayout.Tokens, plan.ScoreStride, values, PageLayout.Tokens,
+                sums + d, plan.SumStride, rows, adds);
+    }
+
+    // Adds the values of some pages, weighted, on the tile unit: pages lie apart, so each panel of values is brought together
+    // first, and its sums come and go once.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    void AccumulateTiles(byte** pages, int count, int rows, bool adds)
+    {
+        var layout = Attention.Layout;
+        const int panel = PageLayout.Panel * PageLayout.Tokens;
+        long offset = layout.KeyBytes;
+        for (int d = 0; d < plan.ValueWidth; d += PageLayout.Panel, offset += panel * layout.DType.Bytes)
+        {
+            byte* to = gathered;
+            for (int i = 0; i < count; i++, to += PagePanels.StepBytes)
+                if (layout.HasFactors) PagePanels.Widen((sbyte*)(pages[i] + offset), to, panel);
+                else Unsafe.CopyBlock(to, pages[i] + offset, PagePanels.StepBytes);
+            Multiply(weights, count, gathered, sums + d, plan.SumStride, rows, adds);
+        }
     }
 
     DType PanelType => Attention.Layout.DType == DType.Float32 ? DType.Float32 : DType.BFloat16;
@@ -242,74 +250,76 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
         return widened;
     }
 
-    // A product on the tile unit: all rows by one panel of 32 columns, steps [first, first + count) of the left operand's.
+    // A product on the tile unit: all rows of the left operand by one panel of 32 columns.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    void Multiply(byte* left, int steps, int first, int count, byte* panel, float* to, long stride, int rows, bool adds)
+    void Multiply(byte* left, int steps, byte* panel, float* to, long stride, int rows, bool adds)
     {
         int side = Tiles.Side * plan.RowTiles;
         var arguments = new TileArguments
         {
-            A = (long)(left + (long)first * side * Tiles.RowBytes),
+            A = (long)left,
             B = (long)panel,
             C = (long)to,
             AStep = (long)steps * side * Tiles.RowBytes,
             CStep = side * stride * sizeof(float),
             CStride = stride * sizeof(float),
             CTile = Tiles.Side * stride * sizeof(float),
-            Steps = count,
+            Steps = steps,
             Count = (rows + side - 1) / side,
         };
         TileKernels.Get(new(TileProduct.BF16, plan.RowTiles, LeftMoves: true, adds, Ahead: 0))(&arguments);
     }
 
-    // Weights in bfloat16, as the tile unit's left operand: a step is a page.
+    // The online softmax: scores of a row become weights, relative to the largest score so far. Factors of values go into them
+    // after they are summed. For the tile unit they are its left operand in bfloat16, of which a step is a page.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    void Pack(int rows, int pages)
-    {
-        int side = Tiles.Side * plan.RowTiles;
-        for (int r = 0; r < rows; r++)
-        {
-            float* from = scores + (long)r * plan.ScoreStride;
-            byte* to = weights + ((long)(r / side) * pages * side + r % side) * Tiles.RowBytes;
-            for (int page = 0; page < pages; page++, from += PageLayout.Tokens, to += side * Tiles.RowBytes)
-                Vector512.Narrow(PagePanels.Round(Vector512.Load(from)), PagePanels.Round(Vector512.Load(from + 16)))
-                    .Store((ushort*)to);
-        }
-    }
-
-    // The online softmax: scores of a row become weights, relative to the largest score so far.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    void Update(int row, int firstToken, int count, int place)
+    void Weigh(int row, byte** pages, int count, int firstToken, int place)
     {
         float* at = scores + (long)row * plan.ScoreStride;
-        int last = Math.Min(count, place - firstToken + 1);
+        int side = Tiles.Side * plan.RowTiles, columns = count * PageLayout.Tokens;
+        byte* packed = weights + ((long)(row / side) * count * side + row % side) * Tiles.RowBytes;
+        int last = Math.Min(columns, place - firstToken + 1);
         int first = Attention.Options.Window is { } window ? Math.Max(0, place - window + 1 - firstToken) : 0;
         if (last <= first)
         {
-            new Span<float>(at, count).Clear();
+            if (!UsesTiles) new Span<float>(at, columns).Clear();
+            else
+                for (int i = 0; i < count; i++, packed += side * Tiles.RowBytes) Vector512<byte>.Zero.Store(packed);
             return;
         }
-        if (Attention.Options.Softcap is { } cap) Cap(at, count, (float)Attention.Options.Scale, (float)cap);
+        if (Attention.Options.Softcap is { } cap) Cap(at, columns, (float)Attention.Options.Scale, (float)cap);
         for (int i = 0; i < first; i++) at[i] = float.NegativeInfinity;
-        for (int i = last; i < count; i++) at[i] = float.NegativeInfinity;
-        var largest = Vector512.Load(at);
-        for (int i = 16; i < count; i += 16) largest = Vector512.Max(largest, Vector512.Load(at + i));
-        float before = most[row], now = before;
-        for (int i = 0; i < 16; i++) now = MathF.Max(now, largest[i]);
+        for (int i = last; i < columns; i++) at[i] = float.NegativeInfinity;
+        float before = most[row], now = MathF.Max(before, PagePanels.Max(at, columns));
         if (now != before)
         {
             most[row] = now;
-            float factor = before == float.NegativeInfinity ? 0 : MathF.Exp(before - now);
-            totals[row] *= factor;
-            float* sum = sums + (long)row * plan.SumStride;
-            for (int d = 0; d < plan.ValueWidth; d += 16) (Vector512.Load(sum + d) * factor).Store(sum + d);
+            if (before != float.NegativeInfinity)      // else there is nothing yet
+            {
+                float factor = MathF.Exp(before - now);
+                totals[row] *= factor;
+                float* sum = sums + (long)row * plan.SumStride;
+                for (int d = 0; d < plan.ValueWidth; d += 16) (Vector512.Load(sum + d) * factor).Store(sum + d);
+            }
         }
         var (shift, total) = (Vector512.Create(now), Vector512<float>.Zero);
-        for (int i = 0; i < count; i += 16)
+        long factors = Attention.Layout.FactorOffset + PageLayout.Tokens * sizeof(float);
+        for (int i = 0; i < count; i++, at += PageLayout.Tokens, packed += side * Tiles.RowBytes)
         {
-            var weight = PagePanels.Exp(Vector512.Load(at + i) - shift);
-            total += weight;
-            weight.Store(at + i);
+            var low = PagePanels.Exp(Vector512.Load(at) - shift);
+            var high = PagePanels.Exp(Vector512.Load(at + 16) - shift);
+            total += low + high;
+            if (Attention.Layout.HasFactors)
+            {
+                low *= Vector512.Load((float*)(pages[i] + factors));
+                high *= Vector512.Load((float*)(pages[i] + factors) + 16);
+            }
+            if (UsesTiles) Vector512.Narrow(PagePanels.Round(low), PagePanels.Round(high)).Store((ushort*)packed);
+            else
+            {
+                low.Store(at);
+                high.Store(at + 16);
+            }
         }
         totals[row] += Vector512.Sum(total);
     }
@@ -331,9 +341,13 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
     void Finish(in AttentionItem item, int row, int group, float* sum, float largest, float total)
     {
         int head = item.Head * group + row % group, width = Attention.Layout.ValueWidth;
-        float sink = launch.Sink(head), factor = 1;
-        if (sink > largest) (factor, largest) = (MathF.Exp(largest - sink), sink);
-        total = total * factor + MathF.Exp(sink - largest);
+        float factor = 1;
+        if (Attention.Options.HasSinks)
+        {
+            float sink = launch.Sink(head);
+            if (sink > largest) (factor, largest) = (MathF.Exp(largest - sink), sink);
+            total = total * factor + MathF.Exp(sink - largest);
+        }
         float* to = launch.Results(item.Run.First + item.Offset + row / group) + (long)head * width;
         float by = factor / total;
         int whole = 0;

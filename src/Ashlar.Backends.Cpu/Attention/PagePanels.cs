@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Ashlar.Graph;
 
 namespace Ashlar.Backends.Cpu.Attention;
@@ -172,7 +173,8 @@ static unsafe class PagePanels
         }
     }
 
-    /// <summary>Sixteen float32 as bfloat16, rounded to the nearest, ties to even.</summary>
+    /// <summary>Sixteen float32 as the bits of bfloat16, rounded to the nearest, ties to even. Some NaN become
+    /// numbers.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<uint> Round(Vector512<float> x)
     {
@@ -180,12 +182,39 @@ static unsafe class PagePanels
         return (bits + Vector512.Create(0x7FFFu) + ((bits >> 16) & Vector512<uint>.One)) >> 16;
     }
 
-    /// <summary>The exponential of numbers up to 0, within 2 ULP; 0 below -87.</summary>
+    /// <summary>Thirty-two float32 as bfloat16, rounded to the nearest, ties to even; a NaN stays one.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<ushort> Brain(Vector512<float> low, Vector512<float> high) =>
+        Vector512.Narrow(Safe(low), Safe(high));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector512<uint> Safe(Vector512<float> x) =>
+        Vector512.ConditionalSelect(Vector512.IsNaN(x).AsUInt32(), Vector512.Create(0x7FC0u), Round(x));
+
+    /// <summary>The largest of some numbers, or any of them if one is no number.</summary>
+    /// <param name="numbers">The first.</param>
+    /// <param name="count">How many: a multiple of 32.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static float Max(float* numbers, int count)
+    {
+        Vector512<float> a = Vector512.Load(numbers), b = Vector512.Load(numbers + 16);
+        for (int i = 32; i < count; i += 32)
+        {
+            a = Vector512.MaxNative(a, Vector512.Load(numbers + i));
+            b = Vector512.MaxNative(b, Vector512.Load(numbers + i + 16));
+        }
+        a = Vector512.MaxNative(a, b);
+        var eight = Vector256.MaxNative(a.GetLower(), a.GetUpper());
+        var four = Vector128.MaxNative(eight.GetLower(), eight.GetUpper());
+        return MathF.Max(MathF.Max(four[0], four[1]), MathF.Max(four[2], four[3]));
+    }
+
+    /// <summary>The exponential of numbers up to 0, within 2 ULP; 0 below -87, a NaN of a NaN.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Exp(Vector512<float> x)
     {
         // e^x = 2^n e^r with |r| <= ln 2 / 2; ln 2 in two parts, so that r is exact.
-        var clamped = Vector512.Max(x, Vector512.Create(-87f));
+        var clamped = Vector512.MaxNative(Vector512.Create(-87f), x);   // of a NaN the second: it stays
         var n = Vector512.Round(clamped * Vector512.Create(1.44269504f));
         var r = Vector512.FusedMultiplyAdd(n, Vector512.Create(-0.693359375f), clamped);
         r = Vector512.FusedMultiplyAdd(n, Vector512.Create(2.12194440e-4f), r);
@@ -196,7 +225,9 @@ static unsafe class PagePanels
         p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(1.6666665459e-1f));
         p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(5.0000001201e-1f));
         p = Vector512.FusedMultiplyAdd(p, r * r, r + Vector512<float>.One);
-        var scaled = (p.AsInt32() + (Vector512.ConvertToInt32(n) << 23)).AsSingle();
+        var scaled = Avx512F.IsSupported
+            ? Avx512F.Scale(p, n)
+            : p * (Vector512.ConvertToInt32Native(n) + Vector512.Create(127) << 23).AsSingle();
         return Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512.Create(-87f)), Vector512<float>.Zero, scaled);
     }
 }

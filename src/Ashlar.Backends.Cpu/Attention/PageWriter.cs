@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using Ashlar.Graph;
 
 namespace Ashlar.Backends.Cpu.Attention;
@@ -45,10 +46,16 @@ static unsafe class PageWriter
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void WriteRounded(PageLayout layout, byte* page, int slot, float* key, float* value)
     {
+        ushort* bits = stackalloc ushort[PageLayout.Panel];
         byte* column = page + layout.KeyOffset(0, slot);
         for (int d = 0; d < layout.KeyWidth; d += PageLayout.Panel, column += PagePanels.StepBytes)
-            for (int i = 0; i < PageLayout.Panel && d + i < layout.KeyWidth; i++)
-                *(ushort*)(column + i / 2 * 64 + i % 2 * 2) = Rounded(key[d + i]);
+            if (d + PageLayout.Panel <= layout.KeyWidth)
+            {
+                PagePanels.Brain(Vector512.Load(key + d), Vector512.Load(key + d + 16)).Store(bits);
+                for (int i = 0; i < PageLayout.Panel / 2; i++) *(uint*)(column + i * 64) = ((uint*)bits)[i];
+            }
+            else
+                for (int i = 0; d + i < layout.KeyWidth; i++) *(ushort*)(column + i / 2 * 64 + i % 2 * 2) = Rounded(key[d + i]);
         byte* row = page + layout.ValueOffset(0, slot);
         for (int d = 0; d < layout.ValueWidth; d += 16, row += PagePanels.StepBytes / 2)
             for (int i = 0; i < 16 && d + i < layout.ValueWidth; i++) *(ushort*)(row + i * 4) = Rounded(value[d + i]);

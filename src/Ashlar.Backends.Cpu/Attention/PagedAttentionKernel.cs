@@ -16,7 +16,7 @@ sealed class PagedAttentionKernel(PagedAttention attention, Isa isa, bool usesTi
     /// <summary>What it computes.</summary>
     public PagedAttention Attention => attention;
 
-    /// <summary>True where the tile unit multiplies.</summary>
+    /// <summary>True where the tile unit multiplies, if there are rows enough.</summary>
     public bool UsesTiles { get; } = usesTiles && attention.Layout.DType != DType.Float32
         && MatrixUnit.Takes(isa, TileProduct.BF16);
 
@@ -48,6 +48,7 @@ readonly record struct AttentionItem(TokenRun Run, int Offset, int Count, int He
 sealed unsafe class PagedAttentionLaunch : CpuLaunch
 {
     const int RowsAtOnce = 64;        // query rows of an item: two panels of tiles
+    const int FewRows = 4;            // for which a tile's sixteen cost more than vectors
     const int WorthSplitting = 16;    // pages of a part
 
     readonly nint* buffers;
@@ -70,7 +71,9 @@ sealed unsafe class PagedAttentionLaunch : CpuLaunch
         runs = new TokenRun[tokens];
         MostParts = tokens == 0 ? 1 : Math.Max(1, 2 * workers.Count / Math.Max(1, Attention.KvHeads));
         items = new AttentionItem[tokens * Attention.KvHeads * MostParts];
-        plan = new(Attention, Math.Min(tokensAtOnce, Math.Max(1, tokens)) * group, kernel.UsesTiles);
+        int mostRows = Math.Min(tokensAtOnce, Math.Max(1, tokens)) * group;
+        UsesTiles = kernel.UsesTiles && mostRows > FewRows;
+        plan = new(Attention, mostRows, UsesTiles);
         PartialBytes = MostParts == 1 ? 0 : items.Length * plan.PartialBytes;
         work = Work;
     }
@@ -78,6 +81,9 @@ sealed unsafe class PagedAttentionLaunch : CpuLaunch
     public PagedAttentionKernel Kernel { get; }
 
     public PagedAttention Attention => Kernel.Attention;
+
+    /// <summary>True where the tile unit multiplies.</summary>
+    public bool UsesTiles { get; }
 
     /// <summary>The most parts that the pages of an item are split into.</summary>
     public int MostParts { get; }
@@ -155,7 +161,7 @@ sealed unsafe class PagedAttentionLaunch : CpuLaunch
             workers.Sync(count);
         }
         var item = new AttentionBlock(this, plan, scratch + Aligned(PartialBytes) + worker * Aligned(plan.Bytes));
-        if (Kernel.UsesTiles) TileKernels.Configure();
+        if (UsesTiles) TileKernels.Configure();
         try
         {
             for (int taken = Interlocked.Increment(ref next); taken < itemCount; taken = Interlocked.Increment(ref next))
@@ -167,7 +173,7 @@ sealed unsafe class PagedAttentionLaunch : CpuLaunch
         }
         finally
         {
-            if (Kernel.UsesTiles) TileKernels.Release();
+            if (UsesTiles) TileKernels.Release();
         }
         if (parts == 1) return;
         workers.Sync(count);
@@ -190,8 +196,8 @@ sealed unsafe class PagedAttentionLaunch : CpuLaunch
         var layout = Attention.Layout;
         int place = ((int*)buffers[5])[token];
         PageWriter.Write(layout, Page(((int*)buffers[4])[token], place / PageLayout.Tokens, head), place % PageLayout.Tokens,
-            (float*)buffers[1] + ((long)token * Attention.KvHeads + head) * layout.KeyWidth, (float*)buffers[2]
-                + ((long)token * Attention.KvHeads + head) * layout.ValueWidth);
+            (float*)buffers[1] + ((long)token * Attention.KvHeads + head) * layout.KeyWidth,
+            (float*)buffers[2] + ((long)token * Attention.KvHeads + head) * layout.ValueWidth);
     }
 
     /// <summary>A page of a text for a key/value head.</summary>
