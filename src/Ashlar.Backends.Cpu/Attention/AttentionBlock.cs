@@ -21,10 +21,11 @@ sealed class AttentionScratch
         Rows = (mostRows + RowTiles * Tiles.Side - 1) / (RowTiles * Tiles.Side) * (RowTiles * Tiles.Side);
         KeyWidth = (layout.KeyWidth + PageLayout.Panel - 1) / PageLayout.Panel * PageLayout.Panel;
         ValueWidth = layout.PaddedValueWidth;
+        ScoreRows = tiles ? RowTiles * Tiles.Side : Rows;     // as many as the first cache holds with their pages
         ScoreStride = PagesAtOnce * PageLayout.Tokens + 16;   // rows fall into different sets of the cache
         SumStride = ValueWidth + 16;
         Scores = Aligned((long)Rows * KeyWidth * sizeof(float));
-        Weights = Scores + Aligned((long)Rows * ScoreStride * sizeof(float));
+        Weights = Scores + Aligned((long)ScoreRows * ScoreStride * sizeof(float));
         Sums = Weights + (tiles ? Aligned((long)Rows * PagesAtOnce * PageLayout.Tokens * 2) : 0);
         Most = Sums + Aligned((long)Rows * SumStride * sizeof(float));
         Totals = Most + Aligned(Rows * sizeof(float));
@@ -38,6 +39,7 @@ sealed class AttentionScratch
     public int Rows { get; }
     public int KeyWidth { get; }
     public int ValueWidth { get; }
+    public int ScoreRows { get; }
     public int ScoreStride { get; }
     public int SumStride { get; }
     public long Scores { get; }
@@ -91,15 +93,24 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
         for (bool adds = false; page < endPage; adds = true)
         {
             int count = Math.Min(AttentionScratch.PagesAtOnce, endPage - page);
-            // Pages lie anywhere, so no prefetcher follows them: keys and values come while scores of pages before are computed.
-            for (int i = 0; i < count; i++)
+            for (int i = 0; i < count; i++) pages[i] = launch.Page(item.Run.Text, page + i, item.Head);
+            for (int top = 0; top < rows; top += plan.ScoreRows)
             {
-                pages[i] = launch.Page(item.Run.Text, page + i, item.Head);
-                FetchKeys(item, page + i + KeysAhead, endPage);
-                Fetch(pages[i] + Attention.Layout.KeyBytes, Attention.Layout.Bytes - Attention.Layout.KeyBytes);
-                Score(pages[i], i, rows);
+                int here = Math.Min(plan.ScoreRows, rows - top);
+                for (int i = 0; i < count; i++)
+                {
+                    // Pages lie anywhere, so no prefetcher follows them: keys and values come while scores of pages before are
+                    // computed.
+                    if (top == 0)
+                    {
+                        FetchKeys(item, page + i + KeysAhead, endPage);
+                        Fetch(pages[i] + Attention.Layout.KeyBytes, Attention.Layout.Bytes - Attention.Layout.KeyBytes);
+                    }
+                    Score(pages[i], i, top, here);
+                }
+                for (int r = 0; r < here; r++)
+                    Weigh(top + r, r, pages, count, page * PageLayout.Tokens, firstPlace + (top + r) / group);
             }
-            for (int r = 0; r < rows; r++) Weigh(r, pages, count, page * PageLayout.Tokens, firstPlace + r / group);
             if (UsesTiles) AccumulateTiles(pages, count, rows, adds);
             else
                 for (int i = 0; i < count; i++) Accumulate(pages[i], i, rows, adds || i > 0);
@@ -192,13 +203,14 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
 
     // Scores of one page: its keys as they lie are the right operand.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    void Score(byte* page, int column, int rows)
+    void Score(byte* page, int column, int top, int rows)
     {
         var layout = Attention.Layout;
         byte* keys = layout.HasFactors ? Widen(page, layout.KeyBytes) : page;
         float* to = scores + column * PageLayout.Tokens;
         if (UsesTiles)
-            Multiply((byte*)queries, plan.KeyWidth / PageLayout.Panel, keys, to, plan.ScoreStride, rows, adds: false);
+            Multiply((byte*)queries + (long)top * plan.KeyWidth * 2, plan.KeyWidth / PageLayout.Panel, keys, to,
+                plan.ScoreStride, rows, adds: false);
         else PagePanels.Multiply(PanelType, queries, plan.KeyWidth, keys, layout.PaddedKeyWidth, to, plan.ScoreStride,
             rows, adds: false);
         if (!layout.HasFactors) return;
@@ -273,9 +285,9 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
     // The online softmax: scores of a row become weights, relative to the largest score so far. Factors of values go into them
     // after they are summed. For the tile unit they are its left operand in bfloat16, of which a step is a page.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    void Weigh(int row, byte** pages, int count, int firstToken, int place)
+    void Weigh(int row, int scoreRow, byte** pages, int count, int firstToken, int place)
     {
-        float* at = scores + (long)row * plan.ScoreStride;
+        float* at = scores + (long)scoreRow * plan.ScoreStride;
         int side = Tiles.Side * plan.RowTiles, columns = count * PageLayout.Tokens;
         byte* packed = weights + ((long)(row / side) * count * side + row % side) * Tiles.RowBytes;
         int last = Math.Min(columns, place - firstToken + 1);
