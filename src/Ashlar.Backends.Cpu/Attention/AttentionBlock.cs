@@ -300,8 +300,8 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
             return;
         }
         if (Attention.Options.Softcap is { } cap) Cap(at, columns, (float)Attention.Options.Scale, (float)cap);
-        for (int i = 0; i < first; i++) at[i] = float.NegativeInfinity;
-        for (int i = last; i < columns; i++) at[i] = float.NegativeInfinity;
+        if (first > 0) PagePanels.Hide(at, 0, first);
+        if (last < columns) PagePanels.Hide(at, last, columns);
         float before = most[row], now = MathF.Max(before, PagePanels.Max(at, columns));
         if (now != before)
         {
