@@ -32,6 +32,9 @@ static unsafe class TilePacking
 {
     const long MostFree = 512;
 
+    // Lines that are written whole still come from memory first: those of the third row from here are fetched.
+    const int RowsAhead = 3 * Tiles.RowBytes;
+
     /// <summary>Bytes of a staging area for so many steps of a panel.</summary>
     public static long StagingBytes(long steps) => Tiles.PanelSide * steps * Tiles.RowBytes + 128;
 
@@ -121,6 +124,7 @@ static unsafe class TilePacking
                 for (long s = 0; s < whole; s++, from += Tiles.RowBytes, ahead += Tiles.RowBytes, target += step)
                 {
                     Sse.Prefetch0(ahead);
+                    Sse.Prefetch0(target + RowsAhead);
                     Vector512.Load(from).StoreAligned(target);
                 }
             else
@@ -128,6 +132,7 @@ static unsafe class TilePacking
                 {
                     Sse.Prefetch0(ahead);
                     Sse.Prefetch0(ahead + Tiles.RowBytes);
+                    Sse.Prefetch0(target + RowsAhead);
                     Rounded((float*)from).StoreAligned((ushort*)target);
                 }
             if (whole == steps) continue;
@@ -206,6 +211,7 @@ static unsafe class TilePacking
             {
                 var (a, b, c, d) = (Vector512.Load(source), Vector512.Load(source + 64), Vector512.Load(source + 128),
                     Vector512.Load(source + 192));
+                FetchTargets(target + RowsAhead, step);
                 a.StoreAligned(target);
                 b.StoreAligned(target + step);
                 c.StoreAligned(target + 2 * step);
@@ -224,6 +230,16 @@ static unsafe class TilePacking
         }
         for (long s = 0; s < steps && rows < tiles * Tiles.Side; s++)
             Clear(to + s * step + rows * Tiles.RowBytes, step - rows * Tiles.RowBytes);
+    }
+
+    // One line of each of four places.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void FetchTargets(byte* first, long apart)
+    {
+        Sse.Prefetch0(first);
+        Sse.Prefetch0(first + apart);
+        Sse.Prefetch0(first + 2 * apart);
+        Sse.Prefetch0(first + 3 * apart);
     }
 
     /// <summary>Rows of contiguous inner indices, a column of groups for each.</summary>
@@ -272,6 +288,8 @@ static unsafe class TilePacking
                         byte* second = first + stride;
                         Fetch(ahead);
                         Fetch(ahead + stride);
+                        FetchTargets(target + RowsAhead, panelBytes);
+                        FetchTargets(target + RowsAhead + Tiles.Bytes, panelBytes);
                         StorePairs(Vector512.Load((ushort*)first), Vector512.Load((ushort*)second), target);
                         StorePairs(Vector512.Load((ushort*)(first + 64)), Vector512.Load((ushort*)(second + 64)),
                             target + panelBytes);

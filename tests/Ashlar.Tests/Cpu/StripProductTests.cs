@@ -62,6 +62,16 @@ public sealed class StripProductTests
     }
 
     [TileFact]
+    public void Strips_AreExact_WhenRowsOfSeveralPanelsAreStoredTogether()
+    {
+        using var run = Engine();
+        run.Check(BF16(500, 1168, 33));
+        run.Check(BF16(500, 1168, 33) with { Accumulate = true });
+        run.Check(BF16(511, 2080, 33) with { ResultType = DType.BFloat16 });
+        run.Check(Of(DType.Int8, DType.Int8, 500, 1168, 66));
+    }
+
+    [TileFact]
     public void Strips_TakePackedOperands_WithAnyNumberOfRows()
     {
         using var run = Engine(3);
