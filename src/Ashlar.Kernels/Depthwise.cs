@@ -50,6 +50,9 @@ public static class Depthwise
     /// <summary>Most members of a window: each is a term of one expression.</summary>
     public const int MostMembers = 25;
 
+    // Sums of members that one pass over an image keeps in registers.
+    const int MostSums = 12;
+
     /// <summary>Most bytes of an image with its zeros (<see cref="DepthwiseConfig.ImageBytes"/>), so that it stays in the second
     /// cache.</summary>
     public const long MostImageBytes = 1 << 20;
@@ -81,17 +84,26 @@ public static class Depthwise
         var (x, dy) = (k.Input("x", c.DType, "N", "C", c.Height, c.Width), k.Input("dy", c.DType, "N", "C", c.Rows, c.Columns));
         var dw = k.Output("dw", c.DType, "C", c.WindowHeight, c.WindowWidth);
         var channel = k.Grid("C");
-        var sums = k.Full(0f, c.WindowHeight, c.WindowWidth, c.Columns);     // added up across the columns at the end
+        var sums = k.Full(0f, c.WindowHeight, c.WindowWidth);
+        bool atOnce = c.WindowHeight * c.WindowWidth <= MostSums;
         foreach (var n in k.Serial("N"))
         {
             var member = Members(k, c, x, n, channel);
-            foreach (var p in k.Serial(c.Rows))
-                foreach (var u in k.Serial(c.WindowHeight))
+            var rows = k.Map(c.Rows, p => p);
+            // All sums of one pass are in registers, and each element of dy is read once for all of them.
+            if (atOnce) Add([.. Enumerable.Range(0, c.WindowHeight).Select(u => ((KernelIndex)u, (KernelValue)u))]);
+            else foreach (var u in k.Serial(c.WindowHeight)) Add((u, u));
+
+            void Add(params (KernelIndex Index, KernelValue Value)[] heights)
+            {
+                var parts = new List<(KernelIndex U, int V, KernelValue Sum)>();
+                foreach (var (u, value) in heights)
                     for (int v = 0; v < c.WindowWidth; v++)
-                        sums[u, v, ..] += Cast(dy[n, channel, p, ..], DType.Float32) * member(p, u, v);
+                        parts.Add((u, v, Sum(Cast(dy[n, channel, .., ..], DType.Float32) * member(rows, value, v))));
+                foreach (var (u, v, sum) in parts) sums[u, v] += sum;
+            }
         }
-        foreach (var u in k.Serial(c.WindowHeight))
-            for (int v = 0; v < c.WindowWidth; v++) dw[channel, u, v] = Cast(Sum(sums[u, v, ..]), c.DType);
+        dw[channel, .., ..] = Cast(sums, c.DType);
     });
 
     // One member of all windows of a row.

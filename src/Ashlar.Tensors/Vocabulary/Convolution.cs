@@ -109,7 +109,7 @@ public static class Convolution
                 $"{what} was given an outputPadding of {outputPadding}, which must be less than the stride {stride} or the dilation {dilation}.",
                 "use a smaller outputPadding.");
         var (form, image, kernels) = Of(what, x, weight, Same(stride), Same(padding), Same(dilation), groups);
-        return Biased(form.Spread(image, kernels, [.. Same(outputPadding).Select(width => (long)width)]), bias, space);
+        return Biased(form.Transpose(image, kernels, [.. Same(outputPadding).Select(width => (long)width)]), bias, space);
 
         int[] Same(int number) => [.. Enumerable.Repeat(number, space)];
     }

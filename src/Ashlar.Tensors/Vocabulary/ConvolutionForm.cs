@@ -62,6 +62,18 @@ sealed record ConvolutionForm(string What, long[] Size, int[] Stride, int[] Padd
         return windows.Unflatten(1, Groups, -1);
     }
 
+    /// <summary>The adjoint with gradients of its own, where these are floats and lengths are numbers: that of the image is the
+    /// convolution, that of the weight the one of the convolution.</summary>
+    /// <inheritdoc cref="Spread"/>
+    public Tensor Transpose(Tensor x, Tensor weight, long[] outputPadding)
+    {
+        for (int i = 0; i < Space; i++)
+            if (!x.DType.IsFloat || outputPadding[i] >= Stride[i] || !x.Shape[2 + i].IsConstant)
+                return Spread(x, weight, outputPadding);
+        return Tensor.CustomGradient(t => Spread(t[0], t[1], outputPadding),
+            (dy, _, t) => [Plain(dy, t[1]), Weight(dy, t[0], t[1].Shape)], [x, weight], "transposed_convolution");
+    }
+
     /// <summary>The adjoint, which is the gradient of the image: x [N, C, ...] and weight [C, O / G, ...] give [N, O,
     /// ...].</summary>
     /// <param name="x">Each element of which is spread over a window.</param>
