@@ -71,18 +71,19 @@ public static class Sequences
         var t = k.Grid(("T", tile));
         // Experts are rows here: the lanes of a vector are tokens, each with a greatest of its own.
         var left = k.Load(logits[t, ..].T);
-        var chosen = k.Tile(count, t);
+        var chosen = k.Tile(t, count);
         foreach (var i in k.Serial(count))
         {
             var best = k.Keep(ColumnArgMax(left));
-            experts[t, i] = best;
             foreach (var token in k.Serial(tile, until: t.Length))
             {
-                chosen[i, token] = left[best[token], token];
-                left[best[token], token] = float.NegativeInfinity;
+                var expert = best[token];
+                experts[t.Start + token, i] = expert;
+                chosen[token, i] = left[expert, token];
+                left[expert, token] = float.NegativeInfinity;
             }
         }
-        var weight = k.Keep(Exp(chosen - chosen[0, ..]));
-        weights[t, ..] = (weight / ColumnSum(weight)).T;
+        var weight = k.Keep(Exp(chosen - chosen[.., 0].Rows));
+        weights[t, ..] = weight / RowSum(weight).Rows;
     });
 }

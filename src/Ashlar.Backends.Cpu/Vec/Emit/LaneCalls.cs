@@ -80,6 +80,13 @@ internal static unsafe class LaneCalls
     {
         byte* v = (byte*)&value;
         bool wide = ((DType)storage).Bytes == 8;
+        if (wideIndex == 0 && ((DType)storage).Bytes == 4)
+        {
+            // What is scattered most, without a choice per lane.
+            for (int i = 0; i < lanes; i++)
+                if (((int*)&mask)[i] != 0) ((int*)p)[((int*)&index)[i]] = ((int*)v)[i];
+            return;
+        }
         for (int i = 0; i < lanes; i++)
         {
             if ((wide ? ((long*)&mask)[i] : ((int*)&mask)[i]) == 0) continue;
