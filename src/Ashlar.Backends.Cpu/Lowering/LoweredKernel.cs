@@ -30,7 +30,8 @@ internal sealed record LoweredKernel(string Name, IReadOnlyList<LoweredPhase> Ph
 /// <summary>One parallel nest of a program, or a run of statements between two.</summary>
 /// <param name="Function">With the parameters of <see cref="KernelEntry"/>.</param>
 /// <param name="Counts">The grid: counts of its loops, outermost first; int64 scalars over sizes. Empty: one iteration.</param>
-internal sealed record LoweredPhase(VecFunction Function, IReadOnlyList<Node> Counts)
+/// <param name="HasLongSteps">An iteration multiplies tiles: workers take them one by one.</param>
+internal sealed record LoweredPhase(VecFunction Function, IReadOnlyList<Node> Counts, bool HasLongSteps = false)
 {
     /// <summary>How many iterations there are, for these values of the symbols.</summary>
     public long Grid(Func<Symbol, long> values)

@@ -237,6 +237,7 @@ internal sealed partial class TileLowering
         }
         level = outer;
         Interleaving.Merge(f.Block.Instructions, begins);
+        StorePairs.Join(f, begins[0]);
     }
 
     // Reductions over outer axes of an array: sums for a block of neighbouring elements in registers, the reduced axes as inner

@@ -253,9 +253,23 @@ internal sealed partial class TileLowering
     Reg ForStore(Node value)
     {
         if (BrainBits(value) is { } bits) return bits;
+        if (StoredBits(value) is { } stored) return stored;
         if (value.DType is DType.Float16 or DType.BFloat16 && value is (Op.Cast, [var from]) && from.DType != DType.Bool)
             return ToFloat(Value(from), from.DType, value.DType, round: false);
         return InMemory(Value(value), value.DType);
+    }
+
+    // A 16-bit float that is only copied: its bits, neither widened nor rounded.
+    Reg? StoredBits(Node value)
+    {
+        if (value is not { Op: Op.Load, DType: DType.Float16 or DType.BFloat16 } || value.Guard() is not null
+            || level.Axis is not { } axis || uses.GetValueOrDefault(value) > 1 || !ReferenceEquals(Home(value), level)
+            || level.Values.ContainsKey(value)) return null;
+        var flat = Flat(value.Source(), value.Indices());
+        var type = new VecType(Elem.I32, axis.Lanes);
+        return WalkOf(flat, axis.Variable).IsContiguous
+            ? f.Load(type, DType.Int16, AddressOf(value.Source(), flat), LanesWithin(type))
+            : null;
     }
 
     // Truth is 0 or 1 in memory; an int64 in vectors takes 64-bit lanes.

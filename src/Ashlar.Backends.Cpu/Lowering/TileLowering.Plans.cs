@@ -79,7 +79,7 @@ internal sealed partial class TileLowering
                 : cost switch
                 {
                     <= 10 => reductions > 0 ? 4 : 2,
-                    <= 45 => reductions > 0 ? 2 : 4,
+                    <= 45 => 4,
                     <= 80 => 2,
                     _ => 1,
                 };

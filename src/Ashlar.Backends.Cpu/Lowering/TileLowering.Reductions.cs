@@ -184,6 +184,15 @@ internal sealed partial class TileLowering
         return new(f.Select(better, b.Value, a.Value), f.Select(better, b.Place!, place));
     }
 
+    // The greatest or least lane. That one of them is NaN is asked once, beside the chain of comparisons, which every row waits for.
+    Reg Extreme(Op op, Reg lanes)
+    {
+        var isNaN = f.Any(f.Compare(VecOp.Ne, lanes, lanes));
+        var best = f.Var(f.Reduce(op == Op.ReduceMax ? VecOp.MaxFast : VecOp.MinFast, lanes));
+        f.If(isNaN, () => f.Assign(best, f.Const(best.Type, double.NaN)));
+        return best;
+    }
+
     // The lanes of one vector into one.
     Total Narrowed(Reduce reduce, Total vector)
     {
@@ -192,6 +201,7 @@ internal sealed partial class TileLowering
         if (vector.Place is null)
         {
             var value = vector.Value;
+            if (value.Type.IsFloat && reduce.Op is Op.ReduceMax or Op.ReduceMin) return new(Extreme(reduce.Op, value), null);
             while (value.Type.Lanes > 1) value = Combine(reduce.Op, f.Lower(value), f.Upper(value));
             return new(value, null);
         }

@@ -27,6 +27,21 @@ internal sealed partial class TileLowering
         Affine from = Flat(left.Source(), left.Indices()), by = Flat(right.Source(), right.Indices()),
             to = Flat(dot.Target, [i.Index(), j.Index()]);
         bool isPacked = packedRights.TryGetValue(dot, out var packed);
+        if (isPacked && strip is { IsWhole: true } at && at.Rows == i && dot.Column.Variable.Count.TryGetValue(out long columns)
+            && One(dot.Column.Extent).Known == columns && columns % Matrix.Tiles.PanelSide == 0
+            && One(dot.Inner.Extent).Known is { } inner && from.FactorOf(i.Index()).TryGetValue(out long leftRow)
+            && from.FactorOf(k.Index()).TryGetValue(out long leftInner) && to.FactorOf(i.Index()).TryGetValue(out long sums)
+            && WholeDots.Takes(product, left.DType, leftRow, leftInner, inner))
+        {
+            f.Call(typeof(WholeDots).GetMethod(nameof(WholeDots.Multiply))!,
+                First(dot.Target, to), f.Const(sums * dot.Target.DType.Bytes),
+                First(left.Source(), from), f.Const(leftRow * left.DType.Bytes),
+                Pointer(AddressOf(packed.Packing.Panels, packed.Place)), f.Const(packed.Packing.PanelBytes),
+                f.Const(StripRows / Matrix.Tiles.PanelSide), f.Const(columns / Matrix.Tiles.PanelSide),
+                f.Const(Matrix.Tiles.Steps(inner, product.ElementBytes)),
+                f.Const(WholeDots.KernelOf(product, adds: !replaces)));
+            return true;
+        }
         f.Call(typeof(TileDots).GetMethod(nameof(TileDots.Multiply))!,
             First(dot.Target, to), SizeOf(to.FactorOf(i.Index())),
             First(left.Source(), from), SizeOf(from.FactorOf(i.Index())), SizeOf(from.FactorOf(k.Index())),

@@ -110,10 +110,10 @@ internal sealed partial class TileLowering
         }
         bool usesTiles = UsesTiles(body);
         if (usesTiles) f.Call(typeof(TileKernels).GetMethod(nameof(TileKernels.Configure))!);
-        Grid(loops, WrittenBy(body), () => Body(body));
+        Grid(loops, WrittenBy(body), () => Body(body), body);
         if (usesTiles) f.Call(typeof(TileKernels).GetMethod(nameof(TileKernels.Release))!);
         if (streams) f.Fence();
-        return new(f.Build(), [.. loops.Select(loop => loop.Count)]);
+        return new(f.Build(), [.. loops.Select(loop => loop.Count)], HasDots(body));
     }
 
     void Open(string name)
@@ -125,9 +125,19 @@ internal sealed partial class TileLowering
         streams = false;
     }
 
-    // One loop over the flat grid. The variables count up with carries: no division in the loop.
-    void Grid(List<For> loops, ulong writes, Action body)
+    static bool HasDots(IEnumerable<Statement> body) => body.Any(statement => statement switch
     {
+        For loop => HasDots(loop.Body),
+        Tiles.If branch => HasDots(branch.Body),
+        Dot => true,
+        _ => false,
+    });
+
+    // One loop over the flat grid. The variables count up with carries: no division in the loop. A variable with which the loops
+    // inside get longer runs from its last value to its first: the longest steps come first, and the workers end together.
+    void Grid(List<For> loops, ulong writes, Action body, IReadOnlyList<Statement>? steps = null)
+    {
+        bool[] descend = [.. loops.Select(loop => steps is not null && Slopes.Lengthens(steps, loop.Variable))];
         Reg[] counts = [.. loops.Select(loop => One(loop.Count))];
         var counters = new Reg[loops.Count];
         if (loops.Count > 1)
@@ -142,7 +152,8 @@ internal sealed partial class TileLowering
         f.Loop(f.Begin, f.End, 1, flat =>
         {
             if (loops.Count == 1) counters[0] = flat;
-            Within(new(level, f.Block) { Writes = writes }, loops.Select((loop, i) => (loop.Variable, counters[i])), body);
+            Within(new(level, f.Block) { Writes = writes },
+                [.. loops.Select((loop, i) => (loop.Variable, descend[i] ? counts[i] - 1 - counters[i] : counters[i]))], body);
             if (loops.Count > 1) Advance(counters, counts, loops.Count - 1);
         }, loops.Count == 1 ? loops[0].Variable.Name : "step");
     }

@@ -15,7 +15,7 @@ static unsafe class TileDots
     const long Replaces = 1 << 24, RightIsPacked = 1 << 25;
 
     // Rows this far apart lie in the same few sets of the first cache: such a left operand is copied.
-    const long CrowdedStride = 2048;
+    public const long CrowdedStride = 2048;
 
     [ThreadStatic]
     static Memory? memory;

@@ -82,7 +82,7 @@ sealed class VecKernel : CpuKernel
                     owner.entries[phase](buffers, sizesAddress, 0, grid, memory);
                     continue;
                 }
-                range = new(grid, Math.Max(1, grid / (workers.Count * Parts)));
+                range = new(grid, kernel.Phases[phase].HasLongSteps ? 1 : Math.Max(1, grid / (workers.Count * Parts)));
                 workers.Run(workers.Count, work);
             }
             if (!checks) return;

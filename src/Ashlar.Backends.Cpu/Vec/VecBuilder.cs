@@ -268,7 +268,7 @@ internal sealed partial class VecBuilder
     /// <summary>The same bits as another element type.</summary>
     public Reg Bitcast(Reg a, Elem elem) => a.Type.Elem == elem ? a : Let(new Compute(VecOp.Bitcast, a.Type.With(elem), a));
 
-    /// <summary>All lanes into one, by Add, Mul, Min, Max, And or Or: halves first, so the same tree whatever the path.</summary>
+    /// <summary>All lanes into one, by Add, Mul, Min, Max, MinFast, MaxFast, And or Or: halves first, so the same tree whatever the path.</summary>
     public Reg Reduce(VecOp op, Reg a)
     {
         while (a.Type.Lanes > 1) a = Binary(op, Lower(a), Upper(a));
@@ -290,6 +290,9 @@ internal sealed partial class VecBuilder
 
     /// <summary>1 where every lane of the mask is set.</summary>
     public Reg All(Reg mask) => Let(new Compute(VecOp.All, VecType.Scalar, mask));
+
+    /// <summary>The low halves of sixteen int32 lanes, then those of sixteen others, as 16-bit numbers side by side.</summary>
+    public Reg LowHalves(Reg a, Reg b) => Let(new Compute(VecOp.LowHalves, a.Type, a, b));
 
     /// <summary>The lower half of the lanes.</summary>
     public Reg Lower(Reg a) => Let(new Compute(VecOp.Lower, a.Type.WithLanes(a.Type.Lanes / 2), a));

@@ -134,6 +134,9 @@ internal enum VecOp : byte
     Fraction,
     /// <summary>The integers a, but where the float32 b is NaN one whose low half is the bits of a bfloat16 NaN.</summary>
     BrainNaN,
+    /// <summary>The low halves of a's sixteen int32 lanes, then those of b's: 16-bit numbers side by side, two to a
+    /// lane.</summary>
+    LowHalves,
 
     // One .NET call per lane: right everywhere, slow. Floats only, but for the power.
     SinCall,

@@ -33,6 +33,19 @@ public class VecEmitterTests
         Assert.Fail($"{what}: expected {expected:R}, got {actual:R}");
     }
 
+    [Fact]
+    public void LowHalves_LieSideBySide()
+    {
+        if (!Isa.Available.Contains(Isa.Avx512)) return;
+        int[] numbers = [.. Enumerable.Range(0, 32).Select(i => i * 70001 - 900000)];
+        var result = new short[32];
+        var f = VecBuilder.Kernel("halves", Isa.Avx512);
+        Reg Part(int i) => f.Load(new(Elem.I32, 16), DType.Int32, VecBuilder.At(f.Buffer(1), 64 * i));
+        f.Store(VecBuilder.At(f.Buffer(0)), DType.Int32, f.LowHalves(Part(0), Part(1)));
+        VecRun.Run(f.Build(), 0, 1, [], result, numbers);
+        Assert.Equal(numbers.Select(number => (short)number), result);
+    }
+
     [Theory, MemberData(nameof(Paths))]
     public void FloatOperations_MatchScalars(string path)
     {

@@ -73,6 +73,21 @@ public class KernelFeatureTests
 
     [Theory]
     [MemberData(nameof(Sizes))]
+    public void Halves_AreCopiedAndRounded_WhateverTheLength(int n) => KernelRun.AssertSame(Kernel.Define("halves", k =>
+    {
+        var (x, h) = (k.Input("x", DType.BFloat16, "M", "N"), k.Input("h", DType.Float16, "M", "N"));
+        var (copy, half) = (k.Output("copy", DType.BFloat16, "M", "N"), k.Output("half", DType.Float16, "M", "N"));
+        var (powers, sums) = (k.Output("powers", DType.BFloat16, "M", "N"), k.Output("sums", "M"));
+        var rows = k.Grid(("M", 4));
+        copy[rows, ..] = k.Load(x[rows, ..]);
+        half[rows, ..] = h[rows, ..];
+        var p = k.Keep(Cast(Exp2(Cast(x[rows, ..], DType.Float32)), DType.BFloat16));
+        powers[rows, ..] = p;
+        sums[rows] = RowSum(p);
+    }), 1e-2, null, (int[])[5, n], (int[])[5, n]);
+
+    [Theory]
+    [MemberData(nameof(Sizes))]
     public void Map_ComputesElementsFromIndices(int n) => KernelRun.AssertSame(Kernel.Define("bands", k =>
     {
         var x = k.Input("x", "M", "N");

@@ -28,6 +28,17 @@ public class LibraryTests
         KernelRun.AssertSame(FlashAttention.Forward(c), 1e-2, null, (int[])[1, t, 2, 40], (int[])[1, s, 1, 40],
             (int[])[1, s, 1, 40]);
     }
+
+    // Whole panels, packed once per launch, multiplied where they lie.
+    [Theory]
+    [InlineData(64, true)]
+    [InlineData(96, false)]
+    public void FlashAttention_OfWholePanels_RunsTheSame(int s, bool causal)
+    {
+        var c = new AttentionConfig(HeadWidth: 32, Causal: causal, DType: DType.BFloat16, QueryTile: 64, KeyTile: 32);
+        KernelRun.AssertSame(FlashAttention.Forward(c), 1e-2, null, (int[])[1, 256, 1, 32], (int[])[1, s, 1, 32],
+            (int[])[1, s, 1, 32]);
+    }
 }
 
 public sealed class ReferenceLibraryCallTests() : LibraryCallTests(Devices.Reference);

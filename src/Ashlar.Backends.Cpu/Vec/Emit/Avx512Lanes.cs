@@ -9,42 +9,43 @@ internal static unsafe class Avx512Lanes
 {
     const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
 
+    // The instruction gives b where either is NaN. Table 0x22: where a is one, of both kinds, the result is a, quiet.
     [MethodImpl(Inline)]
     public static Vector128<float> MinNaN(Vector128<float> a, Vector128<float> b) =>
-        Avx512F.VL.BlendVariable(Sse.Min(a, b), a, Sse.CompareUnordered(a, a));
+        Avx512F.VL.Fixup(Sse.Min(a, b), a, Vector128.Create(0x22), 0);
     [MethodImpl(Inline)]
     public static Vector256<float> MinNaN(Vector256<float> a, Vector256<float> b) =>
-        Avx512F.VL.BlendVariable(Avx.Min(a, b), a, Avx.CompareUnordered(a, a));
+        Avx512F.VL.Fixup(Avx.Min(a, b), a, Vector256.Create(0x22), 0);
     [MethodImpl(Inline)]
     public static Vector512<float> MinNaN(Vector512<float> a, Vector512<float> b) =>
-        Avx512F.BlendVariable(Avx512F.Min(a, b), a, Avx512F.CompareUnordered(a, a));
+        Avx512F.Fixup(Avx512F.Min(a, b), a, Vector512.Create(0x22), 0);
     [MethodImpl(Inline)]
     public static Vector128<double> MinNaN(Vector128<double> a, Vector128<double> b) =>
-        Avx512F.VL.BlendVariable(Sse2.Min(a, b), a, Sse2.CompareUnordered(a, a));
+        Avx512F.VL.Fixup(Sse2.Min(a, b), a, Vector128.Create(0x22L), 0);
     [MethodImpl(Inline)]
     public static Vector256<double> MinNaN(Vector256<double> a, Vector256<double> b) =>
-        Avx512F.VL.BlendVariable(Avx.Min(a, b), a, Avx.CompareUnordered(a, a));
+        Avx512F.VL.Fixup(Avx.Min(a, b), a, Vector256.Create(0x22L), 0);
     [MethodImpl(Inline)]
     public static Vector512<double> MinNaN(Vector512<double> a, Vector512<double> b) =>
-        Avx512F.BlendVariable(Avx512F.Min(a, b), a, Avx512F.CompareUnordered(a, a));
+        Avx512F.Fixup(Avx512F.Min(a, b), a, Vector512.Create(0x22L), 0);
     [MethodImpl(Inline)]
     public static Vector128<float> MaxNaN(Vector128<float> a, Vector128<float> b) =>
-        Avx512F.VL.BlendVariable(Sse.Max(a, b), a, Sse.CompareUnordered(a, a));
+        Avx512F.VL.Fixup(Sse.Max(a, b), a, Vector128.Create(0x22), 0);
     [MethodImpl(Inline)]
     public static Vector256<float> MaxNaN(Vector256<float> a, Vector256<float> b) =>
-        Avx512F.VL.BlendVariable(Avx.Max(a, b), a, Avx.CompareUnordered(a, a));
+        Avx512F.VL.Fixup(Avx.Max(a, b), a, Vector256.Create(0x22), 0);
     [MethodImpl(Inline)]
     public static Vector512<float> MaxNaN(Vector512<float> a, Vector512<float> b) =>
-        Avx512F.BlendVariable(Avx512F.Max(a, b), a, Avx512F.CompareUnordered(a, a));
+        Avx512F.Fixup(Avx512F.Max(a, b), a, Vector512.Create(0x22), 0);
     [MethodImpl(Inline)]
     public static Vector128<double> MaxNaN(Vector128<double> a, Vector128<double> b) =>
-        Avx512F.VL.BlendVariable(Sse2.Max(a, b), a, Sse2.CompareUnordered(a, a));
+        Avx512F.VL.Fixup(Sse2.Max(a, b), a, Vector128.Create(0x22L), 0);
     [MethodImpl(Inline)]
     public static Vector256<double> MaxNaN(Vector256<double> a, Vector256<double> b) =>
-        Avx512F.VL.BlendVariable(Avx.Max(a, b), a, Avx.CompareUnordered(a, a));
+        Avx512F.VL.Fixup(Avx.Max(a, b), a, Vector256.Create(0x22L), 0);
     [MethodImpl(Inline)]
     public static Vector512<double> MaxNaN(Vector512<double> a, Vector512<double> b) =>
-        Avx512F.BlendVariable(Avx512F.Max(a, b), a, Avx512F.CompareUnordered(a, a));
+        Avx512F.Fixup(Avx512F.Max(a, b), a, Vector512.Create(0x22L), 0);
 
     [MethodImpl(Inline)]
     public static Vector128<float> Select(Vector128<int> m, Vector128<float> a, Vector128<float> b) =>
@@ -298,6 +299,12 @@ internal static unsafe class Avx512Lanes
     [MethodImpl(Inline)]
     public static Vector512<int> BrainNaN(Vector512<int> a, Vector512<float> b) =>
         Avx512F.Fixup(a.AsSingle(), b, Vector512.Create(0xee), 0).AsInt32();
+
+    [MethodImpl(Inline)]
+    public static Vector512<int> LowHalves(Vector512<int> a, Vector512<int> b) =>
+        Avx512BW.PermuteVar32x16x2(a.AsUInt16(), Vector512.Create((ushort)0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28,
+            30, 32, 34, 36, 38, 40, 42, 44, 46, 48, 50, 52, 54, 56, 58, 60, 62), b.AsUInt16()).AsInt32();
+
     [MethodImpl(Inline)] public static Vector128<float> Getexp(Vector128<float> a) => Avx512F.VL.GetExponent(a);
     [MethodImpl(Inline)] public static Vector256<float> Getexp(Vector256<float> a) => Avx512F.VL.GetExponent(a);
     [MethodImpl(Inline)] public static Vector512<float> Getexp(Vector512<float> a) => Avx512F.GetExponent(a);

@@ -492,6 +492,9 @@ internal sealed class IlEmitter
             case VecOp.BrainNaN:
                 CallMethod(Find(nameof(Avx512Lanes.BrainNaN), clr, clrA, Intrinsics.Clr(c.B!.Type)));
                 break;
+            case VecOp.LowHalves:
+                CallMethod(Find(nameof(Avx512Lanes.LowHalves), clr, clrA, clrA));
+                break;
             case VecOp.Convert:
                 if (clr != clrA) CallMethod(Find("To" + ((Elem[])[Elem.F32, Elem.F64, Elem.I32, Elem.I64, Elem.I32, Elem.I64])[(int)type.Elem]
                     + (a.Bits == 128 && type.Bits == 256 ? "Wide" : ""), clr, clrA));
