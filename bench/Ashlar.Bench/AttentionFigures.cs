@@ -27,7 +27,7 @@ static class AttentionFigures
         public string Name =>
             $"attention.{(Backward ? "backward" : "forward")}.{DType.Name}.d{HeadWidth}_t{Tokens}.{(Causal ? "causal" : "full")}";
 
-        public AttentionConfig Config => AttentionConfig.Tuned(HeadWidth, 1, Causal, DType);
+        public AttentionConfig Config => AttentionConfig.Tuned(HeadWidth, 1, Causal, DType, Tokens);
     }
 
     public static IEnumerable<Benchmark> Benchmarks(IReadOnlyList<int> threads)

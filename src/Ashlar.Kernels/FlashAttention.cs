@@ -38,10 +38,18 @@ public sealed record AttentionConfig(int HeadWidth, int Group = 1, bool Causal =
     /// <param name="group">Query heads that share one key-value head.</param>
     /// <param name="causal">Query i of T sees the keys up to i + S - T.</param>
     /// <param name="dtype">Element type.</param>
-    public static AttentionConfig Tuned(int headWidth, int group = 1, bool causal = true, DType dtype = DType.BFloat16) =>
-        dtype == DType.BFloat16
-            ? new(headWidth, group, causal, DType: dtype, QueryTile: 256, KeyTile: 256)
-            : new(headWidth, group, causal, DType: dtype);
+    /// <param name="keys">How many keys, where that is known.</param>
+    public static AttentionConfig Tuned(int headWidth, int group = 1, bool causal = true, DType dtype = DType.BFloat16,
+        long? keys = null) => dtype != DType.BFloat16
+            ? new(headWidth, group, causal, DType: dtype)
+            : new(headWidth, group, causal, DType: dtype, QueryTile: 256, KeyTile: 256)
+            {
+                // Results go to memory and back once a tile; with masked edges or less work a score that does not pay.
+                ForwardKeyTile = !causal && headWidth >= 128 && keys >= 1024 ? 512 : null,
+            };
+
+    /// <summary>Keys per step of the forward kernel's loop, where that is not <see cref="KeyTile"/>.</summary>
+    public int? ForwardKeyTile { get; init; }
 
     /// <summary>The scale that is used.</summary>
     public float ScoreScale => Scale ?? 1 / MathF.Sqrt(HeadWidth);
@@ -89,7 +97,7 @@ public static class FlashAttention
         var m = k.Full(-1e30f, i);                                 // about the greatest z; finite, so that m - m is 0
         if (sink is not null) m[..] = sink[h] * Log2E;
 
-        foreach (var j in k.Pipeline(("S", c.KeyTile), c.Stages, seen.KeysEnd(i), seen.KeysBegin(i)))
+        foreach (var j in k.Pipeline(("S", c.ForwardKeyTile ?? c.KeyTile), c.Stages, seen.KeysEnd(i), seen.KeysBegin(i)))
         {
             var s = k.Keep(Dot(qi, key[b, j, g, ..].T));           // [tile, keys]; z is Unit times as much
             if (c.SoftCap is { } cap) s[..] = Tanh(s * (c.ScoreScale / cap));

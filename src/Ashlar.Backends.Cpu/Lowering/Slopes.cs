@@ -34,6 +34,9 @@ static class Slopes
                 return Of(node.Inputs[0], variable);
             case Op.Neg:
                 return -Of(node.Inputs[0], variable);
+            // The end of a tile: start + min(tile, end - start).
+            case Op.Add when node.Inputs is [var start, (Op.Min, [var tile, (Op.Sub, [var end, var again])])] && again == start:
+                return Both(Both(Of(start, variable), Of(tile, variable)), Of(end, variable));
             case Op.Add or Op.Min or Op.Max:
                 return Both(Of(node.Inputs[0], variable), Of(node.Inputs[1], variable));
             case Op.Sub:

@@ -46,9 +46,12 @@ internal sealed partial class TileLowering
         {
             // Points of stores are independent: the vector axis may be any, and goes innermost.
             if (plan.Axis >= 0) axes = [.. axes.Where((_, i) => i != plan.Axis), axes[plan.Axis]];
-            Nest(group, axes, 0, plan, writes, group.ConvertAll(statement => statement is Reduce reduce
+            List<Accumulator?> accumulators = group.ConvertAll(statement => statement is Reduce reduce
                 ? new Accumulator(reduce)
-                : null));
+                : null);
+            PlanFolds(accumulators, plan);
+            Nest(group, axes, 0, plan, writes, accumulators);
+            FoldRows(accumulators);
         }
         Forget(writes);
     }
@@ -95,7 +98,11 @@ internal sealed partial class TileLowering
         }
 
         foreach (var accumulator in accumulators)
-            if (accumulator?.Reduce.Domain.Count == depth) StoreOne(accumulator.Reduce, Finish(accumulator));
+            if (accumulator?.Reduce.Domain.Count == depth)
+            {
+                if (accumulator.Folded is null) StoreOne(accumulator.Reduce, Finish(accumulator));
+                else StoreLanes(accumulator);
+            }
     }
 
     // The store whose indices the code around it has found to be in range.

@@ -17,6 +17,10 @@ internal sealed partial class TileLowering
 
         /// <summary>What the scalar rest adds up to; null where the rest is a partial vector.</summary>
         public Total? Scalar { get; set; }
+
+        /// <summary>Where each row of a strip leaves its lanes, to be folded together; null where each row is by
+        /// itself.</summary>
+        public Extent? Folded { get; set; }
     }
 
     /// <summary>A value so far, and for ArgMax and ArgMin its place.</summary>
@@ -158,19 +162,24 @@ internal sealed partial class TileLowering
     /// <summary>All registers of a reduction in one lane.</summary>
     Total Finish(Accumulator accumulator)
     {
-        var reduce = accumulator.Reduce;
+        var total = Narrowed(accumulator.Reduce, InOne(accumulator));
+        return accumulator.Scalar is { } scalar ? Joined(accumulator.Reduce, total, scalar) : total;
+    }
+
+    // The copies of an unrolled loop in one.
+    Total InOne(Accumulator accumulator)
+    {
         var vectors = accumulator.Vectors.ToList();
         while (vectors.Count > 1)
         {
             // Copies first, lanes last.
             for (int i = 0; i + 1 < vectors.Count; i++)
             {
-                vectors[i] = Joined(reduce, vectors[i], vectors[i + 1]);
+                vectors[i] = Joined(accumulator.Reduce, vectors[i], vectors[i + 1]);
                 vectors.RemoveAt(i + 1);
             }
         }
-        var total = Narrowed(reduce, vectors[0]);
-        return accumulator.Scalar is { } scalar ? Joined(reduce, total, scalar) : total;
+        return vectors[0];
     }
 
     // Two totals, lane by lane; of equal values the one that comes first.
@@ -184,7 +193,8 @@ internal sealed partial class TileLowering
         return new(f.Select(better, b.Value, a.Value), f.Select(better, b.Place!, place));
     }
 
-    // The greatest or least lane. That one of them is NaN is asked once, beside the chain of comparisons, which every row waits for.
+    // The greatest or least lane. That one of them is NaN is asked once, beside the chain of comparisons, which every row waits
+    // for.
     Reg Extreme(Op op, Reg lanes)
     {
         var isNaN = f.Any(f.Compare(VecOp.Ne, lanes, lanes));

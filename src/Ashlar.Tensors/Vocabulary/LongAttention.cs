@@ -27,7 +27,8 @@ static class LongAttention
         if (!queries[2].TryGetValue(out long heads) || !keys[2].TryGetValue(out long kvHeads) || heads % kvHeads != 0)
             return null;
 
-        var kernels = FlashAttention.For(AttentionConfig.Tuned((int)width, (int)(heads / kvHeads), causal, DType.BFloat16) with
+        long? length = keys[1].TryGetValue(out long known) ? known : null;
+        var kernels = FlashAttention.For(AttentionConfig.Tuned((int)width, (int)(heads / kvHeads), causal, keys: length) with
         {
             Scale = (float)scale,
         });
