@@ -64,33 +64,28 @@ static unsafe class TileDotKernels
         x.mov(cStride, Field(nameof(TileDotArguments.CStride)));
         x.mov(rows, Field(nameof(TileDotArguments.RowPanels)));
 
-        Label nextRows = x.CreateLabel(), nextColumns = x.CreateLabel();
+        var nextRows = x.CreateLabel();
         x.Label(ref nextRows);
         x.mov(panel, Field(nameof(TileDotArguments.B)));
         x.mov(c, Field(nameof(TileDotArguments.C)));
         x.mov(columns, Field(nameof(TileDotArguments.ColumnPanels)));
-        x.Label(ref nextColumns);
         x.mov(lower, cStride);
         x.shl(lower, 4);
         x.add(lower, c);
-        if (adds) Sums((tile, at) => TileSteps.Load(x, tile, at));
-        else foreach (var tile in new[] { tmm0, tmm1, tmm2, tmm3 }) TileSteps.Clear(x, tile);
-        x.mov(a, Field(nameof(TileDotArguments.A)));
-        x.mov(lowerRows, Field(nameof(TileDotArguments.ATile)));
-        x.add(lowerRows, a);
-        x.mov(b, panel);
-        x.mov(counter, Field(nameof(TileDotArguments.Steps)));
-
+        Panels();
+        BeginSums();
         LoadLeft(0);
         LoadRight(0);
         LoadRight(1);
-        TileSteps.Loop(x, counter, Step);
-
+        TileSteps.Loop(x, counter, Step, () => x.cmp(columns, 1), () =>
+        {
+            Sums((tile, at) => TileSteps.Store(x, at, tile));
+            x.add(c, 2 * Tiles.RowBytes);
+            x.add(lower, 2 * Tiles.RowBytes);
+            x.dec(columns);
+            BeginSums();
+        });
         Sums((tile, at) => TileSteps.Store(x, at, tile));
-        x.add(panel, Field(nameof(TileDotArguments.BPanel)));
-        x.add(c, 2 * Tiles.RowBytes);
-        x.dec(columns);
-        x.jnz(nextColumns);
 
         x.mov(a, Field(nameof(TileDotArguments.APanel)));
         x.add(Field(nameof(TileDotArguments.A)), a);
@@ -107,23 +102,45 @@ static unsafe class TileDotKernels
 
         // Four products and loads in turn; the next step's tiles take the registers that are done with. Every other step goes
         // column by column instead of row by row, so that its first product uses what was loaded first.
-        void Step((bool IsOdd, bool IsLast) at)
+        void Step((bool IsOdd, NextTiles Next) at)
         {
             var (first, second, third, fourth) = at.IsOdd ? ((0, 1), (0, 0), (1, 0), (1, 1)) : ((0, 0), (0, 1), (1, 1), (1, 0));
+            bool loads = at.Next != NextTiles.None;
             Product(first);
             LoadLeft(1);
-            if (!at.IsLast)
+            if (at.Next == NextTiles.OfStep)
             {
                 x.add(a, aStep);
                 x.add(lowerRows, aStep);
                 x.add(b, Tiles.StepBytes);
             }
+            else if (loads)
+            {
+                x.add(panel, Field(nameof(TileDotArguments.BPanel)));
+                Panels();
+            }
             Product(second);
-            if (!at.IsLast) LoadLeft(0);
+            if (loads) LoadLeft(0);
             Product(third);
-            if (!at.IsLast) LoadRight(third.Item2);
+            if (loads) LoadRight(third.Item2);
             Product(fourth);
-            if (!at.IsLast) LoadRight(fourth.Item2);
+            if (loads) LoadRight(fourth.Item2);
+        }
+
+        // Where a product begins: the rows again, and a panel of columns.
+        void Panels()
+        {
+            x.mov(a, Field(nameof(TileDotArguments.A)));
+            x.mov(lowerRows, Field(nameof(TileDotArguments.ATile)));
+            x.add(lowerRows, a);
+            x.mov(b, panel);
+        }
+
+        void BeginSums()
+        {
+            if (adds) Sums((tile, at) => TileSteps.Load(x, tile, at));
+            else foreach (var tile in new[] { tmm0, tmm1, tmm2, tmm3 }) TileSteps.Clear(x, tile);
+            x.mov(counter, Field(nameof(TileDotArguments.Steps)));
         }
 
         void LoadLeft(int row) =>

@@ -112,32 +112,22 @@ static unsafe class TileKernels
         x.mov(resultStride, Field(nameof(TileArguments.ResultStride)));
         x.mov(c, Field(nameof(TileArguments.C)));
 
-        var next = x.CreateLabel();
-        x.Label(ref next);
-        x.mov(nextSums, c);
-        x.add(nextSums, Field(nameof(TileArguments.CStep)));
-        if (adds) Sums((tile, at) => TileSteps.Load(x, tile, at));
-        else
-            for (int i = 0; i < 2 * rowTiles; i++) TileSteps.Clear(x, TileSteps.Sum(i / 2, i % 2));
         x.mov(a, Field(nameof(TileArguments.A)));
         x.mov(b, Field(nameof(TileArguments.B)));
-        x.mov(ahead, Field(nameof(TileArguments.Ahead)));
-        x.mov(result, Field(nameof(TileArguments.Result)));
-        x.mov(counter, Field(nameof(TileArguments.Steps)));
-
+        BeginSums();
         LoadLeft(0, 0);
         LoadRight(0, 0);
         LoadRight(1, 0);
-        TileSteps.Loop(x, counter, Step);
-
-        Sums((tile, at) => TileSteps.Store(x, at, tile));
+        TileSteps.Loop(x, counter, Step, () => x.cmp(Field(nameof(TileArguments.Count)), 1), () =>
+        {
+            StoreSums();
+            x.add(c, Field(nameof(TileArguments.CStep)));
+            x.dec(Field(nameof(TileArguments.Count)));
+            BeginSums();
+        });
+        StoreSums();
         Advance(nameof(TileArguments.A), nameof(TileArguments.AStep));
         Advance(nameof(TileArguments.B), nameof(TileArguments.BStep));
-        if (rowsAhead > 0) Advance(nameof(TileArguments.Ahead), nameof(TileArguments.AheadStep));
-        if (resultLines > 0) Advance(nameof(TileArguments.Result), nameof(TileArguments.ResultStep));
-        x.add(c, Field(nameof(TileArguments.CStep)));
-        x.dec(Field(nameof(TileArguments.Count)));
-        x.jnz(next);
         if (leftLines > 0) x.pop(leftAhead);
         x.pop(farAhead);
         x.pop(resultStride);
@@ -151,22 +141,26 @@ static unsafe class TileKernels
 
         AssemblerMemoryOperand Field(string name) => __qword_ptr[arguments + (int)Marshal.OffsetOf<TileArguments>(name)];
 
-        // Four products; in between the next step's tiles take the registers that are done with, and lines are fetched.
-        void Step((bool IsOdd, bool IsLast) at)
+        // Four products; in between the next tiles take the registers that are done with, and lines are fetched.
+        void Step((bool IsOdd, NextTiles Next) at)
         {
             if (rowsAhead > 4) x.lea(farAhead, __[ahead + aheadStride * 4]);
             int column = at.IsOdd ? 1 : 0;
+            bool loads = at.Next != NextTiles.None, turns = at.Next == NextTiles.OfProduct;
+            // Of the next step, or from where the next product begins.
+            int nextLeft = turns ? 0 : rowTiles * Tiles.Bytes, nextRight = turns ? 0 : Tiles.StepBytes;
             Product(0, column);
             Prefetch(0);
             PrefetchSums(0);
             if (rowTiles == 1)
             {
-                if (!at.IsLast) LoadRight(column, Tiles.StepBytes);
+                if (turns) Turn();
+                if (loads) LoadRight(column, nextRight);
                 PrefetchSums(1);
                 Prefetch(1);
                 Product(0, 1 - column);
-                if (!at.IsLast) LoadLeft(0, Tiles.Bytes);
-                if (!at.IsLast) LoadRight(1 - column, Tiles.StepBytes);
+                if (loads) LoadLeft(0, nextLeft);
+                if (loads) LoadRight(1 - column, nextRight);
                 PrefetchResult(__byte_ptr[result], __byte_ptr[result + Tiles.RowBytes]);
                 Prefetch(2);
             }
@@ -175,26 +169,58 @@ static unsafe class TileKernels
                 // Row by row one way, column by column the other: the first product of a step uses what was loaded first.
                 var (second, third, fourth) = at.IsOdd ? ((0, 0), (1, 0), (1, 1)) : ((0, 1), (1, 1), (1, 0));
                 LoadLeft(1, 0);
+                if (turns) Turn();
                 Product(second.Item1, second.Item2);
-                if (!at.IsLast) LoadLeft(0, Tiles.StepBytes);
+                if (loads) LoadLeft(0, nextLeft);
                 Prefetch(1);
                 PrefetchResult(__byte_ptr[result], __byte_ptr[result + Tiles.RowBytes]);
                 Product(third.Item1, third.Item2);
-                if (!at.IsLast) LoadRight(third.Item2, Tiles.StepBytes);
+                if (loads) LoadRight(third.Item2, nextRight);
                 Prefetch(2);
                 PrefetchSums(1);
                 Product(fourth.Item1, fourth.Item2);
-                if (!at.IsLast) LoadRight(fourth.Item2, Tiles.StepBytes);
+                if (loads) LoadRight(fourth.Item2, nextRight);
             }
             Prefetch(3);
             PrefetchLeft();
             PrefetchResult(__byte_ptr[result + resultStride], __byte_ptr[result + resultStride + Tiles.RowBytes]);
-            if (resultLines > 0) x.lea(result, __[result + resultStride * 2]);
-            x.add(a, rowTiles * Tiles.Bytes);
-            x.add(b, Tiles.StepBytes);
-            if (rowsAhead > 0) x.add(ahead, Tiles.RowBytes);
             if (leftLines > 0) x.add(leftAhead, leftLines * Tiles.RowBytes);
+            if (at.Next != NextTiles.OfStep) return;
+            if (resultLines > 0) x.lea(result, __[result + resultStride * 2]);
+            x.add(a, nextLeft);
+            x.add(b, nextRight);
+            if (rowsAhead > 0) x.add(ahead, Tiles.RowBytes);
             if (adds) x.lea(nextSums, __[nextSums + stride * rowTiles]);
+        }
+
+        // The panels of the next product.
+        void Turn()
+        {
+            x.mov(a, Field(nameof(TileArguments.A)));
+            x.add(a, Field(nameof(TileArguments.AStep)));
+            x.mov(Field(nameof(TileArguments.A)), a);
+            x.mov(b, Field(nameof(TileArguments.B)));
+            x.add(b, Field(nameof(TileArguments.BStep)));
+            x.mov(Field(nameof(TileArguments.B)), b);
+        }
+
+        void BeginSums()
+        {
+            if (adds) Sums((tile, at) => TileSteps.Load(x, tile, at));
+            else
+                for (int i = 0; i < 2 * rowTiles; i++) TileSteps.Clear(x, TileSteps.Sum(i / 2, i % 2));
+            x.mov(nextSums, c);
+            x.add(nextSums, Field(nameof(TileArguments.CStep)));
+            x.mov(ahead, Field(nameof(TileArguments.Ahead)));
+            x.mov(result, Field(nameof(TileArguments.Result)));
+            x.mov(counter, Field(nameof(TileArguments.Steps)));
+        }
+
+        void StoreSums()
+        {
+            Sums((tile, at) => TileSteps.Store(x, at, tile));
+            if (rowsAhead > 0) Advance(nameof(TileArguments.Ahead), nameof(TileArguments.AheadStep));
+            if (resultLines > 0) Advance(nameof(TileArguments.Result), nameof(TileArguments.ResultStep));
         }
 
         void LoadLeft(int row, int offset) =>
@@ -264,8 +290,8 @@ static unsafe class TileKernels
 
         void Advance(string pointer, string by)
         {
-            x.mov(a, Field(by));
-            x.add(Field(pointer), a);
+            x.mov(counter, Field(by));
+            x.add(Field(pointer), counter);
         }
     }
 }

@@ -85,34 +85,71 @@ static class TileSteps
         or Mnemonic.Tilestored or Mnemonic.Tdpbf16ps or Mnemonic.Tdpbssd or Mnemonic.Tdpbsud or Mnemonic.Tdpbusd
         or Mnemonic.Tdpbuud;
 
-    /// <summary>Writes a loop over all steps, at least one: even and odd ones in turn, the last by itself because it loads
-    /// nothing for a next one.</summary>
+    /// <summary>Writes a run of products of two panels: for each a loop over its steps, at least one, even and odd ones in turn.
+    /// The last step of a product loads what the next one begins with, so the tile unit does not wait in between; the very last
+    /// loads nothing.</summary>
     /// <param name="x">Takes the instructions.</param>
     /// <param name="counter">Holds the count of steps, and is changed.</param>
     /// <param name="step">Writes one step; it must leave <paramref name="counter"/> alone.</param>
-    public static void Loop(Assembler x, AssemblerRegister64 counter, Action<(bool IsOdd, bool IsLast)> step)
+    /// <param name="compareProducts">Writes a comparison of the products that are left, this one among them, with 1.</param>
+    /// <param name="turn">Writes what stores the sums, begins the next ones, and sets <paramref name="counter"/>.</param>
+    /// <remarks>Before it come the first loads and sums, behind it the stores of the last sums.</remarks>
+    public static void Loop(Assembler x, AssemblerRegister64 counter, Action<(bool IsOdd, NextTiles Next)> step,
+        Action compareProducts, Action turn)
     {
-        // Before each place that is jumped to, so that it holds for either way to it.
+        Label product = x.CreateLabel(), pair = x.CreateLabel(), tail = x.CreateLabel(), oneMore = x.CreateLabel(),
+            more = x.CreateLabel(), last = x.CreateLabel(), one = x.CreateLabel(), done = x.CreateLabel();
+        // Space comes before each place that is jumped to, so that it holds for every way to it.
         Space(x);
-        Label pair = x.CreateLabel(), tail = x.CreateLabel(), one = x.CreateLabel(), done = x.CreateLabel();
+        x.Label(ref product);
         x.cmp(counter, 2);
         x.jle(tail);
         x.Label(ref pair);
-        step((IsOdd: false, IsLast: false));
-        step((IsOdd: true, IsLast: false));
+        step((IsOdd: false, NextTiles.OfStep));
+        step((IsOdd: true, NextTiles.OfStep));
         Space(x);
         x.sub(counter, 2);
         x.cmp(counter, 2);
         x.jg(pair);
         x.Label(ref tail);
+        compareProducts();
+        x.je(last);
+
+        x.cmp(counter, 1);
+        x.je(oneMore);
+        step((IsOdd: false, NextTiles.OfStep));
+        step((IsOdd: true, NextTiles.OfProduct));
+        Space(x);
+        x.jmp(more);
+        x.Label(ref oneMore);
+        step((IsOdd: false, NextTiles.OfProduct));
+        Space(x);
+        x.Label(ref more);
+        turn();
+        Space(x);
+        x.jmp(product);
+
+        x.Label(ref last);
         x.cmp(counter, 1);
         x.je(one);
-        step((IsOdd: false, IsLast: false));
-        step((IsOdd: true, IsLast: true));
+        step((IsOdd: false, NextTiles.OfStep));
+        step((IsOdd: true, NextTiles.None));
         Space(x);
         x.jmp(done);
         x.Label(ref one);
-        step((IsOdd: false, IsLast: true));
+        step((IsOdd: false, NextTiles.None));
+        Space(x);
         x.Label(ref done);
     }
+}
+
+/// <summary>What a step loads for later.</summary>
+enum NextTiles : byte
+{
+    /// <summary>The tiles of the next step.</summary>
+    OfStep,
+    /// <summary>Those of the first step of the next product.</summary>
+    OfProduct,
+    /// <summary>None: it is the last of all.</summary>
+    None,
 }
