@@ -194,10 +194,10 @@ static unsafe class Blocks
 {
     const long HugePage = 2 << 20;
 
-    /// <summary>Blocks of at least so many bytes lie on pages of 2 MiB where the system has them.</summary>
-    internal const long LeastBytesForHugePages = 4 << 20;
+    /// <summary>Blocks of at least so many bytes lie on pages of 2 MiB where the system has them: what is within one.</summary>
+    internal const long LeastBytesForHugePages = HugePage;
 
-    /// <summary>A new block, 64-byte aligned; from 4 MiB on aligned to 2 MiB and advised to use pages of that size.</summary>
+    /// <summary>A new block, 64-byte aligned; from 2 MiB on aligned to 2 MiB and advised to use pages of that size.</summary>
     /// <returns>0 where the system refuses.</returns>
     public static nint TryAllocate(long bytes)
     {
