@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 using Ashlar.Backends.Cpu.Matrix;
 using Ashlar.Graph;
 
@@ -99,21 +98,28 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
                 int here = Math.Min(plan.ScoreRows, rows - top);
                 for (int i = 0; i < count; i++)
                 {
-                    // Pages lie anywhere, so no prefetcher follows them: keys and values come while scores of pages before are
-                    // computed.
-                    if (top == 0)
-                    {
-                        FetchKeys(item, page + i + KeysAhead, endPage);
-                        Fetch(pages[i] + Attention.Layout.KeyBytes, Attention.Layout.Bytes - Attention.Layout.KeyBytes);
-                    }
-                    Score(pages[i], i, top, here);
+                    // Pages lie anywhere, so no prefetcher follows them: values come while scores are computed, and keys with
+                    // the scores of pages before, or on vectors while the values before are added up.
+                    var ahead = top > 0 ? default : new Ahead(pages[i] + Attention.Layout.KeyBytes,
+                        Attention.Layout.Bytes - Attention.Layout.KeyBytes);
+                    if (top == 0 && (UsesTiles || !adds)) FetchKeys(item, page + i + KeysAhead, endPage);
+                    Score(pages[i], i, top, here, ref ahead);
+                    ahead.Rest();
                 }
                 for (int r = 0; r < here; r++)
                     Weigh(top + r, r, pages, count, page * PageLayout.Tokens, firstPlace + (top + r) / group);
             }
             if (UsesTiles) AccumulateTiles(pages, count, rows, adds);
             else
-                for (int i = 0; i < count; i++) Accumulate(pages[i], i, rows, adds || i > 0);
+                for (int i = 0; i < count; i++)
+                {
+                    int coming = page + count + i;
+                    var ahead = coming < endPage
+                        ? new Ahead(launch.Page(item.Run.Text, coming, item.Head), Attention.Layout.KeyBytes)
+                        : default;
+                    Accumulate(pages[i], i, rows, adds || i > 0, ref ahead);
+                    ahead.Rest();
+                }
             page += count;
         }
 
@@ -158,14 +164,7 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     void FetchKeys(in AttentionItem item, int page, int endPage)
     {
-        if (page < endPage) Fetch(launch.Page(item.Run.Text, page, item.Head), Attention.Layout.KeyBytes);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void Fetch(byte* from, long bytes)
-    {
-        if (!Sse.IsSupported) return;
-        for (long at = 0; at < bytes; at += 64) Sse.Prefetch1(from + at);
+        if (page < endPage) new Ahead(launch.Page(item.Run.Text, page, item.Head), Attention.Layout.KeyBytes).Rest();
     }
 
     float* Row(byte* partial, int part, int r) => (float*)(partial + part * plan.PartialBytes) + (long)r * (plan.ValueWidth + 2);
@@ -203,7 +202,7 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
 
     // Scores of one page: its keys as they lie are the right operand.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    void Score(byte* page, int column, int top, int rows)
+    void Score(byte* page, int column, int top, int rows, ref Ahead ahead)
     {
         var layout = Attention.Layout;
         byte* keys = layout.HasFactors ? Widen(page, layout.KeyBytes) : page;
@@ -212,7 +211,7 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
             Multiply((byte*)queries + (long)top * plan.KeyWidth * 2, plan.KeyWidth / PageLayout.Panel, keys, to,
                 plan.ScoreStride, rows, adds: false);
         else PagePanels.Multiply(PanelType, queries, plan.KeyWidth, keys, layout.PaddedKeyWidth, to, plan.ScoreStride,
-            rows, adds: false);
+            rows, adds: false, ref ahead);
         if (!layout.HasFactors) return;
         var factors = (float*)(page + layout.FactorOffset);
         var (low, high) = (Vector512.Load(factors), Vector512.Load(factors + 16));
@@ -225,7 +224,7 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
 
     // Adds the values of one page, weighted.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    void Accumulate(byte* page, int column, int rows, bool adds)
+    void Accumulate(byte* page, int column, int rows, bool adds, ref Ahead ahead)
     {
         var layout = Attention.Layout;
         byte* values = page + layout.KeyBytes;
@@ -233,7 +232,7 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
         long panelBytes = (long)PageLayout.Panel * PageLayout.Tokens * PanelType.Bytes;
         for (int d = 0; d < plan.ValueWidth; d += PageLayout.Panel, values += panelBytes)
             PagePanels.Multiply(PanelType, scores + column * PageLayout.Tokens, plan.ScoreStride, values, PageLayout.Tokens,
-                sums + d, plan.SumStride, rows, adds);
+                sums + d, plan.SumStride, rows, adds, ref ahead);
     }
 
     // Adds the values of some pages, weighted, on the tile unit: pages lie apart, so each panel of values is brought together

@@ -5,6 +5,30 @@ using Ashlar.Graph;
 
 namespace Ashlar.Backends.Cpu.Attention;
 
+/// <summary>Memory that is wanted soon: brought to the second cache while something else is computed, some lines at a time, so
+/// that no burst of them holds up the loads of the present.</summary>
+unsafe struct Ahead(byte* from, long bytes)
+{
+    byte* at = from;
+    readonly byte* end = from + bytes;
+
+    /// <summary>Asks for the next two lines.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Two()
+    {
+        if (at >= end || !Sse.IsSupported) return;
+        Sse.Prefetch1(at);
+        Sse.Prefetch1(at + 64);
+        at += 128;
+    }
+
+    /// <summary>Asks for all that is left.</summary>
+    public void Rest()
+    {
+        while (at < end && Sse.IsSupported) Two();
+    }
+}
+
 /// <summary>Products with panels of cache pages on the vectors, and what brings numbers into the form of panels.</summary>
 /// <remarks>
 /// Lanes are the 32 columns of a panel, so no sum runs across lanes. Four rows at a time share what is loaded of a panel. A
@@ -23,32 +47,36 @@ static unsafe class PagePanels
     /// <param name="left">Rows of <paramref name="inner"/> numbers.</param>
     /// <param name="leftStride">Numbers from one row to the next.</param>
     /// <param name="inner">Inner indices; for bfloat16 a multiple of 32.</param>
+    /// <param name="ahead">What is wanted next.</param>
     public static void Multiply(DType dtype, float* left, long leftStride, byte* panel, int inner, float* sums, long sumStride,
-        int rows, bool adds)
+        int rows, bool adds, ref Ahead ahead)
     {
         int row = 0;
         if (dtype == DType.Float32)
         {
             for (; row + 4 <= rows; row += 4)
-                Four32(left + row * leftStride, leftStride, (float*)panel, inner, sums + row * sumStride, sumStride, adds);
-            for (; row < rows; row++) One32(left + row * leftStride, (float*)panel, inner, sums + row * sumStride, adds);
+                Four32(left + row * leftStride, leftStride, (float*)panel, inner, sums + row * sumStride, sumStride, adds, ref ahead);
+            for (; row < rows; row++) One32(left + row * leftStride, (float*)panel, inner, sums + row * sumStride, adds, ref ahead);
         }
         else
         {
             for (; row + 4 <= rows; row += 4)
-                Four16(left + row * leftStride, leftStride, panel, inner, sums + row * sumStride, sumStride, adds);
-            for (; row < rows; row++) One16(left + row * leftStride, panel, inner, sums + row * sumStride, adds);
+                Four16(left + row * leftStride, leftStride, panel, inner, sums + row * sumStride, sumStride, adds, ref ahead);
+            for (; row < rows; row++) One16(left + row * leftStride, panel, inner, sums + row * sumStride, adds, ref ahead);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Four32(float* a, long stride, float* panel, int inner, float* sums, long sumStride, bool adds)
+    static void Four32(float* a, long stride, float* panel, int inner, float* sums, long sumStride, bool adds,
+        ref Ahead ahead)
     {
         float* b = a + stride, c = b + stride, d = c + stride;
         Vector512<float> a0, a1, b0, b1, c0, c1, d0, d1;
+        var next = ahead;
         a0 = a1 = b0 = b1 = c0 = c1 = d0 = d1 = Vector512<float>.Zero;
         for (int k = 0; k < inner; k++, panel += PageLayout.Panel)
         {
+            next.Two();
             var left = Vector512.Load(panel);
             var right = Vector512.Load(panel + 16);
             var x = Vector512.Create(a[k]);
@@ -64,6 +92,7 @@ static unsafe class PagePanels
             d0 = Vector512.FusedMultiplyAdd(x, left, d0);
             d1 = Vector512.FusedMultiplyAdd(x, right, d1);
         }
+        ahead = next;
         Finish(sums, a0, a1, adds);
         Finish(sums + sumStride, b0, b1, adds);
         Finish(sums + 2 * sumStride, c0, c1, adds);
@@ -71,30 +100,36 @@ static unsafe class PagePanels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void One32(float* a, float* panel, int inner, float* sums, bool adds)
+    static void One32(float* a, float* panel, int inner, float* sums, bool adds, ref Ahead ahead)
     {
         Vector512<float> a0, a1;
+        var next = ahead;
         a0 = a1 = Vector512<float>.Zero;
         for (int k = 0; k < inner; k++, panel += PageLayout.Panel)
         {
+            next.Two();
             var x = Vector512.Create(a[k]);
             a0 = Vector512.FusedMultiplyAdd(x, Vector512.Load(panel), a0);
             a1 = Vector512.FusedMultiplyAdd(x, Vector512.Load(panel + 16), a1);
         }
+        ahead = next;
         Finish(sums, a0, a1, adds);
     }
 
     // The upper half of each 32-bit lane is the odd inner index, the lower half the even one; a bfloat16 is the upper half of a
     // float32.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Four16(float* a, long stride, byte* panel, int inner, float* sums, long sumStride, bool adds)
+    static void Four16(float* a, long stride, byte* panel, int inner, float* sums, long sumStride, bool adds,
+        ref Ahead ahead)
     {
         float* b = a + stride, c = b + stride, d = c + stride;
         Vector512<float> a0, a1, b0, b1, c0, c1, d0, d1;
+        var next = ahead;
         a0 = a1 = b0 = b1 = c0 = c1 = d0 = d1 = Vector512<float>.Zero;
         for (int step = 0; step < inner; step += PageLayout.Panel, panel += StepBytes)
             for (int k = step; k < step + PageLayout.Panel; k += 2)
             {
+                next.Two();
                 byte* at = panel + (k - step) * 32;
                 var pair0 = Vector512.Load((uint*)at);
                 var pair1 = Vector512.Load((uint*)(at + TileBytes));
@@ -119,6 +154,7 @@ static unsafe class PagePanels
                 d0 = Vector512.FusedMultiplyAdd(y, odd0, Vector512.FusedMultiplyAdd(x, even0, d0));
                 d1 = Vector512.FusedMultiplyAdd(y, odd1, Vector512.FusedMultiplyAdd(x, even1, d1));
             }
+        ahead = next;
         Finish(sums, a0, a1, adds);
         Finish(sums + sumStride, b0, b1, adds);
         Finish(sums + 2 * sumStride, c0, c1, adds);
@@ -126,13 +162,15 @@ static unsafe class PagePanels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void One16(float* a, byte* panel, int inner, float* sums, bool adds)
+    static void One16(float* a, byte* panel, int inner, float* sums, bool adds, ref Ahead ahead)
     {
         Vector512<float> a0, a1;
+        var next = ahead;
         a0 = a1 = Vector512<float>.Zero;
         for (int step = 0; step < inner; step += PageLayout.Panel, panel += StepBytes)
             for (int k = step; k < step + PageLayout.Panel; k += 2)
             {
+                next.Two();
                 byte* at = panel + (k - step) * 32;
                 var pair0 = Vector512.Load((uint*)at);
                 var pair1 = Vector512.Load((uint*)(at + TileBytes));
@@ -143,6 +181,7 @@ static unsafe class PagePanels
                 a0 = Vector512.FusedMultiplyAdd(y, (pair0 & Vector512.Create(UpperHalf)).AsSingle(), a0);
                 a1 = Vector512.FusedMultiplyAdd(y, (pair1 & Vector512.Create(UpperHalf)).AsSingle(), a1);
             }
+        ahead = next;
         Finish(sums, a0, a1, adds);
     }
 
