@@ -5,30 +5,6 @@ using Ashlar.Graph;
 
 namespace Ashlar.Backends.Cpu.Attention;
 
-/// <summary>Memory that is wanted soon: brought to the second cache while something else is computed, some lines at a time, so
-/// that no burst of them holds up the loads of the present.</summary>
-unsafe struct Ahead(byte* from, long bytes)
-{
-    byte* at = from;
-    readonly byte* end = from + bytes;
-
-    /// <summary>Asks for the next two lines.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Two()
-    {
-        if (at >= end || !Sse.IsSupported) return;
-        Sse.Prefetch1(at);
-        Sse.Prefetch1(at + 64);
-        at += 128;
-    }
-
-    /// <summary>Asks for all that is left.</summary>
-    public void Rest()
-    {
-        while (at < end && Sse.IsSupported) Two();
-    }
-}
-
 /// <summary>Products with panels of cache pages on the vectors, and what brings numbers into the form of panels.</summary>
 /// <remarks>
 /// Lanes are the 32 columns of a panel, so no sum runs across lanes. Four rows at a time share what is loaded of a panel. A
@@ -55,8 +31,10 @@ static unsafe class PagePanels
         if (dtype == DType.Float32)
         {
             for (; row + 4 <= rows; row += 4)
-                Four32(left + row * leftStride, leftStride, (float*)panel, inner, sums + row * sumStride, sumStride, adds, ref ahead);
-            for (; row < rows; row++) One32(left + row * leftStride, (float*)panel, inner, sums + row * sumStride, adds, ref ahead);
+                Four32(left + row * leftStride, leftStride, (float*)panel, inner, sums + row * sumStride, sumStride, adds,
+                    ref ahead);
+            for (; row < rows; row++)
+                One32(left + row * leftStride, (float*)panel, inner, sums + row * sumStride, adds, ref ahead);
         }
         else
         {

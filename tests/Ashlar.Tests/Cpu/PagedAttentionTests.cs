@@ -1,4 +1,6 @@
+using System.Runtime.Intrinsics;
 using Ashlar.Backends.Cpu;
+using Ashlar.Backends.Cpu.Attention;
 using Ashlar.Graph;
 using Ashlar.Runtime;
 using Buffer = Ashlar.Runtime.Buffer;
@@ -68,6 +70,48 @@ public sealed class PagedAttentionTests
         var inputs = Inputs(kernel, new Random(1), [(0, 0, 1)]);
         Array.Fill(inputs[3].Data, 0xFF);   // all no number
         Assert.All(Run(kernel, inputs, Isa.Chosen, workers, tiles: true)[0].Data, value => Assert.True(double.IsFinite(value)));
+    }
+
+    [Theory]
+    [InlineData("float32 4 2 32 32"), InlineData("bfloat16 4 2 32 32"), InlineData("int8 4 2 32 32")]
+    public void Attention_IsNoNumber_WhereAQueryOrAKeyIsNone(string text)
+    {
+        using var workers = new Workers(2);
+        foreach (int tokens in (int[])[1, 70])
+            foreach (int input in (int[])[0, 1])
+                foreach (bool tiles in (bool[])[true, false])
+                {
+                    var kernel = Kernel(text, tokens);
+                    var inputs = Inputs(kernel, new Random(1), [(0, 40, tokens)]);
+                    inputs[input].Data[3] = double.NaN;
+                    // The first token's first head takes part in both; the last head has keys of its own.
+                    var result = Run(kernel, inputs, Isa.Chosen, workers, tiles)[0].Data;
+                    Assert.All(result[..32],
+                        value => Assert.True(double.IsNaN(value), $"{tokens} tokens, input {input}: {value}"));
+                    Assert.All(result[96..128], value => Assert.True(double.IsFinite(value)));
+                }
+    }
+
+    [Fact]
+    public unsafe void Exp_IsWithinTwoUnitsOfTheLastPlace()
+    {
+        for (float x = -87; x <= 0; x += 0.0101f)
+        {
+            float actual = PagePanels.Exp(Vector512.Create(x))[0], expected = MathF.Exp(x);
+            Assert.InRange(Math.Abs(BitConverter.SingleToInt32Bits(actual) - BitConverter.SingleToInt32Bits(expected)), 0, 2);
+        }
+        Assert.Equal(0, PagePanels.Exp(Vector512.Create(float.NegativeInfinity))[5]);
+        Assert.Equal(0, PagePanels.Exp(Vector512.Create(-90f))[5]);
+        Assert.True(float.IsNaN(PagePanels.Exp(Vector512.Create(float.NaN))[5]));
+    }
+
+    [Theory, InlineData(0, 0), InlineData(0, 7), InlineData(5, 48), InlineData(16, 32), InlineData(40, 41), InlineData(0, 64)]
+    public unsafe void Hide_ChangesWhatLiesBetween_AndNothingElse(int from, int to)
+    {
+        float* numbers = stackalloc float[64];
+        for (int i = 0; i < 64; i++) numbers[i] = i;
+        PagePanels.Hide(numbers, from, to);
+        for (int i = 0; i < 64; i++) Assert.Equal(i >= from && i < to ? float.NegativeInfinity : i, numbers[i]);
     }
 
     static void Check(string text, Random random, (int Text, int Place, int Count)[] news)
