@@ -31,6 +31,12 @@ public sealed record DepthwiseConfig(int Height, int Width, int Rows, int Column
     /// <summary>Bytes of an image with its zeros, which each worker keeps in a cache.</summary>
     public long ImageBytes => 4L * Reach.H * Reach.W;
 
+    /// <summary>Rows and columns of a window's members.</summary>
+    internal IEnumerable<(int U, int V)> Members =>
+        from u in Enumerable.Range(0, WindowHeight)
+        from v in Enumerable.Range(0, WindowWidth)
+        select (u, v);
+
     // What all windows together cover.
     internal (int H, int W) Reach =>
         ((Rows - 1) * Stride.H + Dilation.H * (WindowHeight - 1) + 1,

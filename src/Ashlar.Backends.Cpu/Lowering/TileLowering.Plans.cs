@@ -8,6 +8,8 @@ namespace Ashlar.Backends.Cpu.Lowering;
 // Which axis of a group becomes vectors, how many lanes they have, and how far the loop is unrolled.
 internal sealed partial class TileLowering
 {
+    const int MostSums = 24;
+
     static readonly LoopPlan scalarPlan = new(-1, 1, 1, false);
 
     LoopPlan PlanOf(List<Statement> group, DomainAxis[] axes)
@@ -83,6 +85,8 @@ internal sealed partial class TileLowering
                     <= 80 => 2,
                     _ => 1,
                 };
+            // Sums stay in registers.
+            while (unroll > 1 && !columns && reductions * unroll > MostSums) unroll /= 2;
             while (unroll > 1 && (columns && cost * unroll > 160 || unroll * lanes > extent)) unroll /= 2;
             unroll = Math.Min(unroll, columns ? lowering.options.Unroll * 2 : lowering.options.Unroll);
             return new(axis, lanes, unroll, canMask && lanes >= 4, cost);

@@ -19,6 +19,9 @@ namespace Ashlar;
 /// <param name="Groups">Separate groups of channels.</param>
 sealed record ConvolutionForm(string What, long[] Size, int[] Stride, int[] Padding, int[] Dilation, int Groups)
 {
+    // With fewer, a product has enough rows or too few workers would have work.
+    const int FewestGroups = 4;
+
     int Space => Size.Length;
 
     int[] Positions => [.. Enumerable.Range(4, Space)];
@@ -38,6 +41,10 @@ sealed record ConvolutionForm(string What, long[] Size, int[] Stride, int[] Padd
             return Tensor.CustomGradient(t => Planes(t[0], t[1]),
                 (dy, _, t) => [PlanesBack(dy, t[1], t[0].Shape, rest), PlanesWeight(t[0], dy, t[1].Shape)], [x, weight],
                 "depthwise_convolution");
+        if (IsGrouped(x, weight))
+            return Tensor.CustomGradient(t => Few(t[0], t[1]),
+                (dy, _, t) => [FewBack(dy, t[1], t[0].Shape, rest), FewWeight(t[0], dy, t[1].Shape)], [x, weight],
+                "grouped_convolution");
         return Tensor.CustomGradient(t => Plain(t[0], t[1]),
             (dy, _, t) => [Spread(dy, t[1], rest), Weight(t[0], dy, t[1].Shape)], [x, weight], "convolution");
     }
@@ -140,10 +147,20 @@ sealed record ConvolutionForm(string What, long[] Size, int[] Stride, int[] Padd
     }
 
     // One channel per group, and images that a cache holds: kernels of their own, bound by memory.
-    bool IsDepthwise(Tensor x, Tensor weight)
+    bool IsDepthwise(Tensor x, Tensor weight) => x.Shape[1] == Groups && weight.Shape[0] == Groups && FitsKernels(x);
+
+    // Few channels per group: kernels of their own, since a product of so few rows is bound by packing. Where there is a stride,
+    // products are as fast.
+    bool IsGrouped(Tensor x, Tensor weight) => Groups >= FewestGroups && Array.TrueForAll(Stride, stride => stride == 1)
+        && FitsKernels(x) && IsFew(weight.Shape[0]);
+
+    // As channels of a group that go out.
+    bool IsFew(Extent channels) => channels.TryDivide(Groups, out var each) && each.Max <= Grouped.MostOutputs
+        && each.Max * Size.Aggregate((a, b) => a * b) <= Grouped.MostTerms;
+
+    bool FitsKernels(Tensor x)
     {
-        if (Groups == 1 || x.Shape[1] != Groups || weight.Shape[0] != Groups || Space > 2
-            || Size.Aggregate((a, b) => a * b) > Depthwise.MostMembers) return false;
+        if (Groups == 1 || Space > 2 || Size.Aggregate((a, b) => a * b) > Depthwise.MostMembers) return false;
         if (x.DType is not (DType.Float32 or DType.BFloat16 or DType.Float16)) return false;
         for (int i = 0; i < Space; i++)
             if (!x.Shape[2 + i].TryGetValue(out long length) || length < 1 || length > Depthwise.MostImageBytes
@@ -200,4 +217,42 @@ sealed record ConvolutionForm(string What, long[] Size, int[] Stride, int[] Padd
     Tensor PlanesWeight(Tensor x, Tensor dy, Shape shape) => Tensor.CustomGradient(
         t => Depthwise.Correlate(Config(t[0])).Call(Plane(t[0]), Plane(t[1])).Reshape(shape),
         (d, _, t) => [Spread(t[1], d, OutputPadding(t[0].Shape)!), Plain(t[0], d)], [x, dy], "depthwise_windows");
+
+    Tensor Few(Tensor x, Tensor weight)
+    {
+        var kernel = Grouped.Convolve(Config(x), (int)weight.Shape[1].Value, (int)(weight.Shape[0].Value / Groups));
+        var y = kernel.Call(Plane(x).Unflatten(1, Groups, -1), FewWindows(weight));
+        return Back(y.Reshape([y.Shape[0], weight.Shape[0], .. y.Shape[3..]]));
+    }
+
+    // [O, I, ...] as [G, O / G, I, U, V]
+    Tensor FewWindows(Tensor weight) =>
+        weight.Reshape([Groups, weight.Shape[0].Value / Groups, weight.Shape[1], .. Space == 2 ? weight.Shape[2..]
+            : [1, .. weight.Shape[2..]]]);
+
+    Tensor FewBack(Tensor dy, Tensor weight, Shape image, long[] rest)
+    {
+        if (!IsFew(image[1])) return Spread(dy, weight, rest);
+        return Tensor.CustomGradient(t =>
+        {
+            var forward = Config(Tensor.Zeros(image, dy.DType));
+            var config = new DepthwiseConfig(forward.Rows, forward.Columns, forward.Height, forward.Width,
+                forward.WindowHeight, forward.WindowWidth)
+            {
+                Dilation = forward.Dilation,
+                Before = (forward.Dilation.H * (forward.WindowHeight - 1) - forward.Before.H,
+                    forward.Dilation.W * (forward.WindowWidth - 1) - forward.Before.W),
+                DType = forward.DType,
+            };
+            var windows = FewWindows(t[1]).Transpose(1, 2).Flip(3, 4);
+            var kernel = Grouped.Convolve(config, (int)(weight.Shape[0].Value / Groups), (int)weight.Shape[1].Value);
+            return Back(kernel.Call(Plane(t[0]).Unflatten(1, Groups, -1), windows).Flatten(1, 2));
+        }, (d, _, t) => [Plain(d, t[1]), Weight(d, t[0], t[1].Shape)], [dy, weight], "grouped_spread");
+    }
+
+    Tensor FewWeight(Tensor x, Tensor dy, Shape shape) => Tensor.CustomGradient(t =>
+    {
+        var kernel = Grouped.Correlate(Config(t[0]), (int)shape[1].Value, (int)(shape[0].Value / Groups));
+        return kernel.Call(Plane(t[0]).Unflatten(1, Groups, -1), Plane(t[1]).Unflatten(1, Groups, -1)).Reshape(shape);
+    }, (d, _, t) => [Spread(t[1], d, OutputPadding(t[0].Shape)!), Plain(t[0], d)], [x, dy], "grouped_windows");
 }

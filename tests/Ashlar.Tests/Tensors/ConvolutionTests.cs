@@ -36,6 +36,11 @@ public class ConvolutionTests
         ["padding beyond the window"] = new(2, 1, 2, 3, 6, 2, 1, 3, 1),
         ["groups"] = new(2, 4, 8, 12, 12, 3, 1, 1, 1),
         ["groups, stride"] = new(2, 2, 4, 6, 11, 3, 2, 1, 1, 1),
+        ["groups of few channels, blocks of rows that overlap"] = new(2, 4, 8, 32, 41, 3, 1, 1, 1),
+        ["groups of few channels, stride"] = new(2, 4, 8, 12, 14, 3, 2, 1, 1, 1),
+        ["groups of few channels, dilation"] = new(2, 5, 10, 10, 15, 3, 1, 2, 3),
+        ["groups of few channels, padding beyond the window"] = new(2, 4, 8, 8, 6, 2, 1, 3, 1),
+        ["1-D, groups of few channels"] = new(1, 6, 18, 12, 70, 5, 1, 2, 1),
         ["depthwise"] = new(2, 6, 6, 6, 18, 3, 1, 1, 1),
         ["depthwise, no padding"] = new(2, 3, 3, 3, 19, 3, 1, 0, 1),
         ["depthwise, stride that leaves a rest"] = new(2, 5, 5, 5, 14, 3, 2, 1, 1, 1),
@@ -127,6 +132,8 @@ public class ConvolutionTests
     [InlineData("depthwise")]
     [InlineData("depthwise, stride that leaves a rest")]
     [InlineData("1-D, depthwise")]
+    [InlineData("groups")]
+    [InlineData("groups of few channels, stride")]
     public void SecondGradients_MatchThoseOfTheUnrolledSum(string name)
     {
         using var selected = devices[Isa.Available[0].Name].Select();
