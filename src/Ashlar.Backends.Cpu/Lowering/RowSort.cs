@@ -5,9 +5,9 @@ namespace Ashlar.Backends.Cpu.Lowering;
 
 /// <summary>Sorts the places of a row by their keys; called from generated code.</summary>
 /// <remarks>
-/// Keys of up to 32 bits become numbers of 64 that hold key and place: all differ, so sorting them in any way is stable. Short rows
-/// count for each how many come before it, which has no branches; long ones go through their bytes from the lowest to the highest
-/// (Knuth, The Art of Computer Programming 3, 5.2.5). Keys of 64 bits are merged.
+/// Keys of up to 32 bits become numbers of 64 that hold key and place: all differ, so sorting them in any way is stable. Short
+/// rows count for each how many come before it, which has no branches; long ones go through their bytes from the lowest to the
+/// highest (Knuth, The Art of Computer Programming 3, 5.2.5). Keys of 64 bits are merged.
 /// </remarks>
 internal static unsafe class RowSort
 {

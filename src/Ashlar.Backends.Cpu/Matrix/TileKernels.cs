@@ -30,10 +30,10 @@ readonly record struct TileKernelKey(TileProduct Product, int RowTiles, bool Lef
 /// <remarks>
 /// A product of two panels is 2 x 2 tiles of sums: four loads for four products, the least that eight tile registers allow. The
 /// operand that moves is loaded with the hint that it is used once (<c>tileloaddt1</c>), so that the other one stays in the first
-/// cache; without it that loses a third of the speed. Products and loads take turns: each tile of the next step is loaded once its
-/// register is free and a product went by since the last load, and every other step goes through its products the other way
-/// round, so that what came first is needed first: each load has a product or two to arrive in. What is fetched ahead lies
-/// between the tile instructions, where it takes the place of idle ones (<see cref="TileSteps"/>).
+/// cache; without it that loses a third of the speed. Products and loads take turns: each tile of the next step is loaded once
+/// its register is free and a product went by since the last load, and every other step goes through its products the other
+/// way round, so that what came first is needed first: each load has a product or two to arrive in. What is fetched ahead
+/// lies between the tile instructions, where it takes the place of idle ones (<see cref="TileSteps"/>).
 /// </remarks>
 static unsafe class TileKernels
 {

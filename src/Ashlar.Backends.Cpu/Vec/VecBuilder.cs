@@ -268,7 +268,8 @@ internal sealed partial class VecBuilder
     /// <summary>The same bits as another element type.</summary>
     public Reg Bitcast(Reg a, Elem elem) => a.Type.Elem == elem ? a : Let(new Compute(VecOp.Bitcast, a.Type.With(elem), a));
 
-    /// <summary>All lanes into one, by Add, Mul, Min, Max, MinFast, MaxFast, And or Or: halves first, so the same tree whatever the path.</summary>
+    /// <summary>All lanes into one, by Add, Mul, Min, Max, MinFast, MaxFast, And or Or: halves first, so the same tree whatever
+    /// the path.</summary>
     public Reg Reduce(VecOp op, Reg a)
     {
         while (a.Type.Lanes > 1) a = Binary(op, Lower(a), Upper(a));

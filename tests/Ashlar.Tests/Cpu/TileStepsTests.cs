@@ -13,7 +13,8 @@ public sealed class TileStepsTests
             foreach (bool flag in (bool[])[false, true])
                 foreach (int lines in (int[])[0, 1, 4, 5, 8, 9, 16])
                 {
-                    CheckApart(TileKernels.Write(new(product, rowTiles, LeftMoves: flag, Adds: false, lines, lines % 3, lines / 4)));
+                    CheckApart(TileKernels.Write(
+                        new(product, rowTiles, LeftMoves: flag, Adds: false, lines, lines % 3, lines / 4)));
                     CheckApart(TileKernels.Write(new(product, rowTiles, LeftMoves: true, Adds: flag, lines)));
                 }
     }
@@ -55,7 +56,9 @@ public sealed class TileStepsTests
             changes = false;
             for (int at = 0; at < code.Count; at++)
             {
-                int behind = TileSteps.IsTile(code[at].Mnemonic) ? 0 : between[at] == int.MaxValue ? int.MaxValue : between[at] + 1;
+                int behind = TileSteps.IsTile(code[at].Mnemonic) ? 0
+                    : between[at] == int.MaxValue ? int.MaxValue
+                    : between[at] + 1;
                 if (code[at].FlowControl is FlowControl.Next or FlowControl.ConditionalBranch) Reach(at + 1, behind);
                 if (code[at].FlowControl is FlowControl.ConditionalBranch or FlowControl.UnconditionalBranch)
                     Reach(places[code[at].NearBranchTarget], behind);
