@@ -219,7 +219,7 @@ public static class ProductTuner
     static double Race(ProductBench bench, List<Timed> field, bool all, long started, Limits limits, Limit peak,
         CancellationToken cancellationToken)
     {
-        const int rounds = 3, finalists = 4, finalRounds = 9, fewestFinalRounds = 3;
+        const int rounds = 3, finalists = 4, lateFinalists = 2, finalRounds = 9, fewestFinalRounds = 3;
         const double behind = 1.25;
         var peaks = new List<double>();
         var usual = field.Find(candidate => candidate.IsDefault) ?? field[0];
@@ -231,9 +231,11 @@ public static class ProductTuner
             Round(BesideEachOther);
             running = Leading();
         }
+        // Runs of a large product are long, and steady for that: fewer are compared, side by side.
+        bool isLate = !IsEarly(RaceSeconds / 2);
         // Where all were timed, the best of those that would have been are in the final too: many configs differ by less than the
         // noise.
-        running = [.. running.OrderByDescending(candidate => candidate.Gain).Take(finalists)
+        running = [.. running.OrderByDescending(candidate => candidate.Gain).Take(isLate ? lateFinalists : finalists)
             .Union(field.Where(candidate => all && candidate != usual && candidate.Rank < MostCandidates)
                 .OrderByDescending(candidate => candidate.Gain).Take(finalists))];
         usual.IsFinalist = true;
@@ -242,7 +244,8 @@ public static class ProductTuner
             candidate.IsFinalist = true;
             candidate.Gains.Clear();                                       // the luck that brought them here
         }
-        for (int round = 0; round < finalRounds && (round < fewestFinalRounds || IsEarly(RaceSeconds)); round++) Round(1);
+        for (int round = 0; round < finalRounds && (round < fewestFinalRounds || IsEarly(RaceSeconds)); round++)
+            Round(isLate ? BesideEachOther : 1);
         peaks.Sort();
         return peaks[peaks.Count / 2];
 
