@@ -97,8 +97,7 @@ static class TileSteps
     public static void Loop(Assembler x, AssemblerRegister64 counter, Action<(bool IsOdd, NextTiles Next)> step,
         Action compareProducts, Action turn)
     {
-        Label product = x.CreateLabel(), pair = x.CreateLabel(), tail = x.CreateLabel(), oneMore = x.CreateLabel(),
-            more = x.CreateLabel(), last = x.CreateLabel(), one = x.CreateLabel(), done = x.CreateLabel();
+        Label product = x.CreateLabel(), pair = x.CreateLabel(), tail = x.CreateLabel(), last = x.CreateLabel();
         // Space comes before each place that is jumped to, so that it holds for every way to it.
         Space(x);
         x.Label(ref product);
@@ -114,32 +113,28 @@ static class TileSteps
         x.Label(ref tail);
         compareProducts();
         x.je(last);
-
-        x.cmp(counter, 1);
-        x.je(oneMore);
-        step((IsOdd: false, NextTiles.OfStep));
-        step((IsOdd: true, NextTiles.OfProduct));
-        Space(x);
-        x.jmp(more);
-        x.Label(ref oneMore);
-        step((IsOdd: false, NextTiles.OfProduct));
-        Space(x);
-        x.Label(ref more);
+        LastSteps(NextTiles.OfProduct);
         turn();
         Space(x);
         x.jmp(product);
-
         x.Label(ref last);
-        x.cmp(counter, 1);
-        x.je(one);
-        step((IsOdd: false, NextTiles.OfStep));
-        step((IsOdd: true, NextTiles.None));
-        Space(x);
-        x.jmp(done);
-        x.Label(ref one);
-        step((IsOdd: false, NextTiles.None));
-        Space(x);
-        x.Label(ref done);
+        LastSteps(NextTiles.None);
+
+        // The one or two steps that are left of a product.
+        void LastSteps(NextTiles next)
+        {
+            Label one = x.CreateLabel(), done = x.CreateLabel();
+            x.cmp(counter, 1);
+            x.je(one);
+            step((IsOdd: false, NextTiles.OfStep));
+            step((IsOdd: true, next));
+            Space(x);
+            x.jmp(done);
+            x.Label(ref one);
+            step((IsOdd: false, next));
+            Space(x);
+            x.Label(ref done);
+        }
     }
 }
 
