@@ -100,7 +100,7 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
                 {
                     // Pages lie anywhere, so no prefetcher follows them: values come while scores are computed, and keys with
                     // the scores of pages before, or on vectors while the values before are added up.
-                    var ahead = top > 0 ? default : new Ahead(pages[i] + Attention.Layout.KeyBytes,
+                    var ahead = top > 0 ? default : new FetchAhead(pages[i] + Attention.Layout.KeyBytes,
                         Attention.Layout.Bytes - Attention.Layout.KeyBytes);
                     if (top == 0 && (UsesTiles || !adds)) FetchKeys(item, page + i + KeysAhead, endPage);
                     Score(pages[i], i, top, here, ref ahead);
@@ -115,7 +115,7 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
                 {
                     int coming = page + count + i;
                     var ahead = coming < endPage
-                        ? new Ahead(launch.Page(item.Run.Text, coming, item.Head), Attention.Layout.KeyBytes)
+                        ? new FetchAhead(launch.Page(item.Run.Text, coming, item.Head), Attention.Layout.KeyBytes)
                         : default;
                     Accumulate(pages[i], i, rows, adds || i > 0, ref ahead);
                     ahead.Rest();
@@ -164,7 +164,7 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     void FetchKeys(in AttentionItem item, int page, int endPage)
     {
-        if (page < endPage) new Ahead(launch.Page(item.Run.Text, page, item.Head), Attention.Layout.KeyBytes).Rest();
+        if (page < endPage) new FetchAhead(launch.Page(item.Run.Text, page, item.Head), Attention.Layout.KeyBytes).Rest();
     }
 
     float* Row(byte* partial, int part, int r) => (float*)(partial + part * plan.PartialBytes) + (long)r * (plan.ValueWidth + 2);
@@ -202,7 +202,7 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
 
     // Scores of one page: its keys as they lie are the right operand.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    void Score(byte* page, int column, int top, int rows, ref Ahead ahead)
+    void Score(byte* page, int column, int top, int rows, ref FetchAhead ahead)
     {
         var layout = Attention.Layout;
         byte* keys = layout.HasFactors ? Widen(page, layout.KeyBytes) : page;
@@ -224,7 +224,7 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
 
     // Adds the values of one page, weighted.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    void Accumulate(byte* page, int column, int rows, bool adds, ref Ahead ahead)
+    void Accumulate(byte* page, int column, int rows, bool adds, ref FetchAhead ahead)
     {
         var layout = Attention.Layout;
         byte* values = page + layout.KeyBytes;

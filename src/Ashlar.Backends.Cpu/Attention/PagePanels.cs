@@ -25,7 +25,7 @@ static unsafe class PagePanels
     /// <param name="inner">Inner indices; for bfloat16 a multiple of 32.</param>
     /// <param name="ahead">What is wanted next.</param>
     public static void Multiply(DType dtype, float* left, long leftStride, byte* panel, int inner, float* sums, long sumStride,
-        int rows, bool adds, ref Ahead ahead)
+        int rows, bool adds, ref FetchAhead ahead)
     {
         int row = 0;
         if (dtype == DType.Float32)
@@ -46,7 +46,7 @@ static unsafe class PagePanels
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Four32(float* a, long stride, float* panel, int inner, float* sums, long sumStride, bool adds,
-        ref Ahead ahead)
+        ref FetchAhead ahead)
     {
         float* b = a + stride, c = b + stride, d = c + stride;
         Vector512<float> a0, a1, b0, b1, c0, c1, d0, d1;
@@ -78,7 +78,7 @@ static unsafe class PagePanels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void One32(float* a, float* panel, int inner, float* sums, bool adds, ref Ahead ahead)
+    static void One32(float* a, float* panel, int inner, float* sums, bool adds, ref FetchAhead ahead)
     {
         Vector512<float> a0, a1;
         var next = ahead;
@@ -98,7 +98,7 @@ static unsafe class PagePanels
     // float32.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Four16(float* a, long stride, byte* panel, int inner, float* sums, long sumStride, bool adds,
-        ref Ahead ahead)
+        ref FetchAhead ahead)
     {
         float* b = a + stride, c = b + stride, d = c + stride;
         Vector512<float> a0, a1, b0, b1, c0, c1, d0, d1;
@@ -140,7 +140,7 @@ static unsafe class PagePanels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void One16(float* a, byte* panel, int inner, float* sums, bool adds, ref Ahead ahead)
+    static void One16(float* a, byte* panel, int inner, float* sums, bool adds, ref FetchAhead ahead)
     {
         Vector512<float> a0, a1;
         var next = ahead;

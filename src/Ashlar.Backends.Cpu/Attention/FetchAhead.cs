@@ -5,7 +5,7 @@ namespace Ashlar.Backends.Cpu.Attention;
 
 /// <summary>Memory that is wanted soon: brought to the second cache while something else is computed, some lines at a time, so
 /// that no burst of them holds up the loads of the present.</summary>
-unsafe struct Ahead(byte* from, long bytes)
+unsafe struct FetchAhead(byte* from, long bytes)
 {
     byte* at = from;
     readonly byte* end = from + bytes;
