@@ -42,8 +42,8 @@ sealed record ConvolutionForm(string What, long[] Size, int[] Stride, int[] Padd
                 (dy, _, t) => [PlanesBack(dy, t[1], t[0].Shape, rest), PlanesWeight(t[0], dy, t[1].Shape)], [x, weight],
                 "depthwise_convolution");
         if (IsGrouped(x, weight))
-            return Tensor.CustomGradient(t => Few(t[0], t[1]),
-                (dy, _, t) => [FewBack(dy, t[1], t[0].Shape, rest), FewWeight(t[0], dy, t[1].Shape)], [x, weight],
+            return Tensor.CustomGradient(t => GroupedForward(t[0], t[1]),
+                (dy, _, t) => [GroupedSpread(dy, t[1], t[0].Shape, rest), GroupedWeight(t[0], dy, t[1].Shape)], [x, weight],
                 "grouped_convolution");
         return Tensor.CustomGradient(t => Plain(t[0], t[1]),
             (dy, _, t) => [Spread(dy, t[1], rest), Weight(t[0], dy, t[1].Shape)], [x, weight], "convolution");
@@ -155,8 +155,8 @@ sealed record ConvolutionForm(string What, long[] Size, int[] Stride, int[] Padd
         && FitsKernels(x) && IsFew(weight.Shape[0]);
 
     // As channels of a group that go out.
-    bool IsFew(Extent channels) => channels.TryDivide(Groups, out var each) && each.Max <= Grouped.MostOutputs
-        && each.Max * Size.Aggregate((a, b) => a * b) <= Grouped.MostTerms;
+    bool IsFew(Extent channels) => channels.TryDivide(Groups, out var each) && each.Max <= GroupedConvolution.MostOutputs
+        && each.Max * Size.Aggregate((a, b) => a * b) <= GroupedConvolution.MostTerms;
 
     bool FitsKernels(Tensor x)
     {
@@ -218,19 +218,19 @@ sealed record ConvolutionForm(string What, long[] Size, int[] Stride, int[] Padd
         t => Depthwise.Correlate(Config(t[0])).Call(Plane(t[0]), Plane(t[1])).Reshape(shape),
         (d, _, t) => [Spread(t[1], d, OutputPadding(t[0].Shape)!), Plain(t[0], d)], [x, dy], "depthwise_windows");
 
-    Tensor Few(Tensor x, Tensor weight)
+    Tensor GroupedForward(Tensor x, Tensor weight)
     {
-        var kernel = Grouped.Convolve(Config(x), (int)weight.Shape[1].Value, (int)(weight.Shape[0].Value / Groups));
-        var y = kernel.Call(Plane(x).Unflatten(1, Groups, -1), FewWindows(weight));
+        var kernel = GroupedConvolution.Convolve(Config(x), (int)weight.Shape[1].Value, (int)(weight.Shape[0].Value / Groups));
+        var y = kernel.Call(Plane(x).Unflatten(1, Groups, -1), GroupedWindows(weight));
         return Back(y.Reshape([y.Shape[0], weight.Shape[0], .. y.Shape[3..]]));
     }
 
     // [O, I, ...] as [G, O / G, I, U, V]
-    Tensor FewWindows(Tensor weight) =>
+    Tensor GroupedWindows(Tensor weight) =>
         weight.Reshape([Groups, weight.Shape[0].Value / Groups, weight.Shape[1], .. Space == 2 ? weight.Shape[2..]
             : [1, .. weight.Shape[2..]]]);
 
-    Tensor FewBack(Tensor dy, Tensor weight, Shape image, long[] rest)
+    Tensor GroupedSpread(Tensor dy, Tensor weight, Shape image, long[] rest)
     {
         if (!IsFew(image[1])) return Spread(dy, weight, rest);
         return Tensor.CustomGradient(t =>
@@ -244,15 +244,15 @@ sealed record ConvolutionForm(string What, long[] Size, int[] Stride, int[] Padd
                     forward.Dilation.W * (forward.WindowWidth - 1) - forward.Before.W),
                 DType = forward.DType,
             };
-            var windows = FewWindows(t[1]).Transpose(1, 2).Flip(3, 4);
-            var kernel = Grouped.Convolve(config, (int)(weight.Shape[0].Value / Groups), (int)weight.Shape[1].Value);
+            var windows = GroupedWindows(t[1]).Transpose(1, 2).Flip(3, 4);
+            var kernel = GroupedConvolution.Convolve(config, (int)(weight.Shape[0].Value / Groups), (int)weight.Shape[1].Value);
             return Back(kernel.Call(Plane(t[0]).Unflatten(1, Groups, -1), windows).Flatten(1, 2));
         }, (d, _, t) => [Plain(d, t[1]), Weight(d, t[0], t[1].Shape)], [dy, weight], "grouped_spread");
     }
 
-    Tensor FewWeight(Tensor x, Tensor dy, Shape shape) => Tensor.CustomGradient(t =>
+    Tensor GroupedWeight(Tensor x, Tensor dy, Shape shape) => Tensor.CustomGradient(t =>
     {
-        var kernel = Grouped.Correlate(Config(t[0]), (int)shape[1].Value, (int)(shape[0].Value / Groups));
+        var kernel = GroupedConvolution.Correlate(Config(t[0]), (int)shape[1].Value, (int)(shape[0].Value / Groups));
         return kernel.Call(Plane(t[0]).Unflatten(1, Groups, -1), Plane(t[1]).Unflatten(1, Groups, -1)).Reshape(shape);
     }, (d, _, t) => [Spread(t[1], d, OutputPadding(t[0].Shape)!), Plain(t[0], d)], [x, dy], "grouped_windows");
 }

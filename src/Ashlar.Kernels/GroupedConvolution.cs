@@ -9,7 +9,7 @@ namespace Ashlar.Kernels;
 /// plane follow each other, and sums lie as they do, so that those beyond the end of a row are computed and not used. A vector
 /// that is loaded serves all channels of the group that go out. Windows have no stride.
 /// </remarks>
-public static class Grouped
+public static class GroupedConvolution
 {
     // N images, G groups, I channels of a group that come in, O that go out, H x W elements of an image, U x V of a window
 
