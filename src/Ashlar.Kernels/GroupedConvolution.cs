@@ -26,8 +26,10 @@ public static class GroupedConvolution
     /// <param name="c">How windows lie; stride and spread must be 1.</param>
     /// <param name="inputs">I.</param>
     /// <param name="outputs">O, at most <see cref="MostOutputs"/>.</param>
+    /// <exception cref="ArgumentException">Windows have a stride or a spread.</exception>
     public static Kernel Convolve(DepthwiseConfig c, int inputs, int outputs) => Kernel.Define("grouped", k =>
     {
+        Check(c);
         var x = k.Input("x", c.DType, "N", "G", inputs, c.Height, c.Width);
         var w = k.Input("w", c.DType, "G", outputs, inputs, c.WindowHeight, c.WindowWidth);
         var y = k.Output("y", c.DType, "N", "G", outputs, c.Rows, c.Columns);
@@ -61,8 +63,10 @@ public static class GroupedConvolution
     /// <param name="c">How windows lie; stride and spread must be 1.</param>
     /// <param name="inputs">I.</param>
     /// <param name="outputs">O.</param>
+    /// <exception cref="ArgumentException">Windows have a stride or a spread.</exception>
     public static Kernel Correlate(DepthwiseConfig c, int inputs, int outputs) => Kernel.Define("grouped_backward_window", k =>
     {
+        Check(c);
         var x = k.Input("x", c.DType, "N", "G", inputs, c.Height, c.Width);
         var dy = k.Input("dy", c.DType, "N", "G", outputs, c.Rows, c.Columns);
         var dw = k.Output("dw", c.DType, "G", outputs, inputs, c.WindowHeight, c.WindowWidth);
@@ -88,6 +92,13 @@ public static class GroupedConvolution
         }
         dw[g, .., i, .., ..] = Cast(sums, c.DType);
     });
+
+    static void Check(DepthwiseConfig c)
+    {
+        if (c.Stride != (1, 1) || c.Spread != (1, 1))
+            throw new ArgumentException($"windows in groups have no stride and no spread, but got {c.Stride} and {c.Spread}; "
+                + "a product takes them.", nameof(c));
+    }
 
     /// <summary>Rows of one channel between its zeros.</summary>
     sealed class Plane

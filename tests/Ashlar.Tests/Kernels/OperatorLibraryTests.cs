@@ -45,6 +45,18 @@ public class OperatorLibraryTests
         KernelRun.AssertSame(Sequences.Route(count), [19, experts]);
 
     [Fact]
+    public void GroupedConvolution_Refuses_AStrideOrASpread()
+    {
+        var plain = new DepthwiseConfig(8, 8, 6, 6, 3, 3);
+        GroupedConvolution.Convolve(plain, inputs: 2, outputs: 2);
+        foreach (var windows in new[] { plain with { Stride = (2, 1) }, plain with { Spread = (1, 2) } })
+        {
+            Assert.Throws<ArgumentException>(() => GroupedConvolution.Convolve(windows, inputs: 2, outputs: 2));
+            Assert.Throws<ArgumentException>(() => GroupedConvolution.Correlate(windows, inputs: 2, outputs: 2));
+        }
+    }
+
+    [Fact]
     public void Route_FindsMoreExpertsThanThereAre()
     {
         var error = Assert.Throws<KernelException>(() => Sequences.Route(8).For([new(DType.Float32, [3, 7])]));
