@@ -57,6 +57,9 @@ public static class Sequences
 
     /// <summary>The experts of each token: logits [T, E] give experts i32 [T, count], the greatest first, and weights [T, count],
     /// their softmax among themselves.</summary>
+    /// <remarks>The experts of a token are distinct: where fewer than <paramref name="count"/> logits are above minus infinity,
+    /// the first of the others follow, with weight 0. A token whose logits are all minus infinity has weights NaN, as their
+    /// softmax is.</remarks>
     /// <param name="count">Experts per token, at most E.</param>
     /// <param name="tile">Tokens per step of the grid.</param>
     /// <exception cref="KernelException">There are fewer experts than a token shall have (ASH0571).</exception>
@@ -70,7 +73,8 @@ public static class Sequences
         var (experts, weights) = (k.Output("experts", DType.Int32, "T", count), k.Output("weights", "T", count));
         var t = k.Grid(("T", tile));
         // Experts are rows here: the lanes of a vector are tokens, each with a greatest of its own.
-        var left = k.Load(logits[t, ..].T);
+        // Only what was chosen already is minus infinity there, so nothing is chosen twice.
+        var left = k.Load(Max(logits[t, ..].T, -float.MaxValue));
         var chosen = k.Tile(t, count);
         foreach (var i in k.Serial(count))
         {
@@ -79,7 +83,7 @@ public static class Sequences
             {
                 var expert = best[token];
                 experts[t.Start + token, i] = expert;
-                chosen[token, i] = left[expert, token];
+                chosen[token, i] = logits[t.Start + token, expert];
                 left[expert, token] = float.NegativeInfinity;
             }
         }

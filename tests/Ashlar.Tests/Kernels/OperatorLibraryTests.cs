@@ -44,6 +44,14 @@ public class OperatorLibraryTests
     public void Route_RunsTheSame_ForManyExperts(int count, int experts) =>
         KernelRun.AssertSame(Sequences.Route(count), [19, experts]);
 
+    [Theory]
+    [InlineData(3, 5)]
+    [InlineData(8, 17)]
+    [InlineData(17, 17)]
+    public void Route_RunsTheSame_WhenLogitsAreMinusInfinity(int count, int experts) =>
+        KernelRun.AssertSame(Sequences.Route(count), 2e-5,
+            (_, random) => random.Next(3) > 0 ? double.NegativeInfinity : random.NextDouble() * 4 - 2, [37, experts]);
+
     [Fact]
     public void GroupedConvolution_Refuses_AStrideOrASpread()
     {
@@ -137,6 +145,28 @@ public abstract class OperatorCallTests(Device device) : DeviceTests(device)
         var found = Sequences.Route(3).CallAll(logits);
         Close(found[0].Cast(DType.Float32), indices.Cast(DType.Float32));
         Close(found[1], values.Softmax());
+    }
+
+    [Fact]
+    public void Route_ChoosesEachExpertOnce_WhenTooFewAreAboveMinusInfinity()
+    {
+        const float Never = float.NegativeInfinity;
+        var found = Sequences.Route(3).CallAll(Tensor.From(new[,]
+        {
+            { Never, Never, 0.5f, Never, Never }, { Never, 2, Never, Never, 2 }, { -float.MaxValue, Never, 1, Never, 1 },
+            { Never, Never, Never, Never, Never },
+        }));
+        Assert.Equal([2, 0, 1, 1, 4, 0, 2, 4, 0, 0, 1, 2], found[0].ToArray<int>());
+        Assert.Equal([1, 0, 0, 0.5f, 0.5f, 0, 0.5f, 0.5f, 0, float.NaN, float.NaN, float.NaN], found[1].ToArray<float>());
+    }
+
+    [Fact]
+    public void ArgMaxAndTopK_NameEachElementOnce_WhenAllAreMinusInfinity()
+    {
+        const float Never = float.NegativeInfinity;
+        var x = Tensor.From(new[,] { { Never, Never, Never, Never }, { Never, Never, 3, Never } });
+        Assert.Equal([0, 2], x.ArgMax(1).ToArray<int>());
+        Assert.Equal([0, 1, 2, 2, 0, 1], x.TopK(3).Indices.ToArray<int>());
     }
 
     [Theory]
