@@ -27,7 +27,10 @@ static class AttentionFigures
         public string Name =>
             $"attention.{(Backward ? "backward" : "forward")}.{DType.Name}.d{HeadWidth}_t{Tokens}.{(Causal ? "causal" : "full")}";
 
-        public AttentionConfig Config => AttentionConfig.Tuned(HeadWidth, 1, Causal, DType, Tokens);
+        public AttentionConfig Config => AttentionConfig.Tuned(HeadWidth, 1, Causal, DType, Tokens) with
+        {
+            BackwardParts = AttentionConfig.PartsFor(Heads),
+        };
     }
 
     public static IEnumerable<Benchmark> Benchmarks(IReadOnlyList<int> threads)
@@ -109,10 +112,10 @@ static class AttentionFigures
         var kernels = FlashAttention.For(at.Config);
         int count = heads ?? at.Heads;
         NodeType x = new(at.DType, (int[])[1, at.Tokens, count, at.HeadWidth]),
-            rows = new(DType.Float32, (int[])[1, count, at.Tokens]);
+            rows = new(DType.Float32, (int[])[1, count, at.Tokens]),
+            sums = new(DType.Float32, (int[])[at.Config.BackwardParts, 1, count, at.Tokens, at.HeadWidth]);
         return at.Backward
-            ? [kernels.Delta.For(x, x), kernels.BackwardQueries.For(x, x, x, x, rows, rows),
-                kernels.BackwardKeys.For(x, x, x, x, rows, rows)]
+            ? [kernels.Delta.For(x, x), kernels.Backward.For(x, x, x, x, rows, rows), kernels.Queries.For(sums)]
             : [kernels.Forward.For(x, x, x)];
     }
 
@@ -125,7 +128,8 @@ static class AttentionFigures
         if (!at.Backward) return new(x.ToValueList(), [Call(kernels[0], 0, x)]);
         var lse = Nodes.Parameter(5, DType.Float32, (int[])[1, at.Heads, at.Tokens]);
         Node[] saved = [x[0], x[1], x[2], x[3], lse, Call(kernels[0], 0, x[3], x[4])];
-        return new([.. x, lse], [Call(kernels[1], 0, saved), Call(kernels[2], 0, saved), Call(kernels[2], 1, saved)]);
+        Node dq = Call(kernels[2], 0, Call(kernels[1], 2, saved));
+        return new([.. x, lse], [dq, Call(kernels[1], 0, saved), Call(kernels[1], 1, saved)]);
 
         static Node Call(GraphKernel kernel, int output, params Node[] inputs) =>
             Node.Of(Op.Kernel, inputs, new KernelAttributes(kernel, output));

@@ -51,6 +51,19 @@ public sealed record AttentionConfig(int HeadWidth, int Group = 1, bool Causal =
     /// <summary>Keys per step of the forward kernel's loop, where that is not <see cref="KeyTile"/>.</summary>
     public int? ForwardKeyTile { get; init; }
 
+    /// <summary>In how many parts the backward kernel goes through the keys: its steps are the sequences times the key-value
+    /// heads times these, and each part has a sum of the queries' gradient of its own; at least 1.</summary>
+    public int BackwardParts { get; init; } = 1;
+
+    /// <summary>As few parts as keep all workers of this machine busy: steps differ in length, so there are four for
+    /// each.</summary>
+    /// <param name="pairs">Sequences times key-value heads.</param>
+    public static int PartsFor(long pairs) =>
+        (int)Math.Clamp((4L * Environment.ProcessorCount + pairs - 1) / Math.Max(1, pairs), 1, MostParts);
+
+    // Each part is a sum in float32 of its own.
+    const int MostParts = 8;
+
     /// <summary>The scale that is used.</summary>
     public float ScoreScale => Scale ?? 1 / MathF.Sqrt(HeadWidth);
 
@@ -61,9 +74,9 @@ public sealed record AttentionConfig(int HeadWidth, int Group = 1, bool Causal =
 /// <summary>The kernels of one config.</summary>
 /// <param name="Forward">As <see cref="FlashAttention.Forward"/>.</param>
 /// <param name="Delta">As <see cref="FlashAttention.Delta"/>.</param>
-/// <param name="BackwardQueries">As <see cref="FlashAttention.BackwardQueries"/>.</param>
-/// <param name="BackwardKeys">As <see cref="FlashAttention.BackwardKeys"/>.</param>
-public sealed record AttentionKernels(Kernel Forward, Kernel Delta, Kernel BackwardQueries, Kernel BackwardKeys);
+/// <param name="Backward">As <see cref="FlashAttention.Backward"/>.</param>
+/// <param name="Queries">As <see cref="FlashAttention.Queries"/>.</param>
+public sealed record AttentionKernels(Kernel Forward, Kernel Delta, Kernel Backward, Kernel Queries);
 
 /// <summary>Attention without the matrix of scores: memory grows with the length, not with its square.</summary>
 /// <remarks>Source: Dao et al. 2022, arXiv:2205.14135; the order of the loops as in Dao 2023, arXiv:2307.08691, algorithms 1 and
@@ -129,78 +142,71 @@ public static class FlashAttention
     });
 
     /// <summary>
-    /// The gradient of the queries. Inputs q, k, v as forward, dy [B, T, H, D], lse of forward and <see cref="Delta"/>, both [B,
-    /// H, T], then lengths where the config has them; output dq [B, T, H, D].
+    /// All three gradients. Inputs q, k, v as forward, dy [B, T, H, D], lse of forward and <see cref="Delta"/>, both [B, H, T],
+    /// then lengths where the config has them; outputs dk and dv [B, S, G, D], summed over the query heads of a group, and dq
+    /// as float32 [parts, B, H, T, D], which <see cref="Queries"/> sums.
     /// </summary>
-    public static Kernel BackwardQueries(AttentionConfig c) => Kernel.Define("flash_attention_backward_queries", k =>
+    public static Kernel Backward(AttentionConfig c) => Kernel.Define("flash_attention_backward", k =>
     {
-        var (q, key, value, dy, lse, delta, lengths) = Saved(k, c);
-        var dq = k.Output("dq", c.DType, "B", "T", "H", c.HeadWidth);
+        var q = k.Input("q", c.DType, "B", "T", "H", c.HeadWidth);
+        var key = k.Input("k", c.DType, "B", "S", "G", c.HeadWidth);
+        var value = k.Input("v", c.DType, "B", "S", "G", c.HeadWidth);
+        var dy = k.Input("dy", c.DType, "B", "T", "H", c.HeadWidth);
+        var (lse, delta) = (k.Input("lse", "B", "H", "T"), k.Input("delta", "B", "H", "T"));
+        var lengths = c.Lengths ? k.Input("lengths", DType.Int32, "B") : null;
+        var dk = k.Output("dk", c.DType, "B", "S", "G", c.HeadWidth);
+        var dv = k.Output("dv", c.DType, "B", "S", "G", c.HeadWidth);
+        var dq = k.Output("dq", c.BackwardParts, "B", "H", "T", c.HeadWidth);
+        k.Initialize(dq, 0f);
 
-        var (b, h, i) = k.Grid("B", "H", ("T", c.QueryTile));
-        var (g, seen) = (h / c.Group, new Seen(k, c, lengths, b));
-        var (qi, dyi) = (k.Load(q[b, i, h, ..]), k.Load(dy[b, i, h, ..]));
-        var m = k.Keep(Max(lse[b, h, i], -1e30f) * Log2E);         // a row without keys has lse -inf
-        var sum = k.Full(0f, i, c.HeadWidth);
-        foreach (var j in k.Pipeline(("S", c.KeyTile), c.Stages, seen.KeysEnd(i), seen.KeysBegin(i)))
+        // Each step goes through some of the keys alone, so what it adds to dq no other step touches.
+        var (b, g, part) = k.Grid("B", "G", c.BackwardParts);
+        var seen = new Seen(k, c, lengths, b);
+        var tiles = (k.Size("S") + (c.KeyTile - 1)) / c.KeyTile;
+        KernelValue Begin(KernelValue part) => part * tiles / c.BackwardParts * c.KeyTile;
+        foreach (var j in k.Serial(("S", c.KeyTile), until: Begin(part + 1), from: Begin(part)))
         {
-            var s = k.Keep(Dot(qi, key[b, j, g, ..].T));
-            var dp = k.Keep(Dot(dyi, value[b, j, g, ..].T));
-            if (c.SoftCap is { } cap) s[..] = Tanh(s * (c.ScoreScale / cap));
-            var p = Cast(Exp2(s * c.Unit - m.Rows), c.DType);      // e^(scores - lse): the rows of softmax again
-            var ds = k.Keep(Cast(Sloped(c, p * (dp - delta[b, h, i].Rows), s), c.DType));
-            seen.Only(i, j, i.Rows, j, (ds, 0f));
-            sum += Dot(ds, key[b, j, g, ..]);
+            var (kj, vj) = (k.Load(key[b, j, g, ..]), k.Load(value[b, j, g, ..]));
+            var (keys, values) = (k.Full(0f, j, c.HeadWidth), k.Full(0f, j, c.HeadWidth));
+            foreach (var member in k.Serial(c.Group))
+            {
+                var h = g * c.Group + member;
+                foreach (var i in k.Pipeline(("T", c.QueryTile), c.Stages, seen.QueriesEnd(j), seen.QueriesBegin(j)))
+                {
+                    var m = k.Keep(Max(lse[b, h, i], -1e30f) * Log2E);     // a row without keys has lse -inf
+                    var s = k.Keep(Dot(kj, q[b, i, h, ..].T));             // [keys, queries]
+                    var dp = k.Keep(Dot(vj, dy[b, i, h, ..].T));
+                    if (c.SoftCap is { } cap) s[..] = Tanh(s * (c.ScoreScale / cap));
+                    var p = k.Keep(Cast(Exp2(s * c.Unit - m), c.DType));   // e^(scores - lse): the softmax again
+                    var ds = k.Keep(Cast(Sloped(c, p * (dp - delta[b, h, i]), s), c.DType));
+                    seen.Only(i, j, i, j.Rows, (p, 0f), (ds, 0f));
+                    values += Dot(p, dy[b, i, h, ..]);
+                    keys += Dot(ds, q[b, i, h, ..]);
+                    dq[part, b, h, i, ..] = dq[part, b, h, i, ..] + Dot(ds.T, key[b, j, g, ..]);
+                }
+            }
+            dk[b, j, g, ..] = keys * c.ScoreScale;
+            dv[b, j, g, ..] = values;
         }
+    });
+
+    /// <summary>The gradient of the queries [B, T, H, D] from the sums [parts, B, H, T, D] that <see cref="Backward"/>
+    /// makes.</summary>
+    public static Kernel Queries(AttentionConfig c) => Kernel.Define("flash_attention_backward_queries", k =>
+    {
+        var sums = k.Input("sums", c.BackwardParts, "B", "H", "T", c.HeadWidth);
+        var dq = k.Output("dq", c.DType, "B", "T", "H", c.HeadWidth);
+        var (b, h, i) = k.Grid("B", "H", ("T", c.QueryTile));
+        var sum = sums[0, b, h, i, ..];
+        for (int part = 1; part < c.BackwardParts; part++) sum += sums[part, b, h, i, ..];
         dq[b, i, h, ..] = sum * c.ScoreScale;
     });
 
-    /// <summary>
-    /// The gradients of keys and values. Inputs as <see cref="BackwardQueries"/>; outputs dk and dv [B, S, G, D], summed over the
-    /// query heads of a group.
-    /// </summary>
-    public static Kernel BackwardKeys(AttentionConfig c) => Kernel.Define("flash_attention_backward_keys", k =>
-    {
-        var (q, key, value, dy, lse, delta, lengths) = Saved(k, c);
-        var dk = k.Output("dk", c.DType, "B", "S", "G", c.HeadWidth);
-        var dv = k.Output("dv", c.DType, "B", "S", "G", c.HeadWidth);
-
-        var (b, g, j) = k.Grid("B", "G", ("S", c.KeyTile));
-        var seen = new Seen(k, c, lengths, b);
-        var (kj, vj) = (k.Load(key[b, j, g, ..]), k.Load(value[b, j, g, ..]));
-        var (keys, values) = (k.Full(0f, j, c.HeadWidth), k.Full(0f, j, c.HeadWidth));
-        foreach (var member in k.Serial(c.Group))
-        {
-            var h = g * c.Group + member;
-            foreach (var i in k.Pipeline(("T", c.QueryTile), c.Stages, seen.QueriesEnd(j), seen.QueriesBegin(j)))
-            {
-                var m = k.Keep(Max(lse[b, h, i], -1e30f) * Log2E);
-                var s = k.Keep(Dot(kj, q[b, i, h, ..].T));         // [keys, queries]
-                var dp = k.Keep(Dot(vj, dy[b, i, h, ..].T));
-                if (c.SoftCap is { } cap) s[..] = Tanh(s * (c.ScoreScale / cap));
-                var p = k.Keep(Cast(Exp2(s * c.Unit - m), c.DType));
-                var ds = k.Keep(Cast(Sloped(c, p * (dp - delta[b, h, i]), s), c.DType));
-                seen.Only(i, j, i, j.Rows, (p, 0f), (ds, 0f));
-                values += Dot(p, dy[b, i, h, ..]);
-                keys += Dot(ds, q[b, i, h, ..]);
-            }
-        }
-        dk[b, j, g, ..] = keys * c.ScoreScale;
-        dv[b, j, g, ..] = values;
-    });
-
-    /// <summary>All four kernels of a config, made once.</summary>
+    /// <summary>All kernels of a config, made once.</summary>
     public static AttentionKernels For(AttentionConfig config) =>
-        made.GetOrAdd(config, c => new(Forward(c), Delta(c), BackwardQueries(c), BackwardKeys(c)));
+        made.GetOrAdd(config, c => new(Forward(c), Delta(c), Backward(c), Queries(c)));
 
     static readonly ConcurrentDictionary<AttentionConfig, AttentionKernels> made = [];
-
-    static (KernelBuffer Q, KernelBuffer Key, KernelBuffer Value, KernelBuffer Dy, KernelBuffer Lse,
-        KernelBuffer Delta, KernelBuffer? Lengths) Saved(KernelBuilder k, AttentionConfig c) =>
-        (k.Input("q", c.DType, "B", "T", "H", c.HeadWidth), k.Input("k", c.DType, "B", "S", "G", c.HeadWidth),
-            k.Input("v", c.DType, "B", "S", "G", c.HeadWidth),
-            k.Input("dy", c.DType, "B", "T", "H", c.HeadWidth), k.Input("lse", "B", "H", "T"), k.Input("delta", "B", "H", "T"),
-            c.Lengths ? k.Input("lengths", DType.Int32, "B") : null);
 
     // Through cap * tanh(x / cap), of which s holds the tanh.
     static KernelValue Sloped(AttentionConfig c, KernelValue gradient, KernelValue s) =>

@@ -82,10 +82,10 @@ public static class KernelLibrary
             n => [Heads(n), Heads(n), Heads(n)], n => 2.0 * n * n * HeadWidth) { Choice = Attention(FlashAttention.Forward) },
         new(FlashAttention.Delta(new(HeadWidth)), "sums of dy * o, which the backward kernels need", 1024,
             n => [Heads(n), Heads(n)]),
-        new(FlashAttention.BackwardQueries(new(HeadWidth)), "the gradient of the queries of causal attention", 1024, Saved, n =>
-            3.0 * n * n * HeadWidth) { Choice = Attention(FlashAttention.BackwardQueries) },
-        new(FlashAttention.BackwardKeys(new(HeadWidth)), "the gradients of keys and values of causal attention", 1024, Saved, n =>
-            4.0 * n * n * HeadWidth) { Choice = Attention(FlashAttention.BackwardKeys) },
+        new(FlashAttention.Backward(new(HeadWidth)), "the gradients of causal attention, that of the queries in float32", 1024,
+            Saved, n => 5.0 * n * n * HeadWidth) { Choice = Attention(FlashAttention.Backward) },
+        new(FlashAttention.Queries(new(HeadWidth)), "the gradient of the queries from its parts", 1024,
+            n => [F32(1, 1, 1, n, HeadWidth)]),
     ];
 
     /// <summary>The kernel of this name; null where there is none.</summary>

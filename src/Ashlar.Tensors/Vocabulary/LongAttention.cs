@@ -31,6 +31,7 @@ static class LongAttention
         var kernels = FlashAttention.For(AttentionConfig.Tuned((int)width, (int)(heads / kvHeads), causal, keys: length) with
         {
             Scale = (float)scale,
+            BackwardParts = AttentionConfig.PartsFor(queries[0].Min * kvHeads),
         });
         return Tensor.CustomGradient(
             x => kernels.Forward.CallAll(Narrow(x))[0].Cast(q.DType),
@@ -40,8 +41,8 @@ static class LongAttention
                 var upstream = dy.Cast(DType.BFloat16);
                 var results = kernels.Forward.CallAll(inputs);   // the call of the forward pass: an equal node
                 Tensor[] saved = [.. inputs, upstream, results[1], kernels.Delta.Call(upstream, results[0])];
-                return [.. kernels.BackwardQueries.CallAll(saved).Concat(kernels.BackwardKeys.CallAll(saved))
-                    .Select(gradient => gradient.Cast(q.DType))];
+                Tensor[] sums = kernels.Backward.CallAll(saved), gradients = [kernels.Queries.Call(sums[2]), sums[0], sums[1]];
+                return [.. gradients.Select(gradient => gradient.Cast(q.DType))];
             }, [q, k, v], "flash_attention");
 
         static Tensor[] Narrow(Tensor[] x) => [.. x.Select(tensor => tensor.Cast(DType.BFloat16))];

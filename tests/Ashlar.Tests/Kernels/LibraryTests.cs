@@ -71,19 +71,22 @@ public abstract class LibraryCallTests(Device device) : DeviceTests(device)
     }
 
     [Theory]
-    [InlineData(false, 5, 9)]
-    [InlineData(true, 17, 17)]
-    public void FlashAttention_HasTheGradientOfAttention(bool causal, int t, int s)
+    [InlineData(false, 5, 9, 1)]
+    [InlineData(true, 17, 17, 1)]
+    [InlineData(true, 40, 70, 2)]
+    [InlineData(false, 20, 20, 3)]
+    public void FlashAttention_HasTheGradientOfAttention(bool causal, int t, int s, int parts)
     {
         var (q, k, v) = (Tensor.RandomNormal(1, 1, t, 2, 4), Tensor.RandomNormal(2, 1, s, 1, 4),
             Tensor.RandomNormal(3, 1, s, 1, 4));
-        var c = new AttentionConfig(HeadWidth: 4, Group: 2, Causal: causal, QueryTile: 16, KeyTile: 16);
-        Kernel forward = FlashAttention.Forward(c), delta = FlashAttention.Delta(c), queries = FlashAttention.BackwardQueries(c),
-            keys = FlashAttention.BackwardKeys(c);
+        var c = new AttentionConfig(HeadWidth: 4, Group: 2, Causal: causal, QueryTile: 16, KeyTile: 16) { BackwardParts = parts };
+        Kernel forward = FlashAttention.Forward(c), delta = FlashAttention.Delta(c), backward = FlashAttention.Backward(c),
+            queries = FlashAttention.Queries(c);
         var o = Tensor.CustomGradient(x => forward.CallAll(x)[0], (dy, y, x) =>
         {
             Tensor[] saved = [.. x, dy, forward.CallAll(x)[1], delta.Call(dy, y)];
-            return [queries.Call(saved), .. keys.CallAll(saved)];
+            Tensor[] sums = backward.CallAll(saved);
+            return [queries.Call(sums[2]), sums[0], sums[1]];
         }, [q, k, v]);
         var plain = q.Attention(k, v, causal);
         Close(o, plain);
