@@ -57,8 +57,6 @@ sealed class AttentionScratch
 /// <summary>Computes items: a block of query rows against the pages that they see. Belongs to one worker.</summary>
 readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScratch plan, byte* memory)
 {
-    const int KeysAhead = 2;                               // pages
-
     readonly float* queries = (float*)memory;              // scaled; for the tile unit packed in bfloat16
     readonly float* scores = (float*)(memory + plan.Scores);
     readonly byte* weights = memory + plan.Weights;        // scores after the softmax, packed for the tile unit
@@ -72,54 +70,52 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
 
     bool UsesTiles => launch.UsesTiles;
 
-    /// <summary>Computes an item, or its part of the pages.</summary>
+    /// <summary>Asks for what an item needs first.</summary>
+    public void Fetch(in AttentionItem item, int parts)
+    {
+        byte** ring = stackalloc byte*[AttentionScratch.PagesAtOnce];
+        var (first, end) = launch.PagesOf(item, parts);
+        var ahead = Ahead(item, first, end, ring);
+        ahead.Some(ahead.Left);
+    }
+
+    /// <summary>Computes an item, or its part of the pages. Its first pages were asked for.</summary>
     /// <param name="item">Which.</param>
     /// <param name="parts">Parts of the pages.</param>
+    /// <param name="next">The item after it, whose first pages are asked for at its end; null if there is none yet.</param>
     /// <param name="partial">Where a part leaves its sums; null writes the result.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void Compute(in AttentionItem item, int parts, byte* partial)
+    public void Compute(in AttentionItem item, int parts, in AttentionItem? next, byte* partial)
     {
         int group = Attention.Heads / Attention.KvHeads, rows = item.Count * group;
-        int firstPlace = item.Run.Place + item.Offset, lastPlace = firstPlace + item.Count - 1;
-        int firstPage = Attention.Options.Window is { } window ? Math.Max(0, firstPlace - window + 1) / PageLayout.Tokens : 0;
-        var (begin, end) = EvenRange.Of(lastPlace / PageLayout.Tokens + 1 - firstPage, item.Part, parts);
-        int page = firstPage + (int)begin, endPage = firstPage + (int)end;
-        for (int i = 0; i < KeysAhead; i++) FetchKeys(item, page + i, endPage);
+        int firstPlace = item.Run.Place + item.Offset;
+        var (page, endPage) = launch.PagesOf(item, parts);
         LoadQueries(item, group);
         for (int r = 0; r < rows; r++) (most[r], totals[r]) = (float.NegativeInfinity, 0);
 
-        byte** pages = stackalloc byte*[AttentionScratch.PagesAtOnce];
+        byte** pages = stackalloc byte*[AttentionScratch.PagesAtOnce], ring = stackalloc byte*[AttentionScratch.PagesAtOnce];
         for (bool adds = false; page < endPage; adds = true)
         {
             int count = Math.Min(AttentionScratch.PagesAtOnce, endPage - page);
             for (int i = 0; i < count; i++) pages[i] = launch.Page(item.Run.Text, page + i, item.Head);
+            // Pages lie anywhere, so no prefetcher follows them: the next ones come while these are computed.
+            var ahead = Coming(item, page + count, endPage, parts, next, ring);
+            int share = (ahead.Left + count - 1) / count;
             for (int top = 0; top < rows; top += plan.ScoreRows)
             {
                 int here = Math.Min(plan.ScoreRows, rows - top);
                 for (int i = 0; i < count; i++)
                 {
-                    // Pages lie anywhere, so no prefetcher follows them: values come while scores are computed, and keys with
-                    // the scores of pages before, or on vectors while the values before are added up.
-                    var ahead = top > 0 ? default : new FetchAhead(pages[i] + Attention.Layout.KeyBytes,
-                        Attention.Layout.Bytes - Attention.Layout.KeyBytes);
-                    if (top == 0 && (UsesTiles || !adds)) FetchKeys(item, page + i + KeysAhead, endPage);
+                    if (UsesTiles && top == 0) ahead.Some(share);
                     Score(pages[i], i, top, here, ref ahead);
-                    ahead.Rest();
                 }
                 for (int r = 0; r < here; r++)
                     Weigh(top + r, r, pages, count, page * PageLayout.Tokens, firstPlace + (top + r) / group);
             }
             if (UsesTiles) AccumulateTiles(pages, count, rows, adds);
             else
-                for (int i = 0; i < count; i++)
-                {
-                    int coming = page + count + i;
-                    var ahead = coming < endPage
-                        ? new FetchAhead(launch.Page(item.Run.Text, coming, item.Head), Attention.Layout.KeyBytes)
-                        : default;
-                    Accumulate(pages[i], i, rows, adds || i > 0, ref ahead);
-                    ahead.Rest();
-                }
+                for (int i = 0; i < count; i++) Accumulate(pages[i], i, rows, adds || i > 0, ref ahead);
+            ahead.Some(ahead.Left);
             page += count;
         }
 
@@ -136,6 +132,23 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
         }
     }
 
+    // The pages from one on, as many as are computed together.
+    FetchAhead Ahead(in AttentionItem item, int page, int endPage, byte** ring)
+    {
+        int count = Math.Min(AttentionScratch.PagesAtOnce, endPage - page);
+        for (int i = 0; i < count; i++) ring[i] = launch.Page(item.Run.Text, page + i, item.Head);
+        return new(ring, count, Attention.Layout.Bytes);
+    }
+
+    // What is computed after the pages before this one.
+    FetchAhead Coming(in AttentionItem item, int page, int endPage, int parts, in AttentionItem? next, byte** ring)
+    {
+        if (page < endPage || next is null) return Ahead(item, page, endPage, ring);
+        var other = next.GetValueOrDefault();
+        var (first, end) = launch.PagesOf(other, parts);
+        return Ahead(other, first, end, ring);
+    }
+
     /// <summary>Joins the parts of an item.</summary>
     /// <param name="item">Its first part.</param>
     /// <param name="parts">How many.</param>
@@ -148,23 +161,18 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
         {
             float largest = float.NegativeInfinity, total = 0;
             for (int part = 0; part < parts; part++) largest = MathF.Max(largest, Row(partial, part, r)[0]);
-            new Span<float>(sums, plan.ValueWidth).Clear();
+            for (int d = 0; d < plan.ValueWidth; d += 16) Vector512<float>.Zero.Store(sums + d);
             for (int part = 0; part < parts; part++)
             {
                 float* row = Row(partial, part, r);
                 if (row[1] == 0) continue;   // saw nothing
                 float factor = MathF.Exp(row[0] - largest);
                 total += factor * row[1];
-                for (int d = 0; d < plan.ValueWidth; d++) sums[d] += factor * row[2 + d];
+                for (int d = 0; d < plan.ValueWidth; d += 16)
+                    (Vector512.Load(sums + d) + Vector512.Load(row + 2 + d) * factor).Store(sums + d);
             }
             Finish(item, r, group, sums, largest, total);
         }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    void FetchKeys(in AttentionItem item, int page, int endPage)
-    {
-        if (page < endPage) new FetchAhead(launch.Page(item.Run.Text, page, item.Head), Attention.Layout.KeyBytes).Rest();
     }
 
     float* Row(byte* partial, int part, int r) => (float*)(partial + part * plan.PartialBytes) + (long)r * (plan.ValueWidth + 2);
@@ -335,8 +343,9 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
         totals[row] += Vector512.Sum(total);
     }
 
+    /// <summary>Scales scores, and bounds them softly.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Cap(float* at, int count, float scale, float cap)
+    public static void Cap(float* at, int count, float scale, float cap)
     {
         for (int i = 0; i < count; i += 16)
         {
@@ -348,8 +357,15 @@ readonly unsafe struct AttentionBlock(PagedAttentionLaunch launch, AttentionScra
         }
     }
 
+    /// <summary>Writes the result of a row.</summary>
+    /// <param name="item">Of which item.</param>
+    /// <param name="row">Which of its rows.</param>
+    /// <param name="group">Heads that share a key.</param>
+    /// <param name="sum">Weighted values.</param>
+    /// <param name="largest">What weights are relative to.</param>
+    /// <param name="total">The sum of the weights.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    void Finish(in AttentionItem item, int row, int group, float* sum, float largest, float total)
+    public void Finish(in AttentionItem item, int row, int group, float* sum, float largest, float total)
     {
         int head = item.Head * group + row % group, width = Attention.Layout.ValueWidth;
         float factor = 1;

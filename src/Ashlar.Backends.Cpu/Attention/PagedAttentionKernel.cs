@@ -8,8 +8,8 @@ namespace Ashlar.Backends.Cpu.Attention;
 /// softmax.</summary>
 /// <remarks>
 /// An item is a block of new tokens of one text for one key/value head, with all query heads that share it: what is read of a
-/// page serves them all. Few items over long texts are split along the pages and joined afterwards. Workers take items as they
-/// come, long ones first.
+/// page serves them all. Few items over long texts are split along the pages and joined afterwards. Each worker has items of its
+/// own, so that the beginning of the next one is fetched while this one ends; who is done early takes from the end of another's.
 /// </remarks>
 sealed class PagedAttentionKernel(PagedAttention attention, Isa isa, bool usesTiles) : CpuKernel
 {
@@ -50,16 +50,20 @@ sealed unsafe class PagedAttentionLaunch : CpuLaunch
     const int RowsAtOnce = 64;        // query rows of an item: two panels of tiles
     const int FewRows = 4;            // for which a tile's sixteen cost more than vectors
     const int WorthSplitting = 16;    // pages of a part
+    const int ItemsPerWorker = 8;     // so that a disturbed worker does not hold up the rest
 
     readonly nint* buffers;
     readonly Workers workers;
     readonly int tokens, texts, mostPages, tokensAtOnce;
     readonly TokenRun[] runs;
     readonly AttentionItem[] items;
+    readonly OwnedItems owned = new();
     readonly Action<int, int> work;
     readonly AttentionScratch plan;
-    int itemCount, parts, next;
-    bool itemsWrite;
+    readonly TokenScratch? tokenPlan;
+    readonly long workerBytes;
+    int itemCount, parts;
+    bool itemsWrite, byTokens;
     byte* scratch;
 
     public PagedAttentionLaunch(PagedAttentionKernel kernel, int tokens, int texts, int mostPages, nint* buffers, Workers workers)
@@ -69,12 +73,16 @@ sealed unsafe class PagedAttentionLaunch : CpuLaunch
         int group = Attention.Heads / Attention.KvHeads;
         tokensAtOnce = Math.Max(1, RowsAtOnce / group);
         runs = new TokenRun[tokens];
-        MostParts = tokens == 0 ? 1 : Math.Max(1, 2 * workers.Count / Math.Max(1, Attention.KvHeads));
-        items = new AttentionItem[tokens * Attention.KvHeads * MostParts];
+        int split = ItemsPerWorker * workers.Count;   // more items than these are never split
+        MostParts = tokens == 0 ? 1 : Math.Max(1, split / Attention.KvHeads);
+        items = new AttentionItem[Math.Max(tokens * Attention.KvHeads, split)];
         int mostRows = Math.Min(tokensAtOnce, Math.Max(1, tokens)) * group;
         UsesTiles = kernel.UsesTiles && mostRows > FewRows;
         plan = new(Attention, mostRows, UsesTiles);
-        PartialBytes = MostParts == 1 ? 0 : items.Length * plan.PartialBytes;
+        if (kernel.UsesTiles && group <= TokenBlock.MostRows && TokenBlock.Takes(Attention.Layout))
+            tokenPlan = new(Attention.Layout);
+        workerBytes = Aligned(Math.Max(plan.Bytes, tokenPlan is null ? 0 : Aligned(tokenPlan.Bytes) + plan.PartialBytes));
+        PartialBytes = MostParts == 1 ? 0 : split * plan.PartialBytes;
         work = Work;
     }
 
@@ -90,7 +98,7 @@ sealed unsafe class PagedAttentionLaunch : CpuLaunch
 
     public long PartialBytes { get; }
 
-    public override long ScratchBytes => Aligned(PartialBytes) + workers.Count * Aligned(plan.Bytes);
+    public override long ScratchBytes => Aligned(PartialBytes) + workers.Count * workerBytes;
 
     public override void Run(byte* memory)
     {
@@ -99,8 +107,9 @@ sealed unsafe class PagedAttentionLaunch : CpuLaunch
             throw new InvalidOperationException("attention over a paged cache was planned with two memories for one cache.");
         scratch = memory;
         Cut();
-        next = -1;
-        workers.Run(itemCount == 1 ? 1 : workers.Count, work);
+        int helpers = Math.Min(itemCount, workers.Count);
+        owned.Share(itemCount, helpers);
+        workers.Run(helpers, work);
     }
 
     int BufferOfCache => Attention.Inputs.Count + 1;
@@ -127,11 +136,13 @@ sealed unsafe class PagedAttentionLaunch : CpuLaunch
             runs[count++] = new(first, t - first, text, place);
         }
 
-        int blocks = 0;
+        int blocks = 0, mostNew = 0;
+        for (int r = 0; r < count; r++) mostNew = Math.Max(mostNew, runs[r].Count);
+        byTokens = tokenPlan is not null && mostNew * (Attention.Heads / Attention.KvHeads) <= TokenBlock.MostRows;
         for (int r = 0; r < count; r++) blocks += (runs[r].Count + tokensAtOnce - 1) / tokensAtOnce;
-        parts = Math.Clamp(2 * workers.Count / (blocks * Attention.KvHeads), 1,
+        parts = Math.Clamp(ItemsPerWorker * workers.Count / (blocks * Attention.KvHeads), 1,
             Math.Min(MostParts, Math.Max(1, longest / WorthSplitting)));
-        itemsWrite = parts == 1 && count == tokens;   // each key/value head of each text has just one item
+        itemsWrite = count == tokens;   // of each text just one token, that one item of each head sees
         itemCount = 0;
         for (int r = count - 1; r >= 0; r--)
             for (int block = (runs[r].Count - 1) / tokensAtOnce; block >= 0; block--)
@@ -145,40 +156,80 @@ sealed unsafe class PagedAttentionLaunch : CpuLaunch
                     }
     }
 
-    int FirstPage(int place) => Attention.Options.Window is { } window ? Math.Max(0, place - window + 1) / PageLayout.Tokens : 0;
+    /// <summary>The first page that a token at a place sees.</summary>
+    public int FirstPage(int place) =>
+        Attention.Options.Window is { } window ? Math.Max(0, place - window + 1) / PageLayout.Tokens : 0;
 
     static KernelException Wrong(string what) => new("ASH0588", $"attention over a paged cache cannot run: {what}.",
         "pass tables whose entries are pages of the cache, and places within them.");
 
     void Work(int worker, int count)
     {
+        byte* memory = scratch + Aligned(PartialBytes) + worker * workerBytes;
+        var block = new AttentionBlock(this, plan, memory);
+        var token = byTokens ? new TokenBlock(this, tokenPlan!, memory) : default;
+        var (first, last) = EvenRange.Of(itemCount, worker, count);
+        if (first < last) Fetch(items[first]);
         if (!itemsWrite)
         {
             var (begin, end) = EvenRange.Of(tokens, worker, count);
             end = FirstOfPage(end);
-            for (long token = FirstOfPage(begin); token < end; token++)
-                for (int head = 0; head < Attention.KvHeads; head++) WriteToken((int)token, head);
+            for (long written = FirstOfPage(begin); written < end; written++)
+                for (int head = 0; head < Attention.KvHeads; head++) WriteToken((int)written, head);
             workers.Sync(count);
         }
-        var item = new AttentionBlock(this, plan, scratch + Aligned(PartialBytes) + worker * Aligned(plan.Bytes));
-        if (UsesTiles) TileKernels.Configure();
+        bool onTiles = UsesTiles || byTokens;
+        if (onTiles) TileKernels.Configure();
         try
         {
-            for (int taken = Interlocked.Increment(ref next); taken < itemCount; taken = Interlocked.Increment(ref next))
+            for (long? fetched = first; owned.Take(worker, count, out long taken, out bool isFollowed);)
             {
-                var one = items[taken];
-                if (itemsWrite) WriteToken(one.Run.First, one.Head);
-                item.Compute(one, parts, parts == 1 ? null : scratch + one.Partial * plan.PartialBytes);
+                if (fetched != taken) Fetch(items[taken]);
+                fetched = isFollowed ? taken + 1 : null;
+                Compute(items[taken], isFollowed ? items[taken + 1] : null);
             }
         }
         finally
         {
-            if (UsesTiles) TileKernels.Release();
+            if (onTiles) TileKernels.Release();
         }
         if (parts == 1) return;
         workers.Sync(count);
         for (int i = worker; i < itemCount / parts; i += count)
-            item.Join(items[i * parts], parts, scratch + items[i * parts].Partial * plan.PartialBytes);
+            block.Join(items[i * parts], parts, scratch + items[i * parts].Partial * plan.PartialBytes);
+
+        void Fetch(in AttentionItem item)
+        {
+            if (byTokens) token.Fetch(item, parts);
+            else block.Fetch(item, parts);
+        }
+
+        void Compute(in AttentionItem item, in AttentionItem? next)
+        {
+            int place = item.Run.Place;
+            if (itemsWrite && PagesOf(item, parts) is var (begin, end) && begin < end && end == place / PageLayout.Tokens + 1)
+                WriteToken(item.Run.First, item.Head);
+            byte* partial = parts == 1 ? null : scratch + item.Partial * plan.PartialBytes;
+            if (!byTokens)
+            {
+                block.Compute(item, parts, next, partial);
+                return;
+            }
+            float* rows = (float*)(partial != null ? partial : memory + Aligned(tokenPlan!.Bytes));
+            int stride = plan.ValueWidth + 2, group = Attention.Heads / Attention.KvHeads;
+            token.Compute(item, parts, next, rows, stride);
+            if (partial != null) return;
+            for (int r = 0; r < item.Count * group; r++)
+                block.Finish(item, r, group, rows + r * stride + 2, rows[r * stride], rows[r * stride + 1]);
+        }
+    }
+
+    /// <summary>The pages that an item sees, or its part of them.</summary>
+    public (int First, int End) PagesOf(in AttentionItem item, int parts)
+    {
+        int firstPlace = item.Run.Place + item.Offset, lastPlace = firstPlace + item.Count - 1, first = FirstPage(firstPlace);
+        var (begin, end) = EvenRange.Of(lastPlace / PageLayout.Tokens + 1 - first, item.Part, parts);
+        return (first + (int)begin, first + (int)end);
     }
 
     // The first token from there on that another one's page does not hold: the first of a page clears it, so a page has one
@@ -191,7 +242,8 @@ sealed unsafe class PagedAttentionLaunch : CpuLaunch
         return token;
     }
 
-    void WriteToken(int token, int head)
+    /// <summary>Puts key and value of a new token into their page.</summary>
+    public void WriteToken(int token, int head)
     {
         var layout = Attention.Layout;
         int place = ((int*)buffers[5])[token];

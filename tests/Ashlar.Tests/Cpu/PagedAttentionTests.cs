@@ -30,6 +30,18 @@ public sealed class PagedAttentionTests
         Check(text, random, [(0, 287, 1)]);
     }
 
+    [Theory]
+    [InlineData("float32 2 1 16 16"), InlineData("bfloat16 4 2 16 16"), InlineData("bfloat16 8 1 24 40")]
+    [InlineData("bfloat16 10 1 16 16"), InlineData("int8 4 2 16 16"), InlineData("bfloat16 4 2 16 16 cap=3 window=700 sinks")]
+    public void Attention_EqualsItsReference_WhenPagesAreSplit(string text)
+    {
+        // From 32 pages on parts of them are items of their own.
+        var random = new Random(11);
+        Check(text, random, [(0, 1100, 1)], mostPages: 36);
+        Check(text, random, [(1, 40, 1), (0, 1055, 1)], mostPages: 36);
+        Check(text, random, [(2, 1054, 3)], mostPages: 36);
+    }
+
     [Fact]
     public void Attention_NamesThePage_WhenATableIsWrong()
     {
@@ -114,9 +126,9 @@ public sealed class PagedAttentionTests
         for (int i = 0; i < 64; i++) Assert.Equal(i >= from && i < to ? float.NegativeInfinity : i, numbers[i]);
     }
 
-    static void Check(string text, Random random, (int Text, int Place, int Count)[] news)
+    static void Check(string text, Random random, (int Text, int Place, int Count)[] news, int mostPages = MostPages)
     {
-        var kernel = Kernel(text, news.Sum(run => run.Count));
+        var kernel = Kernel(text, news.Sum(run => run.Count), mostPages);
         var inputs = Inputs(kernel, random, news);
         var expected = kernel.Evaluate(inputs);
         using var one = new Workers(1);
@@ -136,7 +148,7 @@ public sealed class PagedAttentionTests
         }
     }
 
-    static PagedAttention Kernel(string text, int tokens)
+    static PagedAttention Kernel(string text, int tokens, int mostPages = MostPages)
     {
         string[] words = text.Split(' ');
         int heads = int.Parse(words[1]), kvHeads = int.Parse(words[2]), keyWidth = int.Parse(words[3]),
@@ -155,8 +167,8 @@ public sealed class PagedAttentionTests
         [
             new(DType.Float32, [tokens, heads, keyWidth]), new(DType.Float32, [tokens, kvHeads, keyWidth]),
             new(DType.Float32, [tokens, kvHeads, valueWidth]),
-            new(DType.UInt8, [Pages, kvHeads, bytes]), new(DType.Int32, [tokens]), new(DType.Int32, [tokens]),
-            new(DType.Int32, [3, MostPages]),
+            new(DType.UInt8, [Math.Max(Pages, 3 * mostPages), kvHeads, bytes]),
+            new(DType.Int32, [tokens]), new(DType.Int32, [tokens]), new(DType.Int32, [3, mostPages]),
             .. sinks ? [new(DType.Float32, [heads])] : (NodeType[])[],
         ];
         return new(dtype, new(1 / Math.Sqrt(keyWidth), window, cap, sinks), inputs);
@@ -165,9 +177,10 @@ public sealed class PagedAttentionTests
     // The cache already holds the tokens before the new ones: written by the reference itself.
     static Value[] Inputs(PagedAttention kernel, Random random, (int Text, int Place, int Count)[] news)
     {
-        int[] pages = [.. Enumerable.Range(0, Pages)];
+        int[] pages = [.. Enumerable.Range(0, (int)kernel.Inputs[3].Shape[0].Value)];
         random.Shuffle(pages);
-        double[] tables = [.. pages.Take(3 * MostPages).Select(page => (double)page)];
+        var tableShape = kernel.Inputs[6].Shape.Values;
+        double[] tables = [.. pages.Take((int)(tableShape[0] * tableShape[1])).Select(page => (double)page)];
         Value Random(IReadOnlyList<long> extents) =>
             new([.. Enumerable.Range(0, (int)extents.Aggregate(1L, (a, b) => a * b))
                 .Select(_ => (double)(float)(random.NextDouble() * 4 - 2))], [.. extents]);
@@ -175,12 +188,12 @@ public sealed class PagedAttentionTests
         foreach (var (text, place, _) in news)
         {
             if (place == 0) continue;
-            var before = new PagedAttention(kernel.Layout.DType, new(0), [.. kernel.Inputs.Take(7).Select((type, i) =>
+            var before = new PagedAttention(kernel.Layout.DType, new(0, Window: 1), [.. kernel.Inputs.Take(7).Select((type, i) =>
                 i is 3 or 6 ? type : type with { Shape = Shape.Of([place, .. type.Shape.Skip(1)]) })]);
             cache = before.Evaluate([Value.Zeros([place, kernel.Heads, kernel.Layout.KeyWidth]),
                 Random(before.Inputs[1].Shape.Values), Random(before.Inputs[2].Shape.Values), cache,
                 new([.. Enumerable.Repeat((double)text, place)], [place]),
-                new([.. Enumerable.Range(0, place).Select(i => (double)i)], [place]), new(tables, [3, MostPages])])[1];
+                new([.. Enumerable.Range(0, place).Select(i => (double)i)], [place]), new(tables, tableShape)])[1];
         }
         return
         [
@@ -189,12 +202,33 @@ public sealed class PagedAttentionTests
             new([.. news.SelectMany(run => Enumerable.Repeat((double)run.Text, run.Count))], kernel.Inputs[4].Shape.Values),
             new([.. news.SelectMany(run => Enumerable.Range(run.Place, run.Count).Select(place => (double)place))],
                 kernel.Inputs[5].Shape.Values),
-            new(tables, [3, MostPages]),
+            new(tables, tableShape),
             .. kernel.Options.HasSinks ? [Random(kernel.Inputs[7].Shape.Values)] : (Value[])[],
         ];
     }
 
+    [Theory, InlineData("bfloat16 4 2 32 32"), InlineData("float32 4 2 32 32"), InlineData("bfloat16 40 2 32 32")]
+    public void Attention_AllocatesNothing_WhenATokenIsRead(string text)
+    {
+        using var workers = new Workers(1);   // only the caller's allocations are counted
+        var kernel = Kernel(text, 1, mostPages: 36);
+        var inputs = Inputs(kernel, new Random(3), [(0, 1050, 1)]);
+        var (program, buffers, outputs) = Prepared(kernel, inputs, Isa.Chosen, workers, tiles: true);
+        for (int i = 0; i < 3; i++) program.Run(buffers, outputs, []);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 10; i++) program.Run(buffers, outputs, []);
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
     static Value[] Run(PagedAttention kernel, Value[] inputs, Isa isa, Workers workers, bool tiles)
+    {
+        var (program, buffers, outputs) = Prepared(kernel, inputs, isa, workers, tiles);
+        program.Run(buffers, outputs, []);
+        return [.. kernel.Outputs.Select((type, i) => Storage.Load(outputs[i], type.DType, type.Shape.Values))];
+    }
+
+    static (IProgram Program, Buffer[] Inputs, Buffer[] Outputs) Prepared(PagedAttention kernel, Value[] inputs, Isa isa,
+        Workers workers, bool tiles)
     {
         var backend = new CpuBackend(isa, workers, tiles);
         Node[] parameters = [.. kernel.Inputs.Select((type, i) => Nodes.Parameter(i, type.DType, type.Shape))];
@@ -205,7 +239,6 @@ public sealed class PagedAttentionTests
         Buffer[] buffers = [.. kernel.Inputs.Select(type => backend.Allocate(type.Shape.Elements.Value * type.DType.Bytes))];
         for (int i = 0; i < buffers.Length; i++) Storage.Store(inputs[i].Data, kernel.Inputs[i].DType, buffers[i]);
         Buffer[] outputs = [backend.Allocate(kernel.Outputs[0].Shape.Elements.Value * 4), buffers[3]];
-        program.Run(buffers, outputs, []);
-        return [.. kernel.Outputs.Select((type, i) => Storage.Load(outputs[i], type.DType, type.Shape.Values))];
+        return (program, buffers, outputs);
     }
 }

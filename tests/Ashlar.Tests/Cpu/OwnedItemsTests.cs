@@ -1,6 +1,6 @@
-using Ashlar.Backends.Cpu.Weights;
+using Ashlar.Backends.Cpu;
 
-namespace Ashlar.Tests.Packing;
+namespace Ashlar.Tests.Cpu;
 
 public class OwnedItemsTests
 {

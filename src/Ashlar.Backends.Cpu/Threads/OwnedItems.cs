@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace Ashlar.Backends.Cpu.Weights;
+namespace Ashlar.Backends.Cpu;
 
 /// <summary>Items that are shared out beforehand, so that each worker's follow each other.</summary>
 /// <remarks>Who is done takes from the end of another's.</remarks>
