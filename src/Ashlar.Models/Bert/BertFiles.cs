@@ -48,7 +48,7 @@ public static class BertFiles
         var config = keys.Family == "nomic_bert" ? ReadNomic(keys) : new()
         {
             Vocabulary = keys.Integer("vocab_size"),
-            Layers = keys.Integer("num_hidden_layers"),
+            Layers = keys.Layers("num_hidden_layers"),
             Width = keys.Integer("hidden_size"),
             Heads = keys.Integer("num_attention_heads"),
             Hidden = keys.Integer("intermediate_size"),
@@ -93,7 +93,7 @@ public static class BertFiles
         return new()
         {
             Vocabulary = keys.Integer("vocab_size"),
-            Layers = keys.Integer("n_layer"),
+            Layers = keys.Layers("n_layer"),
             Width = width,
             Heads = keys.Integer("n_head"),
             Hidden = keys.Integer("n_inner", 4 * width),
@@ -167,7 +167,7 @@ public static class BertFiles
         BertConfig config = new()
         {
             Vocabulary = checked((int)reader.File["token_embd.weight"].Extents[0]),
-            Layers = keys.Integer("block_count"),
+            Layers = keys.Layers("block_count"),
             Width = width,
             Heads = keys.Integer("attention.head_count"),
             Hidden = keys.Integer("feed_forward_length"),

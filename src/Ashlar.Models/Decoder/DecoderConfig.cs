@@ -202,9 +202,16 @@ public sealed record DecoderConfig
             $"{Layers.Count} layers, width {Width}, {Heads} heads, {KvHeads} key/value heads of {HeadWidth}, feed-forward {FeedForward}, vocabulary {Vocabulary}, context {Context}",
             "every number must be at least 1");
         Check(Heads % KvHeads == 0, $"{Heads} query heads for {KvHeads} key/value heads", "the second must divide the first");
+        Check(AttentionScale is null or > 0 and < double.PositiveInfinity, $"{AttentionScale} as the scale of attention",
+            "it must be a positive number");
+        Check(AttentionCap is null or > 0 && LogitCap is null or > 0,
+            $"bounds of {AttentionCap} for scores and {LogitCap} for logits", "they must be positive numbers");
         foreach (var layer in Layers)
+        {
+            Check(layer.Window is null or >= 1, $"a window of {layer.Window} tokens", "a token sees at least itself");
             Check(layer.Rope is null || layer.Rope.Width <= (Latent?.RotatedWidth ?? HeadWidth),
                 $"{layer.Rope?.Width} rotated numbers in heads of {HeadWidth}", "at most all can be rotated");
+        }
         Check(double.IsFinite(NormEpsilon) && NormEpsilon >= 0, $"a norm's epsilon of {NormEpsilon}",
             "it must be a small positive number");
         if (Experts is { } experts)

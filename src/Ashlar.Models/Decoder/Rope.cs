@@ -1,9 +1,13 @@
+using System.Globalization;
+
 namespace Ashlar.Models;
 
 /// <summary>Rotary positions of a kind of layer: how fast each pair of a head's numbers turns.</summary>
 /// <remarks>Su et al. 2021, arXiv:2104.09864. The ways to stretch it are named by their factories.</remarks>
 public sealed record Rope
 {
+    const int MostWidth = 1 << 16;   // of heads, which have hundreds of numbers
+
     /// <summary>Positions of these speeds.</summary>
     /// <param name="frequencies">Radians per place, of each pair.</param>
     /// <param name="interleaved">Pairs are neighbours; else the halves of the rotated part.</param>
@@ -38,30 +42,38 @@ public sealed record Rope
     /// <param name="interleaved">Pairs are neighbours.</param>
     public static Rope Plain(int width, double theta, bool interleaved = false)
     {
-        if (width < 2 || width % 2 != 0 || !(theta > 1))
-            throw new ModelException("ASH0345", $"rotary positions of {width} numbers with base {theta} cannot be.",
-                "the width must be even and the base above 1.");
+        if (width is < 2 or > MostWidth || width % 2 != 0 || !(theta > 1) || double.IsInfinity(theta))
+            throw new ModelException("ASH0345",
+                string.Create(CultureInfo.InvariantCulture, $"rotary positions of {width} numbers with base {theta} cannot be."),
+                $"the width must be even and at most {MostWidth}, and the base above 1.");
         return new(Enumerable.Range(0, width / 2).Select(pair => Math.Pow(theta, -2.0 * pair / width))
             .ToValueList(), interleaved);
     }
 
     /// <summary>All slowed by a factor: position interpolation, Chen et al. 2023, arXiv:2306.15595.</summary>
-    public Rope Linear(double factor) => this with
+    public Rope Linear(double factor)
     {
-        Frequencies = Frequencies.Select(frequency => frequency / factor).ToValueList(),
-    };
+        Check(factor > 0, "factor", factor);
+        return this with { Frequencies = Frequencies.Select(frequency => frequency / factor).ToValueList() };
+    }
 
     /// <summary>Llama 3.1: waves longer than the old context are slowed by a factor, short ones kept, those between
     /// mixed.</summary>
-    public Rope Llama3(double factor, double low, double high, double context) => this with
+    public Rope Llama3(double factor, double low, double high, double context)
     {
-        Frequencies = Frequencies.Select(frequency =>
+        Check(factor > 0, "factor", factor);
+        Check(high > low, "high_freq_factor", high);
+        Check(context > 0, "original_max_position_embeddings", context);
+        return this with
         {
-            double turns = context * frequency / (2 * Math.PI);   // within the old context
-            double kept = Math.Clamp((turns - low) / (high - low), 0, 1);
-            return kept * frequency + (1 - kept) * frequency / factor;
-        }).ToValueList(),
-    };
+            Frequencies = Frequencies.Select(frequency =>
+            {
+                double turns = context * frequency / (2 * Math.PI);   // within the old context
+                double kept = Math.Clamp((turns - low) / (high - low), 0, 1);
+                return kept * frequency + (1 - kept) * frequency / factor;
+            }).ToValueList(),
+        };
+    }
 
     /// <summary>YaRN: Peng et al. 2023, arXiv:2309.00071. Pairs that turn less than <paramref name="slow"/> times within the old
     /// context are slowed.</summary>
@@ -75,6 +87,10 @@ public sealed record Rope
     public Rope Yarn(double theta, double factor, double context, double fast = 32, double slow = 1, double? magnitude = null,
         bool truncate = true)
     {
+        Check(factor > 0, "factor", factor);
+        Check(context > 0, "original_max_position_embeddings", context);
+        Check(slow > 0, "beta_slow", slow);
+        Check(fast > 0, "beta_fast", fast);
         double PairThatTurns(double times) => Width * Math.Log(context / (times * 2 * Math.PI)) / (2 * Math.Log(theta));
         double first = PairThatTurns(fast), last = PairThatTurns(slow);
         if (truncate) (first, last) = (Math.Floor(first), Math.Ceiling(last));
@@ -102,7 +118,17 @@ public sealed record Rope
             throw new ModelException("ASH0345",
                 $"{divisors.Count} divisors of rotary frequencies were given for {Frequencies.Count} pairs.",
                 "give one per pair.");
+        foreach (float divisor in divisors)
+            Check(divisor > 0 && float.IsFinite(divisor), "a divisor of its frequencies", divisor);
         return this with { Frequencies = Frequencies.Select((frequency, pair) => frequency / divisors[pair]).ToValueList() };
+    }
+
+    static void Check(bool holds, string what, double found)
+    {
+        if (!holds)
+            throw new ModelException("ASH0345",
+                string.Create(CultureInfo.InvariantCulture, $"rotary positions are stretched, where {what} is {found}."),
+                "check rope_scaling of config.json: factors and lengths are positive, and the high above the low.");
     }
 
     /// <summary>Cosines and sines of a place.</summary>

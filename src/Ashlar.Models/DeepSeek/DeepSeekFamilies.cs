@@ -74,7 +74,7 @@ public class DeepSeek2Family : ModelFamily
     {
         ArgumentNullException.ThrowIfNull(keys);
         bool isThird = family == "deepseek3";
-        int heads = keys.Integer("num_attention_heads"), layers = keys.Integer("num_hidden_layers");
+        int heads = keys.Integer("num_attention_heads"), layers = keys.Layers("num_hidden_layers");
         var latent =
             new LatentConfig(keys.IntegerOrNone("q_lora_rank"), keys.Integer("kv_lora_rank"), keys.Integer("qk_nope_head_dim"),
             keys.Integer("qk_rope_head_dim"), keys.Integer("v_head_dim"));

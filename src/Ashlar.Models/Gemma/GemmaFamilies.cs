@@ -60,7 +60,7 @@ public sealed class Gemma2Family : ModelFamily
             FeedForward = keys.Integer("intermediate_size"),
             Vocabulary = keys.Integer("vocab_size"),
             Context = keys.Integer("max_position_embeddings", family == "gemma2" ? 8192 : 131072),
-            Layers = Enumerable.Repeat(new AttentionLayer(null, rope), keys.Integer("num_hidden_layers")).ToValueList(),
+            Layers = Enumerable.Repeat(new AttentionLayer(null, rope), keys.Layers("num_hidden_layers")).ToValueList(),
             Norm = NormKind.RmsPlusOne,
             NormEpsilon = keys.Number("rms_norm_eps", 1e-6),
             PostNorms = true,

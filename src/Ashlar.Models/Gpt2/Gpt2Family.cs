@@ -31,7 +31,7 @@ public sealed class Gpt2Family : ModelFamily
             FeedForward = keys.Integer("n_inner", 4 * width),
             Vocabulary = keys.Integer("vocab_size"),
             Context = keys.Integer("n_positions"),
-            Layers = Enumerable.Repeat(new AttentionLayer(null, null), keys.Integer("n_layer")).ToValueList(),
+            Layers = Enumerable.Repeat(new AttentionLayer(null, null), keys.Layers("n_layer")).ToValueList(),
             NormEpsilon = keys.Number("layer_norm_epsilon", 1e-5),
             TiedEmbeddings = keys.Flag("tie_word_embeddings", true),
             Activation = keys.Text("activation_function", "gelu_new") switch

@@ -77,7 +77,7 @@ public sealed class LlamaFamily : ModelFamily
             FeedForward = keys.Integer("intermediate_size"),
             Vocabulary = keys.Integer("vocab_size"),
             Context = keys.Integer("max_position_embeddings", 2048),
-            Layers = Enumerable.Repeat(layer, keys.Integer("num_hidden_layers")).ToValueList(),
+            Layers = Enumerable.Repeat(layer, keys.Layers("num_hidden_layers")).ToValueList(),
             NormEpsilon = keys.Number("rms_norm_eps", 1e-6),
             TiedEmbeddings = keys.Flag("tie_word_embeddings", false),
         };

@@ -35,7 +35,7 @@ public static class GgufDecoder
             FeedForward = keys.Integer("feed_forward_length", 1),
             Vocabulary = checked((int)file["token_embd.weight"].Extents[0]),
             Context = keys.Integer("context_length"),
-            Layers = Enumerable.Repeat(layer, keys.Integer("block_count")).ToValueList(),
+            Layers = Enumerable.Repeat(layer, keys.Layers("block_count")).ToValueList(),
             Norm = isLayerNorm ? NormKind.Layer : NormKind.Rms,
             NormEpsilon = keys.Number(isLayerNorm ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon"),
             TiedEmbeddings = !Has(file, "output.weight"),

@@ -11,6 +11,8 @@ namespace Ashlar.Models;
 /// </remarks>
 public abstract class ModelKeys
 {
+    const int MostLayers = 10_000;   // published ones have hundreds
+
     readonly HashSet<string> read = new(StringComparer.Ordinal);
 
     private protected ModelKeys(string source) => Source = source;
@@ -40,6 +42,13 @@ public abstract class ModelKeys
     /// <summary>A whole number, or null where the key is absent.</summary>
     /// <exception cref="ModelFileException">ASH0732: the value is no whole number of 32 bits.</exception>
     public int? IntegerOrNone(string key) => Mark(key) ? ReadInteger(key) : null;
+
+    /// <summary>How many layers there are: a list of so many things can be made.</summary>
+    /// <exception cref="ModelFileException">The key is missing (ASH0731), or its value is no number of layers
+    /// (ASH0732).</exception>
+    public int Layers(string key) =>
+        Integer(key) is >= 1 and <= MostLayers and var layers ? layers
+        : throw Wrong(key, $"is {ReadInteger(key)}, but models have 1 to {MostLayers} layers");
 
     /// <summary>A number.</summary>
     /// <exception cref="ModelFileException">The key is missing (ASH0731), or its value is no finite number (ASH0732).</exception>

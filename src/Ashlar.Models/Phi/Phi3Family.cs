@@ -38,7 +38,7 @@ public sealed class Phi3Family : ModelFamily
             Vocabulary = keys.Integer("vocab_size"),
             Context = context,
             Layers = Enumerable.Repeat(new AttentionLayer(Window(keys.IntegerOrNone("sliding_window"), context), rope),
-                keys.Integer("num_hidden_layers")).ToValueList(),
+                keys.Layers("num_hidden_layers")).ToValueList(),
             NormEpsilon = keys.Number("rms_norm_eps", 1e-5),
             FusedQkv = true,
             FusedGateUp = true,

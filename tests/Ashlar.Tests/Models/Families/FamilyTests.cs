@@ -90,6 +90,20 @@ public sealed class FamilyTests : IDisposable
     [InlineData("gpt2", "scale_attn_by_inverse_layer_idx", "true", "scale_attn_by_inverse_layer_idx")]
     [InlineData("gpt2", "activation_function", "\"relu\"", "relu")]
     [InlineData("gpt2", "n_layer", "0", "layers")]
+    [InlineData("llama2", "num_hidden_layers", "2000000000", "num_hidden_layers is 2000000000")]
+    [InlineData("deepseek-v2", "num_hidden_layers", "-1", "num_hidden_layers is -1")]
+    [InlineData("llama2", "head_dim", "2000000000", "rotary positions of 2000000000")]
+    [InlineData("llama2", "rope_scaling", "{\"type\": \"linear\", \"factor\": 0}", "factor is 0")]
+    [InlineData("llama2", "rope_scaling", "{\"type\": \"yarn\", \"factor\": -2}", "factor is -2")]
+    [InlineData("llama3.1", "rope_scaling",
+        "{\"rope_type\": \"llama3\", \"factor\": 8, \"low_freq_factor\": 4, \"high_freq_factor\": 4, "
+            + "\"original_max_position_embeddings\": 8}",
+        "high_freq_factor is 4")]
+    [InlineData("phi3-long", "rope_scaling",
+        "{\"type\": \"longrope\", \"short_factor\": [1, 1, 0, 1], \"long_factor\": [1, 1, 1, 1]}", "divisor")]
+    [InlineData("mistral-v0.1", "sliding_window", "0", "window of 0")]
+    [InlineData("gemma2", "query_pre_attn_scalar", "0", "scale of attention")]
+    [InlineData("gemma2", "attn_logit_softcapping", "0", "bounds of 0")]
     public void Family_RefusesAConfig(string name, string key, string value, string word)
     {
         var model = TinyModels.Make(name);
