@@ -57,15 +57,16 @@ static class KernelCommand
         var (name, size) = (Name(), Size());
         var stage = new Option<string>("--stage")
         {
-            Description = "tile: statements with the names of the definition; text: the same with canonical names; vec: "
-                + "registers and loops of the CPU.",
+            Description = "tile: statements with the names of the definition; text: the same with canonical names; scheduled: "
+                + "what runs as one loop, in which vectors, on which unit; vec: registers and loops of the CPU; disassembly: "
+                + "machine code.",
             DefaultValueFactory = _ => "tile",
         };
-        stage.AcceptOnlyFromAmong("tile", "text", "vec");
+        stage.AcceptOnlyFromAmong("tile", "text", "scheduled", "vec", "disassembly");
         string[] paths = [.. Isa.Available.Select(path => path.Name)];
         var isa = new Option<string>("--isa")
         {
-            Description = $"The instruction path of vec: {string.Join(", ", paths)}.",
+            Description = $"The instruction path from scheduled on: {string.Join(", ", paths)}.",
             HelpName = "path",
         };
         isa.AcceptOnlyFromAmong(paths);
@@ -82,6 +83,8 @@ static class KernelCommand
             parsed.InvocationConfiguration.Output.Write(parsed.GetValue(stage) switch
             {
                 "vec" => KernelListing.Vec(program, path),
+                "scheduled" => KernelListing.Schedule(program, path),
+                "disassembly" => KernelListing.Disassembly(program, path),
                 "text" => TileText.Print(program),
                 _ => TileText.PrintNamed(program),
             });

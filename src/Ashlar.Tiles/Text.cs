@@ -26,11 +26,11 @@ public static class TileText
     /// (ASH0541).</exception>
     public static TileProgram Parse(string text) => new TextParser(text).Program();
 
-    /// <summary>The first line of a statement with given names, for messages.</summary>
-    internal static string Line(Statement statement) => new TextPrinter(prefix: null).Line(statement);
+    /// <summary>A statement on one line with given names, of a loop or a branch the head alone: for people.</summary>
+    public static string Line(Statement statement) => new TextPrinter(prefix: null).Line(statement);
 
-    /// <summary>An expression with given names, for messages.</summary>
-    internal static string Line(Node expression) => new TextPrinter(prefix: null).Line(expression);
+    /// <summary>An expression on one line with given names: for people.</summary>
+    public static string Line(Node expression) => new TextPrinter(prefix: null).Line(expression);
 
     // Canonical names are a letter and a number. Should a symbol be called like one, underscores go before all of them.
     static string Canonical(TileProgram program, string name)

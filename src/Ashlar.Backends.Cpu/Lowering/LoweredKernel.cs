@@ -1,3 +1,4 @@
+using Ashlar.Backends.Cpu.Matrix;
 using Ashlar.Backends.Cpu.Vec;
 using Ashlar.Graph;
 
@@ -21,6 +22,9 @@ namespace Ashlar.Backends.Cpu.Lowering;
 internal sealed record LoweredKernel(string Name, IReadOnlyList<LoweredPhase> Phases, IReadOnlyList<Extent> Sizes,
     Extent ScratchBytes, Extent SharedBytes, IReadOnlyList<string> Sites)
 {
+    /// <summary>The products of the tile unit that the functions call, and whether each adds to its sums.</summary>
+    public IReadOnlyList<(TileProduct Product, bool Adds)> TileProducts { get; init; } = [];
+
     /// <summary>The error that a worker's scratch tells of; null where every index was in range.</summary>
     public KernelException? ErrorOf(in ScratchHeader header) => header.Site == 0 ? null : new("ASH0510",
         $"{Sites[(int)header.Site - 1]} met the index {header.Index}, but the axis has {header.Extent} elements. This is in the kernel '{Name}'.",

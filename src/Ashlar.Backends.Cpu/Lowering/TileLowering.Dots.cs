@@ -36,6 +36,7 @@ internal sealed partial class TileLowering
                 [dot.Row, dot.Column], [dot.Inner], Accumulate: true)]);
             return;
         }
+        NoteProduct(dot, "in vector registers");
         var right = PackedRight(dot);
         var left = PackedLeft(dot);
         Multiply(dot, left, right);

@@ -22,6 +22,8 @@ internal sealed partial class TileLowering
         ulong writes = WrittenBy(group);
         if (axes.Length == 0)
         {
+            Note("one element");
+            NoteStatements(group);
             foreach (var statement in group)
             {
                 if (statement is Store store) StorePoint(store, stream: false);
@@ -40,10 +42,12 @@ internal sealed partial class TileLowering
                 foreach (var statement in group) Group([statement]);
                 return;
             }
+            NoteGroup(group, axes, plan);
             Columns(group, axes, plan, writes);
         }
         else
         {
+            NoteGroup(group, axes, plan);
             // Points of stores are independent: the vector axis may be any, and goes innermost.
             if (plan.Axis >= 0) axes = [.. axes.Where((_, i) => i != plan.Axis), axes[plan.Axis]];
             List<Accumulator?> accumulators = group.ConvertAll(statement => statement is Reduce reduce

@@ -139,6 +139,7 @@ internal sealed partial class TileLowering
             counts.Add(count);
         }
         Open($"{program.Name}_pack_{packing.Buffer.Name}{(number == 0 ? "" : $"_{number}")}");
+        Note($"{program.Name}_pack_{packing.Buffer.Name}: all of {packing.Buffer} into panels for the tile unit");
         Grid([.. variables.Zip(counts, (variable, count) => new For(variable, count, LoopKind.Parallel, []))], 0, () =>
         {
             Node column = Nodes.Binary(Op.Mul, variables[packing.Column].Index(), TileNodes.Number(ColumnsPerStep));

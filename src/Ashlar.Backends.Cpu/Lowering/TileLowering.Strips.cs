@@ -57,6 +57,7 @@ internal sealed partial class TileLowering
                 && dot.Target == tile)).ToHashSet<Memory>();
         var count = One(axis.Extent);
         ulong writes = WrittenBy(run);
+        Note($"strips of {StripRows} rows, one after the other through all that follows");
         f.Loop(f.Const(0), count, StripRows, first =>
         {
             var inner = new Level(level, f.Block) { Writes = writes };
@@ -65,7 +66,7 @@ internal sealed partial class TileLowering
                 bool isWhole = count.Known is { } known && known % StripRows == 0;
                 strip = new(axis.Variable, first, isWhole ? first + StripRows : f.Binary(VecOp.Min, first + StripRows, count),
                     isWhole, inner, narrowed);
-                Body(run);
+                Noted(() => Body(run));
                 strip = null;
             });
         }, "strip");

@@ -7,6 +7,8 @@ namespace Ashlar.Backends.Cpu.Lowering;
 // Products of tiles on the tile unit (AMX), where the types are its own and both factors lie in memory at fixed strides.
 internal sealed partial class TileLowering
 {
+    readonly HashSet<(TileProduct Product, bool Adds)> tileProducts = [];
+
     /// <summary>True where a store writes the zeros that a dot then adds to.</summary>
     static bool IsCleared(Tiles.Store store, Dot dot) =>
         ReferenceEquals(store.Target, dot.Target) && store is { Mode: StoreMode.Set, Guard: null }
@@ -22,6 +24,8 @@ internal sealed partial class TileLowering
         if (OnTiles(dot) is not { } product) return false;
         if (Factors(dot) is not { } factors) return false;
         var (left, right) = factors;
+        NoteProduct(dot, $"on the tile unit{(replaces ? ", from zero" : "")}");
+        tileProducts.Add((product, !replaces));
         LoopVariable i = dot.Row.Variable, j = dot.Column.Variable, k = dot.Inner.Variable;
         var (begin, end) = RangeOf(i, dot.Row.Extent);
         Affine from = Flat(left.Source(), left.Indices()), by = Flat(right.Source(), right.Indices()),

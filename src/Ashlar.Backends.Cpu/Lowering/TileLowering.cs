@@ -1,3 +1,4 @@
+using System.Text;
 using Ashlar.Backends.Cpu.Matrix;
 using Ashlar.Backends.Cpu.Vec;
 using Ashlar.Graph;
@@ -41,26 +42,31 @@ internal sealed partial class TileLowering
     VecBuilder f = null!;
     Level level = null!;
 
-    TileLowering(TileProgram program, Isa isa, LoweringOptions options)
+    TileLowering(TileProgram program, Isa isa, LoweringOptions options, StringBuilder? schedule)
     {
         this.program = program;
         this.isa = isa;
         this.options = options;
+        this.schedule = schedule;
     }
 
     /// <summary>The functions of a program.</summary>
     /// <param name="program">A program that the verifier accepts.</param>
     /// <param name="isa">The path to use.</param>
     /// <param name="options">How much to unroll and fuse; null for the most.</param>
-    public static LoweredKernel Lower(TileProgram program, Isa isa, LoweringOptions? options = null) =>
-        new TileLowering(program, isa, options ?? LoweringOptions.Choices[0]).Run();
+    /// <param name="schedule">Told line by line what was decided; null where nobody asks.</param>
+    public static LoweredKernel Lower(TileProgram program, Isa isa, LoweringOptions? options = null,
+        StringBuilder? schedule = null) =>
+        new TileLowering(program, isa, options ?? LoweringOptions.Choices[0], schedule).Run();
 
     /// <summary>The functions of a program with machine code: the most unrolled and fused form that RyuJIT optimises.</summary>
-    public static (LoweredKernel Kernel, KernelEntry[] Entries) Compile(TileProgram program, Isa isa)
+    public static (LoweredKernel Kernel, KernelEntry[] Entries) Compile(TileProgram program, Isa isa,
+        StringBuilder? schedule = null)
     {
         for (int choice = 0; ; choice++)
         {
-            var kernel = Lower(program, isa, LoweringOptions.Choices[choice]);
+            schedule?.Clear();
+            var kernel = Lower(program, isa, LoweringOptions.Choices[choice], schedule);
             try
             {
                 return (kernel, [.. kernel.Phases.Select(phase => VecCompiler.Compile<KernelEntry>(phase.Function))]);
@@ -80,7 +86,7 @@ internal sealed partial class TileLowering
         PlanPackings(program.Body, 0);
         foreach (var packing in packings.Values) phases.Add(PackingPhase(packing, phases.Count));
         foreach (var (number, run) in runs.Index()) phases.Add(Phase(run, number));
-        return new(program.Name, phases, sizes, scratch, shared, sites);
+        return new(program.Name, phases, sizes, scratch, shared, sites) { TileProducts = [.. tileProducts] };
     }
 
     // A parallel loop is a phase; what stands between parallel loops is one too.
@@ -108,9 +114,10 @@ internal sealed partial class TileLowering
             loops.Add(loop);
             body = loop.Body;
         }
+        NotePhase(number == 0 ? program.Name : $"{program.Name}_{number}", loops, HasDots(body));
         bool usesTiles = UsesTiles(body);
         if (usesTiles) f.Call(typeof(TileKernels).GetMethod(nameof(TileKernels.Configure))!);
-        Grid(loops, WrittenBy(body), () => Body(body), body);
+        Grid(loops, WrittenBy(body), () => Noted(() => Body(body)), body);
         if (usesTiles) f.Call(typeof(TileKernels).GetMethod(nameof(TileKernels.Release))!);
         if (streams) f.Fence();
         return new(f.Build(), [.. loops.Select(loop => loop.Count)], HasDots(body));
@@ -211,21 +218,27 @@ internal sealed partial class TileLowering
                     break;
                 case For loop:
                     var count = One(loop.Count);
+                    Note($"serial {loop.Variable.Name} < {(schedule is null ? "" : TileText.Line(loop.Count))}");
                     f.Loop(f.Const(0), count, 1, counter =>
                         Within(new(level, f.Block) { Writes = WrittenBy(loop.Body) }, [(loop.Variable, counter)],
-                            () => Body(loop.Body)), loop.Variable.Name);
+                            () => Noted(() => Body(loop.Body))), loop.Variable.Name);
                     Forget(WrittenBy(loop.Body));
                     break;
                 case Tiles.If branch:
+                    Note($"if {(schedule is null ? "" : TileText.Line(branch.Condition))}");
                     f.If(Truth(One(branch.Condition)),
-                        () => Within(new(level, f.Block) { IsConditional = true }, [], () => Body(branch.Body)));
+                        () => Within(new(level, f.Block) { IsConditional = true }, [], () => Noted(() => Body(branch.Body))));
                     Forget(WrittenBy(branch.Body));
                     break;
                 case Tiles.Scan scan:
+                    Note("running reductions, one row at a time");
+                    NoteStatements([scan]);
                     Prefixes(scan);
                     Forget(Bit(scan.Target));
                     break;
                 case Sort sort:
+                    Note("rows sorted one by one");
+                    NoteStatements([sort]);
                     Sorted(sort);
                     Forget(Bit(sort.Target));
                     break;
