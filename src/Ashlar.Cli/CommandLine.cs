@@ -3,12 +3,13 @@ using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
 
 namespace Ashlar.Cli;
 
 /// <summary>What all verbs share: help with examples, errors without stack traces, Ctrl+C, and exit codes.</summary>
 /// <remarks>Exit codes: 0 done, 1 failed or cancelled, 2 the command line was wrong.</remarks>
-static class CommandLine
+static partial class CommandLine
 {
     const int Done = 0, Failed = 1, Wrong = 2;
 
@@ -26,7 +27,20 @@ static class CommandLine
         foreach (var verb in verbs) root.Add(verb);
         foreach (var help in root.Options.OfType<HelpOption>()) help.Action = new HelpWithExamples((HelpAction)help.Action!);
 
-        var parsed = root.Parse(args.Length == 0 ? ["--help"] : args);
+        ParseResult parsed;
+        try
+        {
+            parsed = root.Parse(args.Length == 0 ? ["--help"] : args);
+        }
+        catch (InvalidOperationException problem) when (NetType().IsMatch(problem.Message))
+        {
+            // A rule that looks at the value of an option meets the word that is none.
+            string named = string.Concat(args.TakeWhile(word => !word.StartsWith('-')).Take(verbs.Any(verb =>
+                verb.Name == args[0] && verb.Subcommands.Any(inner => inner.Name == args.ElementAtOrDefault(1))) ? 2 : 1)
+                .Select(word => $" {word}"));
+            error.WriteLine($"{PlainWords(problem.Message)}{Environment.NewLine}{Environment.NewLine}Try: ashlar{named} --help");
+            return Wrong;
+        }
         if (parsed.Action is ParseErrorAction wrong) wrong.ShowHelp = false;
         using var interrupt = new CancellationTokenSource();
         void OnInterrupt(object? sender, ConsoleCancelEventArgs e)
@@ -42,14 +56,17 @@ static class CommandLine
         });
         try
         {
+            // What is wrong with a command line is told in the words of its help.
+            var told = parsed.Action is ParseErrorAction ? new StringWriter() : null;
             var configuration = new InvocationConfiguration
             {
                 Output = output,
-                Error = error,
+                Error = told ?? error,
                 EnableDefaultExceptionHandler = false,
                 ProcessTerminationTimeout = null,
             };
             int code = await parsed.InvokeAsync(configuration, interrupt.Token);
+            if (told is not null) error.Write(PlainWords(told.ToString()));
             if (parsed.Errors.Count == 0 || parsed.Action is HelpWithExamples) return code;
             string verb = "";
             for (var at = parsed.CommandResult; at is { Command: not RootCommand }; at = at.Parent as CommandResult)
@@ -62,6 +79,11 @@ static class CommandLine
             error.WriteLine(problem.Message);
             return Failed;
         }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            error.WriteLine(problem.Message);     // of a terminal or a pipe that is gone, or a disk that is full
+            return Failed;
+        }
         catch (OperationCanceledException) when (interrupt.IsCancellationRequested)
         {
             error.WriteLine("Cancelled.");
@@ -69,6 +91,14 @@ static class CommandLine
         }
         finally { Console.CancelKeyPress -= OnInterrupt; }
     }
+
+    // The library calls what an option takes by its .NET type.
+    static string PlainWords(string problem) => NetType().Replace(problem, match =>
+        $"'{match.Groups[1]}' is nothing that {match.Groups[2]} takes: a {(match.Groups[3].Length > 0 ? "whole " : "")}number.");
+
+    [GeneratedRegex(@"Cannot parse argument '(.*)' for option '(--[^']+)' as expected type "
+        + @"'[^']*System\.(?:(Int32|Int64)|Single|Double)\]?'\.")]
+    private static partial Regex NetType();
 
     /// <summary>The usual help, and below it what the verb's <see cref="Verb.Examples"/> teach.</summary>
     sealed class HelpWithExamples(HelpAction usual) : SynchronousCommandLineAction

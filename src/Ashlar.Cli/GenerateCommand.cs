@@ -22,7 +22,7 @@ static class GenerateCommand
         var prompt = new Option<string?>("--prompt") { Description = "What the text begins with.", HelpName = "text" };
         var ids = new Option<int[]?>("--prompt-ids")
         {
-            Description = "What the text begins with as token ids, such as 1,2,3; no tokenizer is asked.",
+            Description = "What the text begins with as token ids, such as 1,2,3; a model without tokenizer answers with ids.",
             HelpName = "ids",
             CustomParser = ParseIds,
         };
@@ -68,8 +68,20 @@ static class GenerateCommand
             ],
         };
         foreach (var option in sampling.All) verb.Options.Add(option);
+        stop.Validators.Add(result =>
+        {
+            if (result.Tokens.Any(token => token.Value.Length == 0))
+                result.AddError("--stop takes a text, and '' would end every text at once.");
+        });
+        logProbabilities.Validators.Add(result =>
+        {
+            if (!result.Errors.Any() && result.GetValue(logProbabilities) is < 0 and var value)
+                result.AddError($"--logprobs must be 0 or more, and {value} is not.");
+        });
         verb.Validators.Add(result =>
         {
+            if (Given(result, logProbabilities) && !result.GetValue(json))
+                result.AddError("--logprobs is a part of the JSON object: give --json, too.");
             if (Given(result, prompt) == Given(result, ids))
                 result.AddError("give what the text begins with: --prompt TEXT, or --prompt-ids IDS.");
             bool isCold = Given(result, sampling.Temperature) && result.GetValue(sampling.Temperature) == 0;
@@ -98,8 +110,9 @@ static class GenerateCommand
                 int[]? given = parsed.GetValue(ids) is { Length: > 0 } some ? some : null;
                 var tokenizer = given is null ? ModelTokenizer.Load(folder) : null;
                 int[] tokens = given ?? Encode(tokenizer!, parsed.GetValue(prompt)!);
-                using var language = model.Open(parsed, folder, Math.Max(1, tokens.Length + most), isJson, cancellation,
-                    prompt: tokens.Length, tokenizer: tokenizer);
+                int needed = (int)Math.Min(int.MaxValue, tokens.Length + (long)most);
+                using var language = model.Open(parsed, folder, needed, isJson, cancellation, prompt: tokens.Length,
+                    tokenizer: tokenizer);
                 double loadSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
                 var options = new GenerationOptions(most)
                 {
@@ -111,7 +124,8 @@ static class GenerateCommand
                 };
                 var made = language.Generate(tokens, options, cancellation: cancellation);
                 if (isJson) output.WriteLine(Json(language, tokens, made, loadSeconds).ToJsonString());
-                else Stream(output, parsed.GetValue(prompt) ?? "", made);
+                else if (language.HasTokenizer) Stream(output, parsed.GetValue(prompt) ?? "", made);
+                else output.WriteLine(string.Join(',', made.Select(token => token.Id)));
             }
         });
         return verb;

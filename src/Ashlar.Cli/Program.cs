@@ -1,3 +1,4 @@
+using System.Text;
 using Ashlar;
 using Ashlar.Backends.Cpu;
 using Ashlar.Bench;
@@ -26,9 +27,10 @@ return await CommandLine.Run(
 static double MeasurePerplexity(string model, string text, CancellationToken cancellation)
 {
     UseCpu();
+    string read = Encoding.UTF8.GetString(TokenizeCommand.ReadText(text));
     using var language =
         LanguageModel.Load(model, new(Engine: new(Context: 512, MostTexts: 1), Load: new(Cancellation: cancellation)));
-    return Perplexity.Of(language, File.ReadAllText(text), cancellation);
+    return Perplexity.Of(language, read, cancellation);
 }
 
 static void UseCpu() => Device.Use(new CpuBackend());

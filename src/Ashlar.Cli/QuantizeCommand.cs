@@ -29,11 +29,11 @@ static class QuantizeCommand
             HelpName = "pattern=type",
         };
         var json = new Option<bool>("--json") { Description = "Print one JSON object instead of a table." };
-        var text = new Option<FileInfo?>("--text")
+        var text = new Option<FileInfo>("--text")
         {
-            Description = "Measure the perplexity on this text before and after.",
-            HelpName = "file"
-        };
+            Description = "Measure the perplexity on this text, UTF-8, before and after.",
+            HelpName = "file",
+        }.AcceptExistingOnly();
         var verb = new Verb("quantize", "Write a model in fewer bits, and report the error of every tensor.")
         {
             Arguments = { from, to },
@@ -56,10 +56,13 @@ static class QuantizeCommand
             var report = new List<QuantizationError>();
             var console = Screen.On(parsed.GetValue(json) ? parsed.InvocationConfiguration.Error : output);
             var (before, after) = (0L, 0L);
+            // First, so that a text that cannot be used is known before the model is written, and a model may replace itself.
+            string? measured = perplexity is null ? null : parsed.GetValue(text)?.FullName;
+            double perplexityBefore = measured is null ? 0 : perplexity!(source, measured, cancellation);
             console.WithProgress("quantising",
                 share => (before, after) = QuantizedModel.Write(source, target, plan, report.Add, share, cancellation));
-            (double, double)? perplexities = perplexity is not null && parsed.GetValue(text) is { } file
-                ? (perplexity(source, file.FullName, cancellation), perplexity(target, file.FullName, cancellation)) : null;
+            (double, double)? perplexities = measured is null ? null
+                : (perplexityBefore, perplexity!(target, measured, cancellation));
             if (parsed.GetValue(json)) output.WriteLine(Json(plan, report, before, after, perplexities).ToJsonString(indented));
             else Draw(console, target, report, before, after, perplexities);
             return Task.FromResult(0);

@@ -1,7 +1,9 @@
+using System.Buffers;
 using System.CommandLine;
 using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
+using System.Text.Unicode;
 using Ashlar.Serving;
 using Ashlar.Tokenizers;
 using Spectre.Console;
@@ -57,19 +59,27 @@ static class TokenizeCommand
         return verb;
     }
 
-    /// <summary>The bytes of a file, without a byte order mark.</summary>
+    /// <summary>The bytes of a text file, without a byte order mark.</summary>
     internal static byte[] ReadText(string path)
     {
+        byte[] bytes;
         try
         {
-            byte[] bytes = File.ReadAllBytes(path);
-            return bytes.AsSpan().StartsWith("\ufeff"u8) ? bytes[3..] : bytes;
+            bytes = File.ReadAllBytes(path);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             throw new TokenizerException("ASH0441", $"{path} could not be opened: {error.Message.TrimEnd('.')}.",
                 "name a file with text.");
         }
+        if (!Utf8.IsValid(bytes))
+        {
+            int at = 0;
+            while (Rune.DecodeFromUtf8(bytes.AsSpan(at), out _, out int length) == OperationStatus.Done) at += length;
+            throw new TokenizerException("ASH0445", $"{path} is not UTF-8 at byte {at:N0}.",
+                "convert it: iconv -f LATIN1 -t UTF-8 FILE, with the encoding that it has.");
+        }
+        return bytes.AsSpan().StartsWith("\ufeff"u8) ? bytes[3..] : bytes;
     }
 
     static JsonObject Json(Tokenizer tokenizer, List<int> tokens) => new()

@@ -133,7 +133,10 @@ public abstract class WeightFile : IDisposable
             };
         }
         if (path.EndsWith(".index.json", StringComparison.Ordinal)) return SafetensorsFolder.Open(path);
-        return Gguf.IsOne(path) ? Gguf.Open(path) : SafetensorsFolder.Open(path);
+        // What is called a GGUF file and is none is told what it lacks of that.
+        return Gguf.IsOne(path) || File.Exists(path) && path.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase)
+            ? Gguf.Open(path)
+            : SafetensorsFolder.Open(path);
     }
 
     /// <summary>Unmaps the files, once nothing is pinned in them any more.</summary>

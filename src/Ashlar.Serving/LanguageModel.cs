@@ -65,6 +65,10 @@ public sealed class LanguageModel : IDisposable
     /// <summary>True where the model was made to talk.</summary>
     public bool HasTemplate => template is not null;
 
+    /// <summary>True where there is a tokenizer; without one the model goes on from token ids, and its tokens have no
+    /// text.</summary>
+    public bool HasTokenizer => files is not null;
+
     TokenizerFiles Files => files ?? throw new ModelFileException("ASH0737", $"{Path} has no tokenizer.",
         "put tokenizer.json beside the weights, or pass token ids.");
 
@@ -175,6 +179,12 @@ public sealed class LanguageModel : IDisposable
             throw new ModelException("ASH0347",
                 $"the prompt has {prompt.Length} tokens, but the maximum context length is {Engine.MostTokens} tokens.",
                 Engine.MostTokens < Decoder.Config.Context ? "give the engine a larger context." : "shorten the prompt.");
+        int vocabulary = Decoder.Config.Vocabulary;
+        foreach (int token in options.Sampling.Bias?.Keys ?? [])
+            if ((uint)token >= (uint)vocabulary)
+                throw new ModelException("ASH0353",
+                    $"a bias is given for token {token}, which is not of the vocabulary of {vocabulary} tokens.",
+                    "pass ids that the model's own tokenizer gave.");
         return Tokens(prompt, options, text, progress, cancellation);
     }
 

@@ -15,6 +15,9 @@ public static class ModelTokenizer
         if (Directory.Exists(path) && !IsIn(path) && Directory.EnumerateFiles(path, "*.gguf").Order(StringComparer.Ordinal)
             .FirstOrDefault() is { } inside)
             path = inside;
+        else if (path.EndsWith(".safetensors", StringComparison.Ordinal)
+            || path.EndsWith(".index.json", StringComparison.Ordinal))
+            path = Path.GetDirectoryName(Path.GetFullPath(path))!;     // the tokenizer lies beside the weights
         if (!File.Exists(path) || !Gguf.IsOne(path)) return TokenizerFiles.Load(path);
         using var file = Gguf.Open(path);
         return Vocabulary(file.Metadata).Build(path);

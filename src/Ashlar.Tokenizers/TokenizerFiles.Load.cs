@@ -22,7 +22,7 @@ public sealed partial record TokenizerFiles
         string file = Directory.Exists(path) ? Pick(path) : path;
         var config = FolderConfig.Read(folder);
         byte[] content = SmallFile.Read(file);
-        if (LooksLikeJson(content))
+        if (LooksLikeJson(content) || file.EndsWith(".json", StringComparison.Ordinal))
         {
             var tokenizer = Tokenizer.FromJson(content, file);
             return config.Complete(tokenizer is TokenizerPipeline pipeline ? config.Adjust(pipeline) : tokenizer, new());

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Globalization;
 using Ashlar.Models;
 using Ashlar.Serving;
@@ -35,11 +36,11 @@ sealed class ModelOptions
     };
 
     /// <summary>A template in place of the model's.</summary>
-    public Option<FileInfo?> Template { get; } = new("--template")
+    public Option<FileInfo> Template { get; } = new Option<FileInfo>("--template")
     {
         Description = "A chat template (Jinja) in place of the model's own.",
         HelpName = "file",
-    };
+    }.AcceptExistingOnly();
 
     public ModelOptions() => Context.Validators.Add(result =>
     {
@@ -116,6 +117,12 @@ sealed class SamplingChoices
         Number("--presence-penalty", "Subtract this from the logits of tokens that were generated before.", 0f);
     public Option<float> Frequency { get; } =
         Number("--frequency-penalty", "Subtract this from the logits of tokens, as often as they were generated before.", 0f);
+    public Option<Dictionary<int, float>?> Bias { get; } = new("--logit-bias")
+    {
+        Description = "Add to the logit of a token, such as 13=-2.5; 13=-inf rules it out. May be given several times.",
+        HelpName = "token=number",
+        CustomParser = ParseBias,
+    };
     public Option<long?> Seed { get; } = new("--seed")
     {
         Description = "Equal seeds give equal texts. Default: 0.",
@@ -134,7 +141,7 @@ sealed class SamplingChoices
         Check(Frequency, float.IsFinite, "must be a number");
     }
 
-    public IReadOnlyList<Option> All => [Temperature, TopK, TopP, MinP, Typical, Repetition, Presence, Frequency, Seed];
+    public IReadOnlyList<Option> All => [Temperature, TopK, TopP, MinP, Typical, Repetition, Presence, Frequency, Bias, Seed];
 
     /// <summary>What the command line says.</summary>
     public SamplingOptions Of(ParseResult parsed) =>
@@ -145,6 +152,7 @@ sealed class SamplingChoices
             RepetitionPenalty = parsed.GetValue(Repetition),
             PresencePenalty = parsed.GetValue(Presence),
             FrequencyPenalty = parsed.GetValue(Frequency),
+            Bias = parsed.GetValue(Bias),
         };
 
     /// <summary>What the command line says, and where it says nothing what the model's makers advise.</summary>
@@ -168,6 +176,24 @@ sealed class SamplingChoices
         };
 
         bool Given(Option option) => parsed.GetResult(option) is { Implicit: false };
+    }
+
+    static Dictionary<int, float> ParseBias(ArgumentResult result)
+    {
+        var bias = new Dictionary<int, float>();
+        foreach (string word in result.Tokens.Select(token => token.Value))
+        {
+            string[] parts = word.Split('=');
+            if (parts.Length == 2 && int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out int token)
+                && Added(parts[1]) is { } added) bias[token] = added;
+            else result.AddError($"--logit-bias takes a token and a number such as 13=-2.5, and '{word}' is not that.");
+        }
+        return bias;
+
+        static float? Added(string text) => text == "-inf" ? float.NegativeInfinity
+            : float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out float number) && float.IsFinite(number)
+            ? number
+            : null;
     }
 
     static Option<T> Number<T>(string name, string description, T usual) =>

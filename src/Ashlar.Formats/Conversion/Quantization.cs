@@ -74,9 +74,10 @@ public sealed record Quantization(WeightType To, IReadOnlyList<(string Pattern, 
     /// <param name="report">Told of each weight that was changed, in order.</param>
     /// <param name="progress">Told of the bytes of the old weights that are done.</param>
     /// <param name="cancellation">Stops between pieces.</param>
+    /// <param name="source">What errors call the model; null: its path.</param>
     public IEnumerable<NamedWeight> Apply(
         WeightFile file, Action<QuantizationError>? report = null, IProgress<long>? progress = null,
-            CancellationToken cancellation = default)
+            CancellationToken cancellation = default, string? source = null)
     {
         ArgumentNullException.ThrowIfNull(file);
         long done = 0;
@@ -99,7 +100,8 @@ public sealed record Quantization(WeightType To, IReadOnlyList<(string Pattern, 
             yield return new(entry.Name, type, entry.Extents, stream =>
             {
                 long before = done;
-                var error = Convert(file, entry, type, stream, bytes => progress?.Report(done = before + bytes), cancellation);
+                var error = Convert(file, entry, type, stream, bytes => progress?.Report(done = before + bytes),
+                    source ?? file.Path, cancellation);
                 report?.Invoke(error);
                 file.Release(entry);
             });
@@ -107,7 +109,7 @@ public sealed record Quantization(WeightType To, IReadOnlyList<(string Pattern, 
     }
 
     static QuantizationError Convert(WeightFile file, WeightEntry entry, WeightType type, Stream stream, Action<long> progress,
-        CancellationToken cancellation)
+        string source, CancellationToken cancellation)
     {
         var (from, to) = (BlockCodec.Of(entry.Type), BlockCodec.Of(type));
         int unit = Math.Max(from.Elements, to.Elements);
@@ -144,7 +146,7 @@ public sealed record Quantization(WeightType To, IReadOnlyList<(string Pattern, 
             {
                 if (!sum.Finite)
                     throw new ModelFileException("ASH0466",
-                        $"'{entry.Name}' of {file.Path} holds values that are not finite.",
+                        $"'{entry.Name}' of {source} holds values that are not finite.",
                             "take the model from elsewhere; these weights cannot be used.");
                 square += sum.Square;
                 signal += sum.Signal;

@@ -43,13 +43,13 @@ public static class QuantizedModel
     {
         ArgumentNullException.ThrowIfNull(plan);
         using var file = WeightFile.Open(from);
-        if (file is Gguf gguf) return Write(gguf, to, plan, report, progress, cancellation);
+        if (file is Gguf gguf) return Write(gguf, from, to, plan, report, progress, cancellation);
         string between = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(to))!, $".{Path.GetFileName(to)}.converted.gguf");
         try
         {
             ModelConversion.Convert(from, between, null, null, null, cancellation);
             using var converted = Gguf.Open(between);
-            return Write(converted, to, plan, report, progress, cancellation);
+            return Write(converted, from, to, plan, report, progress, cancellation);
         }
         finally
         {
@@ -58,7 +58,7 @@ public static class QuantizedModel
     }
 
     static (long Before, long After) Write(
-        Gguf file, string to, Quantization plan, Action<QuantizationError>? report, IProgress<double>? progress,
+        Gguf file, string from, string to, Quantization plan, Action<QuantizationError>? report, IProgress<double>? progress,
             CancellationToken cancellation)
     {
         var metadata = file.Metadata.Clone();
@@ -67,7 +67,7 @@ public static class QuantizedModel
         metadata.SetInt("general.quantization_version", 2);
         long before = file.Entries.Sum(entry => entry.Bytes);
         var bytes = progress is null ? null : new Share(progress, before);
-        NamedWeight[] weights = [.. plan.Apply(file, report, bytes, cancellation)];
+        NamedWeight[] weights = [.. plan.Apply(file, report, bytes, cancellation, from)];
         Gguf.Write(to, metadata, weights);
         return (before, weights.Sum(weight => weight.Bytes));
     }

@@ -66,6 +66,72 @@ public sealed class LanguageCommandsTests() : DeviceTests(new Device(new CpuBack
     }
 
     [Fact]
+    public async Task Generate_NeverChoosesATokenThatABiasRulesOut()
+    {
+        string model = ScriptedModel.Write(folder.Path, [" one", " two"]);
+        var tokenizer = Ashlar.Tokenizers.Tokenizer.Load(Path.Combine(folder.Path, "tokenizer.json"));
+        string[] args = ["generate", model, "--prompt", "x<|go|>", "--temperature", "0", "--max-tokens", "1"];
+        Assert.Equal("x<|go|> one", (await Run("", args)).Output.TrimEnd());
+        var (_, output, error) = await Run("", [.. args, "--logit-bias", $"{tokenizer.Find(" one")}=-inf"]);
+        Assert.Equal("", error);
+        Assert.DoesNotContain("one", output, StringComparison.Ordinal);
+        (_, output, _) = await Run("", [.. args, "--logit-bias", $"{tokenizer.Find(" two")}=1e6"]);
+        Assert.Equal("x<|go|> two", output.TrimEnd());
+    }
+
+    [Fact]
+    public async Task Generate_TakesAsManyTokensAsTheContextHas_WhenAskedForTheMost()
+    {
+        string model = ScriptedModel.Write(folder.Path, [" one", " two", " three"]);
+        var (_, output, _) = await Run("", "generate", model, "--prompt", "x<|go|>", "--temperature", "0", "--max-tokens",
+            $"{int.MaxValue}");
+        Assert.Equal("x<|go|> one two three", output.TrimEnd());
+    }
+
+    [Fact]
+    public async Task Generate_AnswersWithIds_WhenTheModelHasNoTokenizer()
+    {
+        string model = ScriptedModel.Write(folder.Path, [" one", " two"]);
+        foreach (string file in Directory.GetFiles(model, "tokenizer*")) File.Delete(file);
+        var (code, output, error) =
+            await Run("", "generate", model, "--prompt-ids", "1,2", "--max-tokens", "2", "--temperature", "0");
+        Assert.Equal((0, ""), (code, error));
+        Assert.Matches(@"^\d+,\d+\s*$", output);
+    }
+
+    [Fact]
+    public async Task Generate_FindsTheTokenizer_BesideAFileOfWeights()
+    {
+        string model = ScriptedModel.Write(folder.Path, [" one", " two"]);
+        var (_, output, error) = await Run("", "generate", Path.Combine(model, "model.safetensors"), "--prompt", "x<|go|>",
+            "--temperature", "0");
+        Assert.Equal(("x<|go|> one two", ""), (output.TrimEnd(), error));
+    }
+
+    [Fact]
+    public async Task Chat_SaysWhichTemplateIsMissing()
+    {
+        var (code, _, error) =
+            await Run("", "chat", ScriptedModel.Write(folder.Path, ["one"]), "--template", folder.File("nothing.jinja"));
+        Assert.Equal(2, code);
+        Assert.Contains("nothing.jinja", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Verbs_SayOneSentence_WhenTheOutputCannotBeWritten()
+    {
+        var error = new StringWriter();
+        int code = await CommandLine.Run([GenerateCommand.Define(() => { })],
+            ["generate", ScriptedModel.Write(folder.Path, ["one"]), "--prompt", "x"], new FullDisk(), error);
+        Assert.Equal((1, "no space left" + Environment.NewLine), (code, error.ToString()));
+    }
+
+    sealed class FullDisk : StringWriter
+    {
+        public override void Write(string? value) => throw new IOException("no space left");
+    }
+
+    [Fact]
     public async Task Generate_KeepsPackedWeights_AndSaysWhere()
     {
         string model = ScriptedModel.Write(folder.Path, [" one", " two"]), cache = folder.File("kept");
@@ -83,6 +149,15 @@ public sealed class LanguageCommandsTests() : DeviceTests(new Device(new CpuBack
     [InlineData("ASH0347", "--prompt-ids", "1,2,3,4,5,6,7,8,9", "--context", "8")]
     [InlineData("--prompt TEXT", "--max-tokens", "3")]
     [InlineData("'x' is none", "--prompt-ids", "1,x")]
+    [InlineData("'many' is nothing that --top-k takes: a whole number.", "--prompt", "x", "--top-k", "many")]
+    [InlineData("'hot' is nothing that --temperature takes: a number.", "--prompt", "x", "--temperature", "hot")]
+    [InlineData("'abc' is nothing that --seed takes: a whole number.", "--prompt", "x", "--seed", "abc")]
+    [InlineData("--stop takes a text", "--prompt", "x", "--stop", "")]
+    [InlineData("give --json, too", "--prompt", "x", "--logprobs", "2")]
+    [InlineData("--logprobs must be 0 or more", "--prompt", "x", "--json", "--logprobs", "-1")]
+    [InlineData("and '5' is not that", "--prompt", "x", "--logit-bias", "5")]
+    [InlineData("and '5=nan' is not that", "--prompt", "x", "--logit-bias", "5=nan")]
+    [InlineData("ASH0353: a bias is given for token 9999", "--prompt", "x", "--logit-bias", "9999=1")]
     public async Task Generate_SaysWhatIsWrong(string says, params string[] args)
     {
         var (code, _, error) = await Run("", ["generate", ScriptedModel.Write(folder.Path, ["one"]), .. args]);

@@ -78,11 +78,50 @@ public sealed class ModelCommandsTests : IDisposable
         Assert.Equal(["model", "q.gguf", "text.txt"], folder.Names.Where(name => !name.Contains('/')));
     }
 
+    [Fact]
+    public async Task Quantize_NamesTheModelThatItWasGiven_WhenAWeightIsNotFinite()
+    {
+        Directory.CreateDirectory(folder.File("bad"));
+        var tiny = TinyModels.Make("llama2");
+        tiny.Weights["model.layers.1.self_attn.v_proj.weight"].Data[7] = float.NaN;
+        string model = tiny.Write(folder.File("bad"));
+        var (code, _, error) = await Run("quantize", model, folder.File("q.gguf"), "--to", "q8_0");
+        Assert.Equal(1, code);
+        Assert.Contains($"'blk.1.attn_v.weight' of {model} holds values that are not finite", error);
+        Assert.DoesNotContain(folder.Names, name => name.EndsWith(".gguf", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Quantize_MeasuresTheOldModelFirst_WhenItIsReplaced()
+    {
+        string model = folder.File("m.gguf"), text = folder.Write("text.txt", "hello"u8);
+        await Run("convert", Model(), model);
+        var sizes = new List<long>();
+        Command[] verbs = [QuantizeCommand.Define((path, _, _) =>
+        {
+            sizes.Add(new FileInfo(path).Length);
+            return sizes.Count;
+        })];
+        var output = new StringWriter();
+        Assert.Equal(0, await CommandLine.Run(verbs, ["quantize", model, model, "--to", "q8_0", "--json", "--text", text], output,
+            new StringWriter()));
+        Assert.True(sizes[0] > 2 * sizes[1]);
+        Assert.Equal(1, (double)JsonNode.Parse(output.ToString())!["perplexity_before"]!);
+    }
+
+    [Fact]
+    public async Task Inspect_SaysThatAFileIsNoGguf_WhenItIsCalledOne()
+    {
+        var (code, _, error) = await Run("inspect", folder.Write("page.gguf", "<html>"u8));
+        Assert.Equal((1, true), (code, error.StartsWith("ASH0451", StringComparison.Ordinal)));
+    }
+
     [Theory]
     [InlineData(2, "no file or folder 'nothing.gguf'", "inspect", "nothing.gguf")]
     [InlineData(1, "ASH0466", "quantize", ".", "b", "--to", "q9")]
     [InlineData(1, "ASH0466", "quantize", ".", "b", "--to", "q8_0", "--keep", "x")]
     [InlineData(2, "--to", "quantize", ".", "b")]
+    [InlineData(2, "nothing.txt", "quantize", ".", "b", "--to", "q8_0", "--text", "nothing.txt")]
     [InlineData(2, "--split is a size", "convert", ".", "b", "--split", "much")]
     public async Task Verbs_SayWhatIsWrong(int expected, string says, params string[] args)
     {

@@ -70,8 +70,12 @@ public sealed class TokenizeCommandTests : IDisposable
     [InlineData(1, "ASH0443", "detokenize", "FOLDER", "--ids", "999999")]
     [InlineData(2, "no file or folder", "tokenize", "FOLDER/none.json", "--text", "a")]
     [InlineData(1, "ASH0441", "tokenize", "FOLDER", "--file", "FOLDER/none")]
+    [InlineData(1, "latin is not UTF-8 at byte 3", "tokenize", "FOLDER", "--file", "FOLDER/latin")]
+    [InlineData(1, "other.json cannot be", "tokenize", "FOLDER/other.json", "--text", "a")]
     public async Task Tokenize_SaysWhatIsWrong(int expected, string says, params string[] args)
     {
+        File.WriteAllBytes(Path.Combine(folder, "latin"), [.. "caf"u8, 0xe9, .. " noir"u8]);
+        File.WriteAllBytes(Path.Combine(folder, "other.json"), [0xff, 0xfe, .. "{"u8]);
         var (code, _, error) = await Run([.. args.Select(arg => arg.Replace("FOLDER", folder))]);
         Assert.Equal(expected, code);
         Assert.Contains(says, error);
