@@ -44,21 +44,21 @@ public sealed class Gemma2Family : ModelFamily
     };
 
     /// <summary>What both versions have; all layers see everything yet.</summary>
-    internal static DecoderConfig Common(string family, JsonKeys keys, Rope rope)
+    internal static DecoderConfig Common(string family, ModelKeys keys, Rope rope)
     {
         foreach (string key in (string[])["hidden_act", "hidden_activation"]) keys.Allow(key, "gelu_pytorch_tanh");
         keys.Allow("attention_bias", false);
         keys.Allow("use_bidirectional_attention", false);
-        int width = keys.Integer("hidden_size"), heads = keys.Integer("num_attention_heads");
+        int width = keys.Integer("hidden_size");
         return new()
         {
             Family = family,
             Width = width,
-            Heads = heads,
-            KvHeads = keys.Integer("num_key_value_heads", heads),
+            Heads = keys.Integer("num_attention_heads", 8),
+            KvHeads = keys.Integer("num_key_value_heads", 4),
             HeadWidth = keys.Integer("head_dim", 256),
             FeedForward = keys.Integer("intermediate_size"),
-            Vocabulary = keys.Integer("vocab_size"),
+            Vocabulary = keys.Integer("vocab_size", family == "gemma2" ? 256000 : 262208),
             Context = keys.Integer("max_position_embeddings", family == "gemma2" ? 8192 : 131072),
             Layers = Enumerable.Repeat(new AttentionLayer(null, rope), keys.Layers("num_hidden_layers")).ToValueList(),
             Norm = NormKind.RmsPlusOne,
@@ -102,7 +102,10 @@ public sealed class Gemma2Family : ModelFamily
 public sealed class Gemma3Family : ModelFamily
 {
     /// <inheritdoc/>
-    public override IReadOnlyList<string> ModelTypes => ["gemma3_text"];
+    public override IReadOnlyList<string> ModelTypes => ["gemma3_text", Whole];
+
+    // The models that see pictures, all but the smallest: the part that reads and writes texts is as in the others.
+    const string Whole = "gemma3";
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> Architectures => ["gemma3"];
@@ -111,6 +114,19 @@ public sealed class Gemma3Family : ModelFamily
     public override DecoderConfig Read(JsonKeys keys)
     {
         ArgumentNullException.ThrowIfNull(keys);
+        if (keys.Family != Whole) return ReadText(keys);
+        keys.Ignore("vision_config", "mm_tokens_per_image", "boi_token_index", "eoi_token_index", "image_token_index");
+        keys.Ignore("boi_token_id", "eoi_token_id", "image_token_id");
+        keys.Allow("tie_word_embeddings", true);
+        var text = keys.Part("text_config") ?? throw keys.Wrong("text_config", "is missing, which describes what reads texts");
+        text.Ignore(Bookkeeping);
+        var config = ReadText(text);
+        text.ThrowIfUnread();
+        return config;
+    }
+
+    static DecoderConfig ReadText(ModelKeys keys)
+    {
         int headWidth = keys.Integer("head_dim", 256);
         var (near, far) = Ropes(keys, headWidth);
         var config = Gemma2Family.Common("gemma3", keys, far) with { HeadNorms = true };
@@ -147,11 +163,34 @@ public sealed class Gemma3Family : ModelFamily
         FeedForwardNorm = "pre_feedforward_layernorm",
     };
 
-    static (Rope Near, Rope Far) Ropes(JsonKeys keys, int width)
+    /// <inheritdoc/>
+    public override DecoderLoader Loader(DecoderConfig config, bool isGguf, WeightReader reader)
+    {
+        ArgumentNullException.ThrowIfNull(reader);
+        // Older checkpoints have the whole text model in a part, newer ones its layers.
+        string? path = isGguf ? null
+            : ((string[])["language_model.model.", "model.language_model."]).FirstOrDefault(prefix =>
+                reader.Has($"{prefix}embed_tokens.weight"));
+        if (path is null) return base.Loader(config, isGguf, reader);
+        reader.Skip(name => name.StartsWith("vision_tower.", StringComparison.Ordinal)
+            || name.StartsWith("multi_modal_projector.", StringComparison.Ordinal)
+            || name.StartsWith("model.vision_tower.", StringComparison.Ordinal)
+            || name.StartsWith("model.multi_modal_projector.", StringComparison.Ordinal));
+        bool isOlder = path.StartsWith("language_model.", StringComparison.Ordinal);
+        return new(config, Names(isGguf) with
+        {
+            Embedding = $"{path}embed_tokens",
+            Layer = $"{path}layers.{{0}}.",
+            FinalNorm = $"{path}norm",
+            Head = isOlder ? "language_model.lm_head" : "lm_head",
+        }, reader);
+    }
+
+    static (Rope Near, Rope Far) Ropes(ModelKeys keys, int width)
     {
         // newer files have an object for each kind of layer
         if (!keys.Has("rope_parameters"))
-            return (Rope.Plain(width, keys.Number("rope_local_base_freq", 10000)), LlamaFamily.RopeOf(keys, width));
+            return (Rope.Plain(width, keys.Number("rope_local_base_freq", 10000)), LlamaFamily.RopeOf(keys, width, usual: 1e6));
         var both = keys.Part("rope_parameters")!;
         var (near, far) = (both.Part("sliding_attention"), both.Part("full_attention"));
         both.ThrowIfUnread();

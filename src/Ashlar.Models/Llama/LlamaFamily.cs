@@ -87,11 +87,12 @@ public sealed class LlamaFamily : ModelFamily
     /// <param name="keys">The config.</param>
     /// <param name="width">Numbers of a head that are rotated.</param>
     /// <param name="interleaved">Pairs are neighbours.</param>
-    public static Rope RopeOf(ModelKeys keys, int width, bool interleaved = false)
+    /// <param name="usual">The base where the config names none.</param>
+    public static Rope RopeOf(ModelKeys keys, int width, bool interleaved = false, double usual = 10000)
     {
         ArgumentNullException.ThrowIfNull(keys);
         var scaling = keys.Part("rope_scaling") ?? keys.Part("rope_parameters");
-        double theta = keys.NumberOrNone("rope_theta") ?? scaling?.NumberOrNone("rope_theta") ?? 10000;
+        double theta = keys.NumberOrNone("rope_theta") ?? scaling?.NumberOrNone("rope_theta") ?? usual;
         scaling?.Ignore("rope_theta", "rope_type", "type");
         var rope = Rope.Plain(width, theta, interleaved);
         if (scaling is null) return rope;

@@ -115,7 +115,7 @@ public abstract class ModelFamily
 
     // What these keys of a config.json say changes nothing that is computed: training, other programs, and special tokens, which
     // the tokenizer knows.
-    static ReadOnlySpan<string> Bookkeeping => new[]
+    private protected static ReadOnlySpan<string> Bookkeeping => new[]
     {
         "architectures", "torch_dtype", "dtype", "transformers_version", "use_cache", "initializer_range", "attention_dropout",
             "pretraining_tp",

@@ -33,6 +33,7 @@ public sealed class SmolLm3Family : ModelFamily
             QkvBias = bias,
             OutputBias = bias,
             FeedForwardBias = keys.Flag("mlp_bias", false),
+            TiedEmbeddings = keys.Flag("tie_word_embeddings", true),   // files may leave out what is usual
         };
     }
 

@@ -27,6 +27,52 @@ public sealed class FamilyTests : IDisposable
     public void Family_GivesTheLogitsOfItsReference_FromACheckpoint(string name) =>
         FamilyRun.AssertLikeReference(TinyModels.Make(name).Write(folder), tolerance: ToleranceOf(name));
 
+    [Theory]
+    [InlineData("language_model.model.", "")]
+    [InlineData("model.language_model.", "model.")]
+    public void Gemma3_ReadsTexts_OfACheckpointThatSeesPicturesToo(string path, string outer)
+    {
+        var text = TinyModels.Make("gemma3-linear");
+        string reference = text.Write(Directory.CreateDirectory(Path.Combine(folder, "text")).FullName);
+        var whole = new TinyModel("gemma3-whole", """
+            {
+              "architectures": ["Gemma3ForConditionalGeneration"], "model_type": "gemma3", "boi_token_index": 97,
+              "eoi_token_index": 98, "eos_token_id": [1, 4], "image_token_index": 96, "initializer_range": 0.02,
+              "mm_tokens_per_image": 4, "torch_dtype": "bfloat16", "transformers_version": "4.50.0.dev0",
+              "vision_config": {"hidden_size": 8, "model_type": "siglip_vision_model", "vision_use_head": false}
+            }
+            """);
+        whole.Config["text_config"] = text.Config.DeepClone();
+        foreach (var (name, weight) in text.Weights) whole.Weights[path + name["model.".Length..]] = weight;
+        whole.Linear($"{outer}vision_tower.vision_model.encoder.layers.0.mlp.fc1", 16, 8, bias: true);
+        whole.Random($"{outer}multi_modal_projector.mm_input_projection_weight", 1, 8, 56);
+        FamilyRun.AssertLikeReference(whole.Write(Directory.CreateDirectory(Path.Combine(folder, "whole")).FullName), reference);
+    }
+
+    [Fact]
+    public void Gemma3_KnowsWhatItsConfigLeavesOut()
+    {
+        var keys = JsonKeys.Parse("config.json", """
+            {"model_type": "gemma3", "text_config": {"hidden_size": 2560, "intermediate_size": 10240, "model_type": "gemma3_text",
+             "num_hidden_layers": 34, "rope_scaling": {"factor": 8.0, "rope_type": "linear"}, "sliding_window": 1024}}
+            """u8.ToArray());
+        var config = new Ashlar.Models.Gemma.Gemma3Family().Read(keys).Checked();
+        Assert.Equal((8, 4, 256, 262208), (config.Heads, config.KvHeads, config.HeadWidth, config.Vocabulary));
+        Assert.Equal((1024, null), (config.Layers[4].Window, config.Layers[5].Window));
+        Assert.Equal(Math.Pow(1e4, -2.0 / 256), config.Layers[4].Rope!.Frequencies[1], 1e-12);
+        Assert.Equal(Math.Pow(1e6, -2.0 / 256) / 8, config.Layers[5].Rope!.Frequencies[1], 1e-12);
+        Assert.True(config.TiedEmbeddings);
+    }
+
+    [Fact]
+    public void SmolLm3_SharesItsTable_WhereItsConfigDoesNotSay()
+    {
+        var tiny = TinyModels.Make("smollm3");
+        string reference = tiny.Write(Directory.CreateDirectory(Path.Combine(folder, "said")).FullName);
+        Assert.True(tiny.Config.Remove("tie_word_embeddings"));
+        FamilyRun.AssertLikeReference(tiny.Write(folder), reference);
+    }
+
     // Activations are rounded to eight bits before they meet weights of four, and its gates are far beyond their limit.
     static double ToleranceOf(string name) => name == "gpt-oss" ? 0.15 : 2e-4;
 
