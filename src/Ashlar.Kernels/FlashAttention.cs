@@ -173,11 +173,11 @@ public static class FlashAttention
                 var h = g * c.Group + member;
                 foreach (var i in k.Pipeline(("T", c.QueryTile), c.Stages, seen.QueriesEnd(j), seen.QueriesBegin(j)))
                 {
-                    var m = k.Keep(Max(lse[b, h, i], -1e30f) * Log2E);     // a row without keys has lse -inf
+                    var m = k.Keep(Max(lse[b, h, i], -1e30f) * -Log2E);    // a row without keys has lse -inf
                     var s = k.Keep(Dot(kj, q[b, i, h, ..].T));             // [keys, queries]
                     var dp = k.Keep(Dot(vj, dy[b, i, h, ..].T));
                     if (c.SoftCap is { } cap) s[..] = Tanh(s * (c.ScoreScale / cap));
-                    var p = k.Keep(Cast(Exp2(s * c.Unit - m), c.DType));   // e^(scores - lse): the softmax again
+                    var p = k.Keep(Cast(Exp2(s * c.Unit + m), c.DType));   // e^(scores - lse): the softmax again
                     var ds = k.Keep(Cast(Sloped(c, p * (dp - delta[b, h, i]), s), c.DType));
                     seen.Only(i, j, i, j.Rows, (p, 0f), (ds, 0f));
                     values += Dot(p, dy[b, i, h, ..]);

@@ -143,6 +143,9 @@ internal sealed partial class TileLowering
             if (store.Mode == StoreMode.Set && store.Guard is null && !IsChecked(store.Indices))
             {
                 var value = Forward(store, ForStore(store.Value), group.Skip(i + 1));
+                // As bits two stores side by side become one.
+                if (isa == Isa.Avx512 && store.Target.DType == DType.BFloat16 && value.Type == new VecType(Elem.F32, 16))
+                    value = f.HalfBits(VecOp.ToBrainBits, value);
                 stores.Add(() => PutValue(store.Target, Flat(store.Target, store.Indices), value, null, store.Streaming));
             }
             else

@@ -73,6 +73,10 @@ internal sealed partial class TileLowering
             if (mustMask && !canMask) return null;
             if (!canMask && lanes < 4 && mustMask) return null;
 
+            bool isExtremes = group.TrueForAll(statement => statement is Reduce
+            {
+                Op: Op.ReduceMax or Op.ReduceMin, Value.DType: DType.Float32
+            });
             long extent = variable.Count.Max;
             double used = (double)extent / ((extent + lanes - 1) / lanes * lanes);
             Score = points * Math.Max(used, 0.05);
@@ -80,6 +84,8 @@ internal sealed partial class TileLowering
                 ? Math.Max(1, 8 / reductions)
                 : cost switch
                 {
+                    // The greatest so far waits eight cycles for each comparison: twice as many side by side.
+                    <= 4 when isExtremes => 8,
                     <= 10 => reductions > 0 ? 4 : 2,
                     <= 45 => 4,
                     <= 80 => 2,
@@ -88,7 +94,7 @@ internal sealed partial class TileLowering
             // Sums stay in registers.
             while (unroll > 1 && !columns && reductions * unroll > MostSums) unroll /= 2;
             while (unroll > 1 && (columns && cost * unroll > 160 || unroll * lanes > extent)) unroll /= 2;
-            unroll = Math.Min(unroll, columns ? lowering.options.Unroll * 2 : lowering.options.Unroll);
+            unroll = Math.Min(unroll, columns || isExtremes ? lowering.options.Unroll * 2 : lowering.options.Unroll);
             return new(axis, lanes, unroll, canMask && lanes >= 4, cost);
         }
 

@@ -94,19 +94,24 @@ internal sealed partial class VecBuilder
     /// <summary>The bits of 2^x as a bfloat16, in the low half of an int32 (the upper half is anything): 0.53 units in the last
     /// place.</summary>
     /// <remarks>
-    /// A float's bits are its logarithm but for the curve between powers of 2: with n = floor x and f = x - n, those of 2^x are
-    /// 128 (127 + x + (2^f - 1 - f)), and the bracket is a polynomial, right to 2^-13.5. Adding 1.5 * 2^16 rounds to whole bits.
-    /// Below 2^-126 results are too small, by 2^-127 at most.
+    /// With n = floor x and f = x - n, 2^x is 2^n times a polynomial in f, right to 2^-13. On AVX-512 its constant has half a
+    /// unit of bfloat16 on top: so dropping the lower half of the float rounds. Elsewhere: a float's bits are its logarithm but
+    /// for the curve between powers of 2: those of 2^x are 128 (127 + x + (2^f - 1 - f)), and the bracket is a polynomial, right
+    /// to 2^-13.5. Adding 1.5 * 2^16 rounds to whole bits. Below 2^-126 results are too small, by 2^-127 at most.
     /// </remarks>
     public Reg Exp2BrainBits(Reg x)
     {
+        if (Isa == Isa.Avx512)
+        {
+            var power = Polynomial(Unary(VecOp.Fraction, x), 0.9998929656518848 + 1 / 256.0, 0.6964573949867364,
+                0.22433836480619984, 0.07920424020706379);
+            return FromUpper(Integers(Binary(VecOp.Scalef, power, x)));
+        }
         var t = Clamp(x, -127, 128);
-        var f = Isa == Isa.Avx512 ? Unary(VecOp.Fraction, t) : t - Unary(VecOp.Floor, t);
+        var f = t - Unary(VecOp.Floor, t);
         var y = Fma(f, Polynomial(f, -0.3048842494229166, 0.22764961016010277, 0.07706280757403548), t);
         var bits = Integers(y + (98304.0 + 127));
-        return Isa == Isa.Avx512
-            ? Let(new Compute(VecOp.BrainNaN, bits.Type, bits, x))
-            : Select(Compare(VecOp.Ne, x, x), Const(bits.Type, 0x7fc0), bits);
+        return Select(Compare(VecOp.Ne, x, x), Const(bits.Type, 0x7fc0), bits);
     }
 
     /// <summary>x = 2^exponent * significand with the significand in [0.75, 1.5), for x above 0.</summary>

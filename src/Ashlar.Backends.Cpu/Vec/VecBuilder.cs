@@ -262,8 +262,24 @@ internal sealed partial class VecBuilder
     public Reg Convert(Reg a, Elem elem) => a.Type.Elem == elem ? a : Let(new Compute(VecOp.Convert, a.Type.With(elem), a));
 
     /// <summary>Between a float32 and the bits of a 16-bit float in an int32: the <c>...Bits</c> operations.</summary>
-    public Reg HalfBits(VecOp op, Reg a) =>
-        Let(new Compute(op, a.Type.With(op is VecOp.ToHalfBits or VecOp.ToBrainBits ? Elem.I32 : Elem.F32), a));
+    public Reg HalfBits(VecOp op, Reg a)
+    {
+        if (op == VecOp.FromBrainBits && uppers.TryGetValue(a, out var upper)) return Bitcast(upper & -65536, Elem.F32);
+        if (op == VecOp.ToBrainBits && Isa == Isa.Avx512 && a.Type.Lanes == 16)
+            return FromUpper(Let(new Compute(VecOp.ToUpperBrain, a.Type.With(Elem.I32), a)));
+        return Let(new Compute(op, a.Type.With(op is VecOp.ToHalfBits or VecOp.ToBrainBits ? Elem.I32 : Elem.F32), a));
+    }
+
+    // Where bits of a bfloat16 came from that were in the upper half of a lane before: two registers are narrowed to one, and
+    // bits become a float32, without the shift down, which then computes nothing that is used.
+    readonly Dictionary<Reg, Reg> uppers = [];
+
+    Reg FromUpper(Reg upper)
+    {
+        var low = ShiftBy(VecOp.ShrBy, upper, 16);
+        uppers[low] = upper;
+        return low;
+    }
 
     /// <summary>The same bits as another element type.</summary>
     public Reg Bitcast(Reg a, Elem elem) => a.Type.Elem == elem ? a : Let(new Compute(VecOp.Bitcast, a.Type.With(elem), a));
@@ -293,7 +309,9 @@ internal sealed partial class VecBuilder
     public Reg All(Reg mask) => Let(new Compute(VecOp.All, VecType.Scalar, mask));
 
     /// <summary>The low halves of sixteen int32 lanes, then those of sixteen others, as 16-bit numbers side by side.</summary>
-    public Reg LowHalves(Reg a, Reg b) => Let(new Compute(VecOp.LowHalves, a.Type, a, b));
+    public Reg LowHalves(Reg a, Reg b) => uppers.TryGetValue(a, out var upperA) && uppers.TryGetValue(b, out var upperB)
+        ? Let(new Compute(VecOp.UpperHalves, a.Type, upperA, upperB))
+        : Let(new Compute(VecOp.LowHalves, a.Type, a, b));
 
     /// <summary>The lower half of the lanes.</summary>
     public Reg Lower(Reg a) => Let(new Compute(VecOp.Lower, a.Type.WithLanes(a.Type.Lanes / 2), a));

@@ -132,11 +132,14 @@ internal enum VecOp : byte
     RecipEstimate,
     /// <summary>a - floor(a) of float32, for numbers within 2^23.</summary>
     Fraction,
-    /// <summary>The integers a, but where the float32 b is NaN one whose low half is the bits of a bfloat16 NaN.</summary>
-    BrainNaN,
+    /// <summary>The bits of the nearest bfloat16 of a float32, in the upper half of an int32; the low half is
+    /// anything.</summary>
+    ToUpperBrain,
     /// <summary>The low halves of a's sixteen int32 lanes, then those of b's: 16-bit numbers side by side, two to a
     /// lane.</summary>
     LowHalves,
+    /// <summary>The upper halves of a's sixteen int32 lanes, then those of b's.</summary>
+    UpperHalves,
 
     // One .NET call per lane: right everywhere, slow. Floats only, but for the power.
     SinCall,

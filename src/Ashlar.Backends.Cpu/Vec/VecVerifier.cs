@@ -118,7 +118,7 @@ internal static class VecVerifier
                     Require(Fits(c), where, $"{c.Op} does not take {string.Join(", ", new[] { c.A, c.B, c.C }
                         .OfType<Reg>().Select(r => r.Type))} and give {c.Type}");
                     Require(c.Op is not (VecOp.Scalef or VecOp.Getexp or VecOp.Getmant or VecOp.RecipEstimate or VecOp.Fraction
-                        or VecOp.BrainNaN or VecOp.LowHalves) || function.Isa == Isa.Avx512, where,
+                        or VecOp.ToUpperBrain or VecOp.LowHalves or VecOp.UpperHalves) || function.Isa == Isa.Avx512, where,
                         $"{c.Op} exists on avx512 alone");
                     break;
             }
@@ -128,8 +128,8 @@ internal static class VecVerifier
         {
             VecOp.Iota => 0,
             VecOp.Fma or VecOp.Select => 3,
-            >= VecOp.Add and <= VecOp.Shr or >= VecOp.Eq and <= VecOp.Ge or VecOp.Concat or VecOp.Scalef or VecOp.BrainNaN
-                or VecOp.LowHalves or VecOp.PowCall => 2,
+            >= VecOp.Add and <= VecOp.Shr or >= VecOp.Eq and <= VecOp.Ge or VecOp.Concat or VecOp.Scalef or VecOp.LowHalves
+                or VecOp.UpperHalves or VecOp.PowCall => 2,
             _ => 1,
         };
 
@@ -147,8 +147,8 @@ internal static class VecVerifier
                     or VecOp.MinFast or VecOp.MaxFast or VecOp.Scalef or VecOp.Getexp or VecOp.Getmant
                     or VecOp.SinCall or VecOp.CosCall or VecOp.ErfCall => same && t.IsFloat,
                 VecOp.RecipEstimate or VecOp.Fraction => same && t.Elem == Elem.F32 && !t.IsScalar,
-                VecOp.BrainNaN => a == t && t.Elem == Elem.I32 && c.B!.Type == t.With(Elem.F32),
-                VecOp.LowHalves => same && t == new VecType(Elem.I32, 16),
+                VecOp.ToUpperBrain => a.Elem == Elem.F32 && t == new VecType(Elem.I32, 16) && a == t.With(Elem.F32),
+                VecOp.LowHalves or VecOp.UpperHalves => same && t == new VecType(Elem.I32, 16),
                 VecOp.PowCall => same && !t.IsMask && !t.IsScalar,
                 VecOp.ToHalfBits or VecOp.ToBrainBits => a.Elem == Elem.F32 && t == a.With(Elem.I32),
                 VecOp.FromHalfBits or VecOp.FromBrainBits => !a.IsScalar && a.Elem == Elem.I32 && t == a.With(Elem.F32),

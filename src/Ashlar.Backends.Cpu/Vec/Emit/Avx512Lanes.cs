@@ -289,21 +289,24 @@ internal static unsafe class Avx512Lanes
     [MethodImpl(Inline)] public static Vector256<float> Fraction(Vector256<float> a) => Avx512DQ.VL.Reduce(a, 9);
     [MethodImpl(Inline)] public static Vector512<float> Fraction(Vector512<float> a) => Avx512DQ.Reduce(a, 9);
 
-    // Table 0xee: both kinds of NaN give the greatest float, whose low half is all ones; everything else stays.
+    // Table 0x22: both kinds of NaN give themselves, quiet; everything else stays.
     [MethodImpl(Inline)]
-    public static Vector128<int> BrainNaN(Vector128<int> a, Vector128<float> b) =>
-        Avx512F.VL.Fixup(a.AsSingle(), b, Vector128.Create(0xee), 0).AsInt32();
-    [MethodImpl(Inline)]
-    public static Vector256<int> BrainNaN(Vector256<int> a, Vector256<float> b) =>
-        Avx512F.VL.Fixup(a.AsSingle(), b, Vector256.Create(0xee), 0).AsInt32();
-    [MethodImpl(Inline)]
-    public static Vector512<int> BrainNaN(Vector512<int> a, Vector512<float> b) =>
-        Avx512F.Fixup(a.AsSingle(), b, Vector512.Create(0xee), 0).AsInt32();
+    public static Vector512<int> ToUpperBrain(Vector512<float> a)
+    {
+        var bits = a.AsInt32();
+        var rounded = bits + Vector512.Create(0x7fff) + ((bits >>> 16) & Vector512<int>.One);
+        return Avx512F.Fixup(rounded.AsSingle(), a, Vector512.Create(0x22), 0).AsInt32();
+    }
 
     [MethodImpl(Inline)]
     public static Vector512<int> LowHalves(Vector512<int> a, Vector512<int> b) =>
         Avx512BW.PermuteVar32x16x2(a.AsUInt16(), Vector512.Create((ushort)0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28,
             30, 32, 34, 36, 38, 40, 42, 44, 46, 48, 50, 52, 54, 56, 58, 60, 62), b.AsUInt16()).AsInt32();
+
+    [MethodImpl(Inline)]
+    public static Vector512<int> UpperHalves(Vector512<int> a, Vector512<int> b) =>
+        Avx512BW.PermuteVar32x16x2(a.AsUInt16(), Vector512.Create((ushort)1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29,
+            31, 33, 35, 37, 39, 41, 43, 45, 47, 49, 51, 53, 55, 57, 59, 61, 63), b.AsUInt16()).AsInt32();
 
     [MethodImpl(Inline)] public static Vector128<float> Getexp(Vector128<float> a) => Avx512F.VL.GetExponent(a);
     [MethodImpl(Inline)] public static Vector256<float> Getexp(Vector256<float> a) => Avx512F.VL.GetExponent(a);

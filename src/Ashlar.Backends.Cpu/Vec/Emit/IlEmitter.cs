@@ -489,11 +489,14 @@ internal sealed class IlEmitter
             case VecOp.Select:
                 CallMethod(Find("Select", clr, clrA, clr, clr));
                 break;
-            case VecOp.BrainNaN:
-                CallMethod(Find(nameof(Avx512Lanes.BrainNaN), clr, clrA, Intrinsics.Clr(c.B!.Type)));
+            case VecOp.ToUpperBrain:
+                CallMethod(Find(nameof(Avx512Lanes.ToUpperBrain), clr, clrA));
                 break;
             case VecOp.LowHalves:
                 CallMethod(Find(nameof(Avx512Lanes.LowHalves), clr, clrA, clrA));
+                break;
+            case VecOp.UpperHalves:
+                CallMethod(Find(nameof(Avx512Lanes.UpperHalves), clr, clrA, clrA));
                 break;
             case VecOp.Convert:
                 if (clr != clrA) CallMethod(Find("To" + ((Elem[])[Elem.F32, Elem.F64, Elem.I32, Elem.I64, Elem.I32, Elem.I64])[(int)type.Elem]
