@@ -25,6 +25,46 @@ sealed class OwnedItems
         }
     }
 
+    /// <summary>Takes some of the next items of the worker, or else some of the last ones of another: fewer towards the end, so
+    /// that all are done at about the same time.</summary>
+    /// <param name="worker">Who takes.</param>
+    /// <param name="workers">How many there are.</param>
+    /// <param name="sizes">How many at a time.</param>
+    /// <param name="first">The first of what was taken.</param>
+    /// <param name="count">How many were.</param>
+    /// <param name="next">How many the worker will very likely take next, right behind these; 0 where others come.</param>
+    /// <returns>False when nothing is left.</returns>
+    public bool TakeSome(int worker, int workers, in RunSizes sizes, out long first, out long count, out long next)
+    {
+        for (int i = 0; i < workers; i++)
+        {
+            ref long range = ref ranges[PlaceOf((worker + i) % workers)];
+            for (long seen = Volatile.Read(ref range); ;)
+            {
+                long begin = seen & int.MaxValue, end = seen >> 32;
+                if (begin >= end) break;
+                count = sizes.Of(end - begin);
+                // Not beyond the row of items that the first, or last, one lies in.
+                count = Math.Min(count, i == 0 ? sizes.Row - begin % sizes.Row : (end - 1) % sizes.Row + 1);
+                long left = i == 0 ? end << 32 | begin + count : end - count << 32 | begin;
+                long found = Interlocked.CompareExchange(ref range, left, seen);
+                if (found != seen)
+                {
+                    seen = found;
+                    continue;
+                }
+                first = i == 0 ? begin : end - count;
+                long behind = begin + count;
+                next = i == 0 && behind < end && behind % sizes.Row != 0
+                    ? Math.Min(sizes.Of(end - behind), sizes.Row - behind % sizes.Row)
+                    : 0;
+                return true;
+            }
+        }
+        first = count = next = 0;
+        return false;
+    }
+
     /// <summary>Takes the next item of the worker, or else the last one of another.</summary>
     /// <param name="worker">Who takes.</param>
     /// <param name="workers">How many there are.</param>
@@ -58,4 +98,18 @@ sealed class OwnedItems
 
     // The first lines are left to whatever lies before the array.
     static int PlaceOf(int worker) => (worker + 1) * Stride - 1;
+}
+
+/// <summary>How many items are taken at a time.</summary>
+/// <param name="Most">At most so many.</param>
+/// <param name="Whole">Multiples of this many, unless fewer are taken.</param>
+/// <param name="Row">Items that may be taken together: those from one multiple of this to the next.</param>
+readonly record struct RunSizes(long Most, long Whole, long Row)
+{
+    /// <summary>How many of those that a worker has left: half of them towards the end.</summary>
+    public long Of(long left)
+    {
+        long size = Math.Clamp(left / 2, 1, Most);
+        return size > Whole ? size / Whole * Whole : size;
+    }
 }

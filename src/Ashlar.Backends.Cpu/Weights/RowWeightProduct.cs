@@ -8,8 +8,8 @@ namespace Ashlar.Backends.Cpu.Weights;
 /// <summary>Products of few rows with packed weights by <see cref="RowKernels"/>: as fast as weights come from memory.</summary>
 /// <remarks>
 /// Rows go in chunks (<see cref="RowKernelKey.MostRows"/>). Each panel of an inner block is read from memory for the first chunk
-/// and found in the nearest cache by the others. Each worker has items of panels that lie one after another, so that the
-/// beginning of the next one is fetched while this one ends; who is done early takes from the end of another's
+/// and found in the nearest cache by the others. Each worker has panels that lie one after another and takes some at a time, so
+/// that the beginning of the next ones is fetched while these end; who is done early takes from the end of another's
 /// (<see cref="OwnedItems"/>).
 /// </remarks>
 sealed unsafe class RowWeightProduct : WeightProduct
@@ -28,7 +28,7 @@ sealed unsafe class RowWeightProduct : WeightProduct
     RowGroups groups;
     Workers? pool;
     readonly OwnedItems items = new();
-    long parts, partPanels;                            // items of each group, and panels of each
+    RunSizes sizes;                                    // panels that are taken at a time
     byte* records;
     long window;                                       // panels that are fetched together
     nint* results;                                     // of each place in the order of groups
@@ -94,10 +94,10 @@ sealed unsafe class RowWeightProduct : WeightProduct
             ? 1
             : Math.Clamp((helpers * ItemsPerWorker + groups.Count - 1) / groups.Count, 1, layout.Panels);
         // Whole windows: what is left over would be fetched in part only.
-        partPanels = (layout.Panels + wanted - 1) / wanted;
-        if (partPanels > window) partPanels = (partPanels + window - 1) / window * window;
-        parts = (layout.Panels + partPanels - 1) / partPanels;
-        items.Share(groups.Count * parts, helpers);
+        long most = (layout.Panels + wanted - 1) / wanted;
+        if (most > window) most = (most + window - 1) / window * window;
+        sizes = new(most, window, layout.Panels);
+        items.Share(groups.Count * layout.Panels, helpers);
         workers.Run(helpers, work);
     }
 
@@ -107,12 +107,10 @@ sealed unsafe class RowWeightProduct : WeightProduct
         Prepare(worker, workers);
         pool!.Sync(workers);
         long panels = call.Weight.Layout.Panels;
-        while (items.Take(worker, workers, out long item, out bool isFollowed))
+        while (items.TakeSome(worker, workers, sizes, out long taken, out long count, out long next))
         {
-            var (group, part) = Math.DivRem(item, parts);
-            long first = part * partPanels, last = Math.Min(panels, first + partPanels);
-            long next = isFollowed && last < panels ? Math.Min(panels, last + partPanels) : last;
-            Panels(groups[(int)group], first, last, next);
+            var (group, first) = Math.DivRem(taken, panels);
+            Panels(groups[(int)group], first, first + count, first + count + next);
         }
     }
 
@@ -120,10 +118,10 @@ sealed unsafe class RowWeightProduct : WeightProduct
     void FetchFirst(int worker, int workers)
     {
         var layout = call.Weight.Layout;
-        var (item, end) = EvenRange.Of(groups.Count * parts, worker, workers);
+        var (item, end) = EvenRange.Of(groups.Count * layout.Panels, worker, workers);
         if (item == end) return;
-        var (group, part) = Math.DivRem(item, parts);
-        long first = part * partPanels, bytes = Math.Min(window, Math.Min(partPanels, layout.Panels - first))
+        var (group, first) = Math.DivRem(item, layout.Panels);
+        long bytes = Math.Min(window, Math.Min(sizes.Of(end - item), layout.Panels - first))
             * Math.Min(layout.BlockSteps, layout.Steps) * layout.StepBytes;
         byte* from = (byte*)call.Data + groups[(int)group].Matrix * layout.Bytes + layout.Offset(first, 0);
         long quarter = (bytes / 4 + 63) / 64 * 64;
