@@ -233,6 +233,13 @@ public sealed record KernelAttributes(GraphKernel Kernel, int Output) : Attribut
 /// <param name="Count">How many matrices; more than 1 for experts.</param>
 public sealed record WeightAttributes(WeightEncoding Encoding, long Rows, long Columns, long Count = 1) : Attributes
 {
+    /// <summary>What becomes of a product: null leaves it; else each 32 of its columns are 16 of a gate and 16 that pass it, and
+    /// 16 remain.</summary>
+    public WeightGate? Gate { get; init; }
+
+    /// <summary>Columns of a product with a matrix.</summary>
+    public long Outputs => Gate is null ? Rows : Rows / 2;
+
     /// <summary>Where the numbers of one matrix lie.</summary>
     public WeightLayout Layout => new(Encoding, Rows, Columns);
 

@@ -124,14 +124,17 @@ sealed class TextParser(string text)
         Expect(")");
         string[] words = Now.Kind == TokenKind.Text
             ? tokens[next++].Text.Split(' ')
-            : throw Unexpected("the weight's encoding, rows, columns and count in quotes");
+            : throw Unexpected("the weight's encoding, rows, columns, count and gate, if any, in quotes");
         var numbers = new long[3];
         for (int i = 0; i < 3; i++)
-            if (words.Length != 4
+            if (words.Length is not (4 or 5)
                 || !long.TryParse(words[i + 1], NumberStyles.None, CultureInfo.InvariantCulture,
                     out numbers[i])) throw Unexpected("an encoding and three numbers", next - 1);
         var encoding = WeightEncoding.Parse(words[0]) ?? throw Unexpected("an encoding of weights such as i8_b32", next - 1);
-        var whole = new Whole(meaning.Op, target, inputs.ToValueList(), new(encoding, numbers[0], numbers[1], numbers[2]));
+        WeightGate? gate = words.Length == 4 ? null : WeightGates.Parse(words[4])
+            ?? throw Unexpected("the gate silu or gelu", next - 1);
+        var whole = new Whole(meaning.Op, target, inputs.ToValueList(),
+            new(encoding, numbers[0], numbers[1], numbers[2]) { Gate = gate });
         Checked(at, whole.ToNode);
         return whole;
 

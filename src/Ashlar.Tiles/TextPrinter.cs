@@ -149,7 +149,7 @@ sealed class TextPrinter(string? prefix)
                     .Append(Meanings.Of(whole.Op).Name).Append('(');
                 text.AppendJoin(", ", whole.Inputs.Select(Name)).Append(") ");
                 text.Append(CultureInfo.InvariantCulture,
-                    $"\"{whole.Weight.Encoding.Name} {whole.Weight.Rows} {whole.Weight.Columns} {whole.Weight.Count}\"");
+                    $"\"{whole.Weight.Encoding.Name} {whole.Weight.Rows} {whole.Weight.Columns} {whole.Weight.Count}{(whole.Weight.Gate is { } gate ? $" {gate.Name}" : "")}\"");
                 break;
             case Dot dot:
                 int before = Each([dot.Row, dot.Column], " dot", [dot.Inner]);

@@ -165,7 +165,7 @@ sealed unsafe class StripProduct
         }
         finally
         {
-            if (plan.StoresPast) Sse.StoreFence();
+            if (plan.StoresPast || plan.HasEpilogue) Sse.StoreFence();   // an epilogue may store past the caches, too
             TileKernels.Release();
         }
     }

@@ -18,7 +18,7 @@ sealed class WeightKernel(TileProgram program, Isa isa, bool usesTiles) : CpuKer
     {
         var target = whole.Target.Shape.Elements.Evaluate(symbols);
         return whole.Op == Op.WeightRows ? new RowsLaunch(this, target / whole.Weight.Columns, addresses, workers)
-            : new ProductLaunch(this, target / whole.Weight.Rows, addresses, workers);
+            : new ProductLaunch(this, target / whole.Weight.Outputs, addresses, workers);
     }
 
     int Place(TileBuffer buffer) => program.Buffers.IndexOf(buffer);

@@ -74,6 +74,13 @@ sealed unsafe class FloatWeightProduct : WeightProduct
         }
         long column = panel * WeightLayout.PanelSide;
         int columns = (int)Math.Min(WeightLayout.PanelSide, layout.Rows - column);
+        if (call.Weight.Gate is { } gate)
+        {
+            for (int i = 0; i < group.Count; i++)
+                Gating.Row(gate, sums + i * WeightLayout.PanelSide, 1,
+                    (float*)call.Y + groups.Row(group.First + i) * call.Weight.Outputs + column / 2, past: false);
+            return;
+        }
         for (int i = 0; i < group.Count; i++)
             new ReadOnlySpan<float>(sums + i * WeightLayout.PanelSide, columns)
                 .CopyTo(new((float*)call.Y + groups.Row(group.First + i) * layout.Rows + column, columns));

@@ -33,6 +33,7 @@ sealed unsafe class RowWeightProduct : WeightProduct
     long window;                                       // panels that are fetched together
     nint* results;                                     // of each place in the order of groups
     byte* own;
+    float* sums;                                       // [rows, N] for a gate to take, where there is one
 
     /// <summary>Why these kernels cannot run here; null where they can.</summary>
     public static string? WhyNot(Isa isa) => isa != Isa.Avx512 ? $"the path {isa.Name} has no 512-bit vectors"
@@ -72,7 +73,9 @@ sealed unsafe class RowWeightProduct : WeightProduct
 
     public override long ScratchBytes(in WeightCall call, int workers) =>
         Aligned(RowGroups.BytesFor(call.Rows, call.Weight.Count))
-        + Aligned(call.Rows * sizeof(nint)) + Aligned(RecordBytes(call)) + workers * WorkerBytes(call);
+        + Aligned(call.Rows * sizeof(nint)) + Aligned(RecordBytes(call)) + workers * WorkerBytes(call) + SumBytes(call);
+
+    static long SumBytes(in WeightCall call) => call.Weight.Gate is null ? 0 : call.Rows * call.Weight.Rows * sizeof(float);
 
     public override void Run(in WeightCall call, Workers workers, byte* scratch)
     {
@@ -82,10 +85,13 @@ sealed unsafe class RowWeightProduct : WeightProduct
         var layout = call.Weight.Layout;
         groups = RowGroups.Of((int*)call.Experts, (int)call.Rows, (int)call.Weight.Count, scratch);
         results = (nint*)(scratch + Aligned(RowGroups.BytesFor(call.Rows, call.Weight.Count)));
-        for (int place = 0; place < call.Rows; place++)
-            results[place] = call.Y + (nint)(groups.Row(place) * layout.Rows * sizeof(float));
         records = (byte*)results + Aligned(call.Rows * sizeof(nint));
         own = records + Aligned(RecordBytes(call));
+        sums = (float*)(own + workers.Count * WorkerBytes(call));
+        for (int place = 0; place < call.Rows; place++)
+            results[place] = call.Weight.Gate is null
+                ? call.Y + (nint)(groups.Row(place) * layout.Rows * sizeof(float))
+                : (nint)(sums + place * layout.Rows);
         int helpers =
             (int)Math.Clamp(groups.Count * layout.Bytes * Math.Max(1, call.Rows / 16.0) / WorthAnotherThread, 1, workers.Count);
         window =
@@ -111,7 +117,15 @@ sealed unsafe class RowWeightProduct : WeightProduct
         {
             var (group, first) = Math.DivRem(taken, panels);
             Panels(groups[(int)group], first, first + count, first + count + next);
+            if (call.Weight.Gate is { } gate) Pass(gate, groups[(int)group], first, count);
         }
+    }
+
+    void Pass(WeightGate gate, RowGroup group, long first, long panels)
+    {
+        for (int place = group.First; place < group.First + group.Count; place++)
+            Gating.Row(gate, sums + place * call.Weight.Rows + first * WeightLayout.PanelSide, panels,
+                (float*)call.Y + groups.Row(place) * call.Weight.Outputs + first * WeightLayout.TileSide, past: false);
     }
 
     // Nobody fetched a worker's first window: it comes while rows are prepared.

@@ -11,11 +11,23 @@ namespace Ashlar.Backends.Cpu.Weights;
 /// cache from which the tiles come. Experts are one grouped product: rows are gathered as they are packed and scattered as they
 /// are stored.
 /// </remarks>
-sealed unsafe class TileWeightProduct(WeightEncoding encoding) : WeightProduct
+sealed unsafe class TileWeightProduct : WeightProduct
 {
-    readonly MatrixContraction engine = encoding.Code == WeightCode.BF16
-        ? new(TileProduct.BF16, rightIsPacked: true) { Tuned = TunedProducts.Current }
-        : new(TileProduct.BF16, decoder: new(encoding));
+    const long LeastBytesPast = 2 << 20;
+
+    readonly MatrixContraction engine;
+    WeightCall call;
+    RowGroups groups;
+    bool past;
+
+    /// <param name="weight">How weights are stored, and whether they have a gate.</param>
+    public TileWeightProduct(WeightAttributes weight)
+    {
+        BlockFunction? gate = weight.Gate is null ? null : Gate;
+        engine = weight.Encoding.Code == WeightCode.BF16
+            ? new(TileProduct.BF16, epilogue: gate, rightIsPacked: true) { Tuned = TunedProducts.Current }
+            : new(TileProduct.BF16, epilogue: gate, decoder: new(weight.Encoding));
+    }
 
     static ContractionCall Product(in WeightCall of) => new()
     {
@@ -24,7 +36,7 @@ sealed unsafe class TileWeightProduct(WeightEncoding encoding) : WeightProduct
         Inner = of.Weight.Columns,
         Left = new(of.X, of.Type, of.Weight.Columns, 1),
         Right = new(of.Data, DType.BFloat16, 0, 0),
-        Result = new(of.Y, DType.Float32, of.Weight.Rows, 1),
+        Result = new(of.Weight.Gate is null ? of.Y : 0, DType.Float32, of.Weight.Rows, 1),
     };
 
     static bool HasExperts(in WeightCall call) => call.Weight.Count > 1 || call.Experts != 0;
@@ -38,12 +50,27 @@ sealed unsafe class TileWeightProduct(WeightEncoding encoding) : WeightProduct
     public override void Run(in WeightCall call, Workers workers, byte* scratch)
     {
         if (call.Rows == 0) return;
+        (this.call, groups) = (call, default);
+        past = call.Weight.Outputs % WeightLayout.TileSide == 0 && call.Y % 64 == 0
+            && call.Rows * call.Weight.Outputs * sizeof(float) >= LeastBytesPast;
         if (!HasExperts(call))
         {
             engine.Run(Product(call), workers, scratch);
             return;
         }
-        var groups = RowGroups.Of((int*)call.Experts, (int)call.Rows, (int)call.Weight.Count, scratch);
+        groups = RowGroups.Of((int*)call.Experts, (int)call.Rows, (int)call.Weight.Count, scratch);
         engine.RunGroups(Product(call), groups, call.Weight.Count, call.Weight.Layout.Bytes, workers, scratch + GroupBytes(call));
+    }
+
+    // Finished sums of some rows, which no longer come by in the order of the result where they were sorted by experts.
+    void Gate(BlockPlace* place)
+    {
+        long outputs = call.Weight.Outputs, panels = place->Columns / WeightLayout.PanelSide;
+        float* to = (float*)call.Y + place->Column / 2;
+        for (long i = 0; i < place->Rows; i++)
+        {
+            long row = groups.Count == 0 ? place->Row + i : groups.Row((int)(place->Row + i));
+            Gating.Row(call.Weight.Gate!.Value, (float*)place->Data + i * place->Stride, panels, to + row * outputs, past);
+        }
     }
 }

@@ -17,7 +17,7 @@ readonly record struct WeightCall(WeightAttributes Weight, long Rows, DType Type
     /// <summary>Int32 [Rows]: which matrix each row takes; 0 for the first.</summary>
     public nint Experts { get; init; }
 
-    /// <summary>Float32 [Rows, N], contiguous.</summary>
+    /// <summary>Float32 [Rows, N], contiguous; with a gate [Rows, N / 2].</summary>
     public nint Y { get; init; }
 }
 

@@ -10,7 +10,7 @@ static class WeightProducts
     {
         if (usesTiles && call.Rows > MostRows(call.Weight.Encoding) * call.Weight.Count
             && MatrixUnit.Takes(isa, TileProduct.BF16))
-            return new TileWeightProduct(call.Weight.Encoding);
+            return new TileWeightProduct(call.Weight);
         return RowWeightProduct.WhyNot(isa) is null ? new RowWeightProduct(call.Weight.Encoding) : new FloatWeightProduct(isa);
     }
 

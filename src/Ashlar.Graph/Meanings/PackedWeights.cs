@@ -6,7 +6,7 @@ static class PackedWeights
 {
     public static readonly Meaning[] Rows =
     [
-        // y[..., n] = sum over k of x[..., k] * w[n, k]
+        // y[..., n] = sum over k of x[..., k] * w[n, k]; with a gate the outputs 32 p to 32 p + 15 let those behind them pass
         new(Op.Project, "project", (x, a) =>
         {
             Rules.Arity(Op.Project, x, 2);
@@ -16,7 +16,7 @@ static class PackedWeights
                 throw new ShapeException("ASH0643",
                     $"Project takes one matrix, but got {weight.Count} of {weight.Rows} by {weight.Columns}.",
                     "say which matrix each row takes: ProjectExperts.");
-            return new(DType.Float32, x[0].Shape.With(x[0].Shape.Rank - 1, weight.Rows));
+            return new(DType.Float32, x[0].Shape.With(x[0].Shape.Rank - 1, weight.Outputs));
         })
         {
             Evaluate = (node, x) => Product(node, x[0], x[1], null),
@@ -31,7 +31,7 @@ static class PackedWeights
             if (x[2].DType != DType.Int32 || x[2].Shape.Rank != 1 || x[2].Shape[0] != x[0].Shape[0])
                 throw new ShapeException("ASH0642", $"ProjectExperts needs one i32 expert per row, but got {Rules.Types(x)}.",
                     "pass rows [M, K] and experts [M]; gather or repeat the rows first.");
-            return new(DType.Float32, [x[0].Shape[0], weight.Rows]);
+            return new(DType.Float32, [x[0].Shape[0], weight.Outputs]);
         })
         {
             Evaluate = (node, x) => Product(node, x[0], x[1], x[2]),
@@ -41,6 +41,9 @@ static class PackedWeights
         {
             Rules.Arity(Op.WeightRows, x, 2);
             var weight = Weight(Op.WeightRows, x[0], a);
+            if (weight.Gate is not null)
+                throw new ShapeException("ASH0641", "WeightRows got a weight with a gate, but rows that are looked up meet none.",
+                    "leave the gate out.");
             if (x[1].DType != DType.Int32)
                 throw new DTypeException("ASH0645", $"WeightRows needs i32 indices, but got {Rules.Types([x[1]])}.",
                     "cast the indices to i32.");
@@ -69,6 +72,9 @@ static class PackedWeights
             throw new ShapeException("ASH0641",
                 $"{op} got a weight of {weight.Count} times {weight.Rows} by {weight.Columns}, which holds nothing.",
                 "give every extent at least 1.");
+        if (weight.Gate is not null && weight.Rows % WeightLayout.PanelSide != 0)
+            throw new ShapeException("ASH0641", $"{op} got a gate over {weight.Rows} outputs, which are no whole number of 32.",
+                "pack 16 outputs of the gate, 16 that pass it, and so on (WeightSource.Gated); other widths take a product and a gate of its own.");
         if (data.DType != DType.UInt8 || data.Shape.Rank != 1 || data.Shape[0] != weight.Bytes)
             throw new ShapeException("ASH0641",
                 $"{op} needs the {weight.Bytes} bytes of {weight.Count} times {weight.Rows} by {weight.Columns} in {weight.Encoding}, but got {Rules.Types([data])}.",
@@ -91,7 +97,7 @@ static class PackedWeights
         var weight = node.Get<WeightAttributes>();
         byte[] data = Bytes(bytes);
         long rows = x.Data.LongLength / weight.Columns;
-        var result = Value.Zeros([.. x.Extents[..^1], weight.Rows]);
+        double[] sums = new double[rows * weight.Rows];
         var matrices = new long[rows];
         for (long i = 0; i < rows; i++) matrices[i] = experts is null ? 0 : Index(node, experts.Data[i], weight.Count);
         var column = new double[weight.Columns];
@@ -104,9 +110,15 @@ static class PackedWeights
                     if (matrices[i] != matrix) continue;
                     double sum = 0;
                     for (long k = 0; k < column.LongLength; k++) sum += x.Data[i * column.LongLength + k] * column[k];
-                    result.Data[i * weight.Rows + n] = sum;
+                    sums[i * weight.Rows + n] = sum;
                 }
             }
+        var result = Value.Zeros([.. x.Extents[..^1], weight.Outputs]);
+        for (long i = 0; i < result.Data.LongLength; i++)
+        {
+            long at = i / WeightLayout.TileSide * WeightLayout.PanelSide + i % WeightLayout.TileSide;
+            result.Data[i] = weight.Gate is { } gate ? gate.Apply(sums[at], sums[at + WeightLayout.TileSide]) : sums[i];
+        }
         return result;
     }
 

@@ -32,7 +32,8 @@ static class AttributeText
                 [.. List("batch_left", a.BatchLeft), .. List("batch_right", a.BatchRight), .. List("sum_left", a.SumLeft),
             .. List("sum_right", a.SumRight)],
             WeightAttributes a => [("encoding", a.Encoding.Name), ("rows", Text(a.Rows)), ("columns", Text(a.Columns)),
-                .. a.Count == 1 ? [] : ((string, string)[])[("count", Text(a.Count))]],
+                .. a.Count == 1 ? [] : ((string, string)[])[("count", Text(a.Count))],
+                .. a.Gate is { } gate ? ((string, string)[])[("gate", gate.Name)] : []],
             CustomAttributes a => [("name", Quote(a.Name))],
             KernelAttributes a =>
                 a.Output == 0 ? [("text", Quote(a.Kernel.Text))] : [("text", Quote(a.Kernel.Text)), ("output", Text(a.Output))],
@@ -72,8 +73,11 @@ static class AttributeText
             Op.Contract => new ContractAttributes(Integers(fields, "batch_left"), Integers(fields, "batch_right"),
                 Integers(fields, "sum_left"), Integers(fields, "sum_right"), dtype),
             Op.Project or Op.ProjectExperts or Op.WeightRows =>
-                new WeightAttributes(fields.Encoding("encoding"), fields.Long("rows"),
-                fields.Long("columns"), fields.Has("count") ? fields.Long("count") : 1),
+                new WeightAttributes(fields.Encoding("encoding"), fields.Long("rows"), fields.Long("columns"),
+                    fields.Has("count") ? fields.Long("count") : 1)
+                {
+                    Gate = fields.Has("gate") ? fields.Gate("gate") : null,
+                },
             Op.Custom => new CustomAttributes(fields.Function("forward")!,
                 fields.Has("backward") ? fields.Function("backward") : null, fields.OptionalString("name") ?? ""),
             Op.Kernel => new KernelAttributes(fields.Kernel("text"), fields.Has("output") ? fields.Integer("output") : 0),

@@ -308,8 +308,8 @@ sealed class GraphParser(string text, IReadOnlyList<object>? buffers, Func<strin
                 "extent" => parser.Polynomial(),
                 "start" or "before" or "after" or "order" or "axes" or "step" or "batch_left" or "batch_right"
                     or "sum_left" or "sum_right" => parser.ExtentList().ToValueList(),
-                "mode" or "reverse" or "descending" or "approximate" or "interleaved" or "causal" or "bits" or "encoding" =>
-                    parser.Word("a word"),
+                "mode" or "reverse" or "descending" or "approximate" or "interleaved" or "causal" or "bits" or "encoding"
+                    or "gate" => parser.Word("a word"),
                 "value" => parser.Scan(c => !char.IsWhiteSpace(c) && c != ':'),
                 "epsilon" or "scale" => parser.Number(),
                 "axis" or "index" or "output" or "id" or "size" or "stride" or "dilation" or "rows" or "columns" or "count" =>
@@ -351,6 +351,12 @@ sealed class GraphParser(string text, IReadOnlyList<object>? buffers, Func<strin
             string name = Get<string>(key);
             return WeightEncoding.Parse(name)
                 ?? throw parser.Wrong(fields[key].Start, $"there is no encoding of weights '{name}'");
+        }
+
+        public WeightGate Gate(string key)
+        {
+            string name = Get<string>(key);
+            return WeightGates.Parse(name) ?? throw parser.Wrong(fields[key].Start, $"there is no gate '{name}'");
         }
 
         public object Buffer(string key)

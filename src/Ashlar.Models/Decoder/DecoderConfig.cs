@@ -24,6 +24,21 @@ public enum ActivationKind
     ClampedSwiGlu,
 }
 
+/// <summary>What products know of activations.</summary>
+public static class ActivationKinds
+{
+    extension(ActivationKind kind)
+    {
+        /// <summary>The function of a gate that is part of a product; null where it takes a pass of its own.</summary>
+        public WeightGate? Gate => kind switch
+        {
+            ActivationKind.Silu => WeightGate.Silu,
+            ActivationKind.GeluTanh => WeightGate.Gelu,
+            _ => null,
+        };
+    }
+}
+
 /// <summary>Where a layer has which kind of attention.</summary>
 /// <param name="Window">Tokens that a token sees, itself included; null sees all.</param>
 /// <param name="Rope">Its rotary positions; null has none.</param>

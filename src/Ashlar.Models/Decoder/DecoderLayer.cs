@@ -134,7 +134,11 @@ public sealed record GroupedAttention(DecoderConfig Config, AttentionLayer Layer
 public sealed record FeedForward(ActivationKind Activation, Projection Up, Projection Down, bool Gated) : IFeedForward
 {
     /// <inheritdoc/>
-    public Tensor Apply(Tensor x) => Down.Apply(Activate(Up.Apply(x), Activation, Gated));
+    public Tensor Apply(Tensor x)
+    {
+        var inner = Up.Apply(x);
+        return Down.Apply(Up.Gate is null ? Activate(inner, Activation, Gated) : inner);
+    }
 
     /// <inheritdoc/>
     public IEnumerable<(long Bytes, long Count)> Sizes => [(Up.Bytes, Up.Count), (Down.Bytes, Down.Count)];
@@ -187,7 +191,8 @@ public sealed record ExpertFeedForward(ExpertsConfig Config, ActivationKind Acti
         var (chosen, weights) = Choose(Router.Apply(x));                          // [T, used] each
         var rows = x.Unsqueeze(1).BroadcastTo(tokens, Config.Used, width).Reshape(tokens * Config.Used, width);
         var experts = chosen.Reshape(tokens * Config.Used);
-        var inner = FeedForward.Activate(Up.Apply(rows, experts), Activation, gated: true);
+        var inner = Up.Apply(rows, experts);
+        if (Up.Gate is null) inner = FeedForward.Activate(inner, Activation, gated: true);
         var y = (Down.Apply(inner, experts).Reshape(tokens, Config.Used, width) * weights.Unsqueeze(-1)).Sum(1);
         if (Shared is null) return y;
         var shared = Shared.Apply(x);

@@ -126,9 +126,11 @@ public class DecoderLoader
     /// <summary>A feed-forward layer of these names.</summary>
     protected IFeedForward FeedForward(string path, int inner, string gate, string up, string down)
     {
-        var first = !Config.Gated ? Linear(Config.Width, Config.FeedForwardBias, (path + up, inner))
-            : Config.FusedGateUp ? Linear(Config.Width, Config.FeedForwardBias, (path + Names.GateUp, 2L * inner))
-            : Linear(Config.Width, Config.FeedForwardBias, (path + gate, inner), (path + up, inner));
+        (string, long)[] parts = !Config.Gated ? [(path + up, inner)]
+            : Config.FusedGateUp ? [(path + Names.GateUp, 2L * inner)] : [(path + gate, inner), (path + up, inner)];
+        var first = Config.Gated && !Config.FeedForwardBias
+            ? Reader.Gated(Config.Width, [.. parts.Select(part => ($"{part.Item1}.weight", part.Item2))], Config.Activation.Gate)
+            : Linear(Config.Width, Config.FeedForwardBias, parts);
         return new FeedForward(Config.Activation, first, Linear(inner, Config.FeedForwardBias, (path + down, Config.Width)),
             Config.Gated);
     }
@@ -143,8 +145,8 @@ public class DecoderLoader
         var sharedGate = experts.SharedGate ? SharedWeight(path) : null;
         return new ExpertFeedForward(experts, Config.Activation,
             Linear(Config.Width, experts.RouterBias, (path + Names.Router, experts.Count)),
-            ExpertLinear(path, Config.Width, experts.Width, Names.ExpertGate, Names.ExpertUp),
-            ExpertLinear(path, experts.Width, Config.Width, Names.ExpertDown),
+            ExpertLinear(path, Config.Width, experts.Width, Config.Activation.Gate, Names.ExpertGate, Names.ExpertUp),
+            ExpertLinear(path, experts.Width, Config.Width, null, Names.ExpertDown),
             experts.ChoiceBias ? Reader.Dense(path + Names.ChoiceBias, experts.Count) : null, shared, sharedGate);
     }
 
@@ -158,18 +160,19 @@ public class DecoderLoader
             : Linear(Config.Width, false, (path + Names.SharedWeight, 1));
     }
 
-    /// <summary>The linear layers of all experts; those of several names lie above each other.</summary>
-    protected ExpertProjection ExpertLinear(string path, int inputs, int outputs, params string[] names)
+    /// <summary>The linear layers of all experts; those of several names lie above each other. With a function of gates the first
+    /// name is that of the gates.</summary>
+    protected ExpertProjection ExpertLinear(string path, int inputs, int outputs, WeightGate? gate, params string[] names)
     {
         int count = Config.Experts!.Count;
         var bias = Config.Experts.Bias ? Tensor.Concat([.. names.Select(name => ExpertBias(path + name, outputs))], 1) : null;
         if (!Names.ExpertsAreStacked)
             return Reader.Experts(inputs, [.. Enumerable.Range(0, count).Select(expert => (IReadOnlyList<(string, long)>)
                 [.. names.Select(name =>
-                    ($"{path}{string.Format(CultureInfo.InvariantCulture, name, expert)}.weight", (long)outputs))])], bias);
+                    ($"{path}{string.Format(CultureInfo.InvariantCulture, name, expert)}.weight", (long)outputs))])], bias, gate);
         WeightEntry[] stacked = [.. names.Select(name => Reader.Entry($"{path}{name}.weight", count, outputs, inputs))];
         return Reader.Experts([.. Enumerable.Range(0, count).Select(expert =>
-            stacked.Select(entry => WeightReader.Slice(entry, expert)).ToArray())], inputs, bias);
+            stacked.Select(entry => WeightReader.Slice(entry, expert)).ToArray())], inputs, bias, gate);
     }
 
     Tensor ExpertBias(string name, int outputs) => Names.ExpertsAreStacked

@@ -122,20 +122,41 @@ public sealed partial class WeightReader
         return new(matrices, added);
     }
 
+    /// <summary>A linear layer of a gate and of what passes it. The gate becomes part of the product
+    /// (<see cref="Models.Projection.Gate"/>) where both are packed alike, and their outputs are a multiple of 16.</summary>
+    /// <param name="inputs">Numbers that come in.</param>
+    /// <param name="parts">Name and outputs of the gate and of what passes it, or of one matrix of both, the gate above.</param>
+    /// <param name="gate">The function; null leaves it to the caller.</param>
+    public Projection Gated(long inputs, IReadOnlyList<(string Name, long Outputs)> parts, WeightGate? gate)
+    {
+        ArgumentNullException.ThrowIfNull(parts);
+        if (gate is null) return Projection(inputs, parts);
+        WeightEntry[] entries = [.. parts.Select(part => Entry(part.Name, part.Outputs, inputs))];
+        return EncodingOf(entries[0]) is { } encoding && CanGate([entries])
+            ? new([new(Pack(encoding, [entries], isGated: true))], null, gate)
+            : Projection(inputs, parts);
+    }
+
+    bool CanGate(WeightEntry[][] matrices) => matrices.All(parts =>
+        parts.Sum(part => part.Elements / part.RowElements) % (2 * PackedWeight.GateSide) == 0 && parts.Length <= 2
+        && parts.All(part => EncodingOf(part) == EncodingOf(parts[0]) && part.Elements == parts[0].Elements));
+
     /// <summary>The linear layers of experts.</summary>
     /// <param name="inputs">Numbers that come in.</param>
     /// <param name="experts">Of each expert, name and outputs of the matrices that lie above each other.</param>
     /// <param name="bias">float32[experts, outputs]; null for none.</param>
+    /// <param name="gate">The first matrix of each expert is a gate of this function, which becomes part of the product where it
+    /// can (<see cref="ExpertProjection.Gate"/>); null for none, or to leave it to the caller.</param>
     public ExpertProjection Experts(long inputs, IReadOnlyList<IReadOnlyList<(string Name, long Outputs)>> experts,
-        Tensor? bias = null)
+        Tensor? bias = null, WeightGate? gate = null)
     {
         ArgumentNullException.ThrowIfNull(experts);
         WeightEntry[][] entries =
             [.. experts.Select(parts => parts.Select(part => Entry(part.Name, part.Outputs, inputs)).ToArray())];
-        return Experts(entries, inputs, bias);
+        return Experts(entries, inputs, bias, gate);
     }
 
-    internal ExpertProjection Experts(WeightEntry[][] entries, long inputs, Tensor? bias)
+    internal ExpertProjection Experts(WeightEntry[][] entries, long inputs, Tensor? bias, WeightGate? gate = null)
     {
         long outputs = entries[0].Sum(entry => entry.Elements / inputs);
         var first = entries[0][0];
@@ -143,7 +164,10 @@ public sealed partial class WeightReader
             throw new ModelException("ASH0366",
                 $"{File.Path} keeps '{first.Name}' as {first.Type.Name} and '{other.Name}' as {other.Type.Name}, but what experts multiply at once is of one type.",
                 "quantise the gates and the ups of all experts of a layer alike.");
-        if (EncodingOf(first) is { } encoding) return new(Pack(encoding, entries), null, bias);
+        if (EncodingOf(first) is { } encoding)
+            return gate is not null && bias is null && CanGate(entries)
+                ? new(Pack(encoding, entries, isGated: true), null, null, gate)
+                : new(Pack(encoding, entries), null, bias);
         float[] all = [.. entries.SelectMany(parts => parts.SelectMany(Decoded))];
         return new(null, Tensor.From<float>(all, [entries.Length, outputs, inputs]), bias);
     }
@@ -192,21 +216,21 @@ public sealed partial class WeightReader
     };
 
     // The bytes come when Finish is called; what is wrong with names and extents is found before any of them is packed.
-    PackedWeight Pack(WeightEncoding encoding, WeightEntry[][] experts, int[]?[]? orders = null)
+    PackedWeight Pack(WeightEncoding encoding, WeightEntry[][] experts, int[]?[]? orders = null, bool isGated = false)
     {
         long columns = experts[0][0].RowElements, rows = experts[0].Sum(entry => entry.Elements / columns);
         string name =
             string.Join('+',
                 experts.SelectMany((parts, expert) => parts.Select((entry, i) =>
-                    expert == 0 ? entry.Name + (orders?[i] is null ? "" : "*") : "")).Where(part => part.Length > 0));
+                    expert == 0 ? entry.Name + (orders?[i] is null ? "" : "*") : "")).Where(part => part.Length > 0)) + (isGated ? "|gated" : "");
         return Kept(name, encoding, rows, columns, experts.Length, experts.SelectMany(parts => parts), () =>
         {
             var weight = PackedWeight.Reserve(encoding, rows, columns, experts.Length);
             pending.Add(() =>
             {
                 var progress = options.Progress is null ? null : new RowProgress(this, experts);
-                weight.Fill([.. experts.Select(parts =>
-                    (IReadOnlyList<WeightSource>)[.. parts.Select((entry, i) => orders?[i] is { } order
+                weight.Fill([.. experts.Select(parts => isGated ? [GatedSource(parts)]
+                    : (IReadOnlyList<WeightSource>)[.. parts.Select((entry, i) => orders?[i] is { } order
                         ? Source(entry).InOrder(order)
                         : Source(entry))])],
                     progress, options.Cancellation);
@@ -272,6 +296,16 @@ public sealed partial class WeightReader
         if (entry.Type.DType is { } dtype and (DType.Float32 or DType.Float16 or DType.BFloat16) && entry.Bytes <= int.MaxValue)
             return WeightSource.Of(File.Bytes(entry), dtype, rows, columns);
         return WeightSource.Of(MemoryMarshal.AsBytes<float>(Decoded(entry)).ToArray(), DType.Float32, rows, columns);
+    }
+
+    WeightSource GatedSource(WeightEntry[] parts)
+    {
+        if (parts.Length == 2) return WeightSource.Gated(Source(parts[0]), Source(parts[1]));
+        var both = Source(parts[0]);
+        const int tile = PackedWeight.GateSide;
+        int rows = (int)both.Rows;
+        return both.InOrder([.. Enumerable.Range(0, rows).Select(row =>
+            row / tile % 2 * (rows / 2) + row / (2 * tile) * tile + row % tile)]);
     }
 
     float[] Decoded(WeightEntry entry)

@@ -30,6 +30,9 @@ public sealed class PackedWeight
     /// <summary>Which layout the bytes have: files of another one are of no use.</summary>
     public static int LayoutVersion => WeightLayout.Version;
 
+    /// <summary>Of a weight with a gate: as many outputs of the gate lie together, then as many that pass it.</summary>
+    public const int GateSide = WeightLayout.TileSide;
+
     /// <summary>How numbers are stored.</summary>
     public WeightEncoding Encoding => Attributes.Encoding;
 
@@ -171,16 +174,33 @@ public static class PackedProducts
             return new(Nodes.Project(x.Node, weight.Data.Node, weight.Attributes));
         }
 
+        /// <summary>The product with a weight of gates and what passes them: <c>f(gate) * up</c>, in one pass over
+        /// memory.</summary>
+        /// <param name="weight">[2 F, K], one matrix, packed from <see cref="WeightSource.Gated"/>.</param>
+        /// <param name="gate">The function f.</param>
+        /// <returns>float32 [..., F] for float32 or bfloat16 [..., K]; rounded as <see cref="Project(Tensor, PackedWeight)"/>
+        /// says.</returns>
+        /// <exception cref="ShapeException">The last axis is not K long (ASH0642), there are several matrices (ASH0643), or 2 F
+        /// is no multiple of 32 (ASH0641).</exception>
+        public Tensor ProjectGated(PackedWeight weight, WeightGate gate)
+        {
+            ArgumentNullException.ThrowIfNull(weight);
+            return new(Nodes.Project(x.Node, weight.Data.Node, weight.Attributes with { Gate = gate }));
+        }
+
         /// <summary>The product of each row with the transpose of the matrix that the row names: experts of a mixture.</summary>
         /// <param name="weight">Matrices [N, K].</param>
         /// <param name="experts">int32 [M]: which matrix each row takes. Weights that no row names are not read.</param>
+        /// <param name="gate">Matrices are packed from <see cref="WeightSource.Gated"/>, and half of the columns remain:
+        /// <c>f(gate) * up</c>; null for plain products.</param>
         /// <returns>float32 [M, N] for [M, K].</returns>
-        /// <exception cref="ShapeException">Rows or experts do not fit (ASH0642).</exception>
-        public Tensor ProjectExperts(PackedWeight weight, Tensor experts)
+        /// <exception cref="ShapeException">Rows or experts do not fit (ASH0642), or a gate's N is no multiple of 32
+        /// (ASH0641).</exception>
+        public Tensor ProjectExperts(PackedWeight weight, Tensor experts, WeightGate? gate = null)
         {
             ArgumentNullException.ThrowIfNull(weight);
             ArgumentNullException.ThrowIfNull(experts);
-            return new(Nodes.ProjectExperts(x.Node, weight.Data.Node, experts.Node, weight.Attributes));
+            return new(Nodes.ProjectExperts(x.Node, weight.Data.Node, experts.Node, weight.Attributes with { Gate = gate }));
         }
     }
 

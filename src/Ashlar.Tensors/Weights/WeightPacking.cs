@@ -11,7 +11,7 @@ sealed unsafe class WeightPacking
     readonly WeightEncoding encoding;
     readonly IReadOnlyList<IReadOnlyList<WeightSource>> experts;
     readonly WeightLayout layout;
-    nint[][] addresses = [];
+    readonly Dictionary<WeightSource, nint> addresses = [];
 
     public WeightPacking(WeightEncoding encoding, IReadOnlyList<IReadOnlyList<WeightSource>> experts)
     {
@@ -26,7 +26,7 @@ sealed unsafe class WeightPacking
                 throw new ShapeException("ASH0647",
                     $"matrices of {string.Join(", ", parts.Select(part => $"{part.Rows} by {part.Columns}"))} were to be packed where {rows} by {columns} are expected.",
                     "pass parts of as many inputs, and as many outputs for each expert.");
-            foreach (var part in parts.OfType<BlockSource>())
+            foreach (var part in parts.SelectMany(Plain).OfType<BlockSource>())
                 if (!encoding.IsQuantized || part.Block % encoding.Block != 0)
                     throw new ShapeException("ASH0647", $"blocks of {part.Block} inputs cannot be packed as {encoding}.",
                         "choose an encoding of the format's own block and bits, or decode the blocks to floats.");
@@ -42,12 +42,11 @@ sealed unsafe class WeightPacking
         var handles = new List<System.Buffers.MemoryHandle>();
         try
         {
-            addresses = [.. experts.Select(parts => parts.Select(part =>
+            foreach (var dense in experts.SelectMany(parts => parts.SelectMany(Plain)).OfType<DenseSource>())
             {
-                if (part is not DenseSource dense) return (nint)0;
                 handles.Add(dense.Pin());
-                return (nint)handles[^1].Pointer;
-            }).ToArray())];
+                addresses[dense] = (nint)handles[^1].Pointer;
+            }
             long jobs = layout.Panels * experts.Count, done = 0, every = Math.Max(1, jobs / 100);
             var options = new ParallelOptions
             {
@@ -122,18 +121,31 @@ sealed unsafe class WeightPacking
                 continue;
             }
             int count = (int)Math.Min(rows - row, source.Rows - within);
-            var order = source.Order;
-            if (source is BlockSource ordered && order is not null)
-                for (int i = 0; i < count; i++) ReadBlocks(ordered, order[within + i], 1, row + i, staging);
-            else if (source is BlockSource blocks) ReadBlocks(blocks, within, count, row, staging);
-            else
-                for (int i = 0; i < count; i++)
-                    ReadDense((DenseSource)source, (byte*)addresses[expert][part],
-                        order is null ? within + i : order[within + i], row + i, panel, matrix, staging);
+            if (source is GatedSource pair)
+            {
+                var (turn, place) = Math.DivRem(within, WeightLayout.TileSide);
+                count = (int)Math.Min(count, WeightLayout.TileSide - place);
+                (source, within) = (turn % 2 == 0 ? pair.Gate : pair.Up, turn / 2 * WeightLayout.TileSide + place);
+            }
+            Read(source, within, count, row, panel, matrix, staging);
             row += count;
         }
         if (encoding.IsQuantized) StoreCodes(panel, matrix, staging, expert);
     }
+
+    void Read(WeightSource source, long first, int count, int row, long panel, byte* matrix, Staging staging)
+    {
+        var order = source.Order;
+        if (source is BlockSource ordered && order is not null)
+            for (int i = 0; i < count; i++) ReadBlocks(ordered, order[first + i], 1, row + i, staging);
+        else if (source is BlockSource blocks) ReadBlocks(blocks, first, count, row, staging);
+        else
+            for (int i = 0; i < count; i++)
+                ReadDense((DenseSource)source, (byte*)addresses[source], order is null ? first + i : order[first + i], row + i,
+                    panel, matrix, staging);
+    }
+
+    static IEnumerable<WeightSource> Plain(WeightSource source) => source is GatedSource pair ? [pair.Gate, pair.Up] : [source];
 
     void ClearPanel(long panel, byte* matrix)
     {

@@ -37,6 +37,9 @@ public abstract class WeightSource
     public WeightSource InOrder(int[] order)
     {
         ArgumentNullException.ThrowIfNull(order);
+        if (this is GatedSource)
+            throw new ShapeException("ASH0647", "rows of a gate and of what passes it were to be put in another order together.",
+                "order each of the two matrices before WeightSource.Gated.");
         if (order.Length != Rows)
             throw new ShapeException("ASH0647", $"an order of {order.Length} rows was given to a matrix of {Rows}.",
                 "name each row once.");
@@ -73,6 +76,31 @@ public abstract class WeightSource
     /// <exception cref="ShapeException">The columns are no whole number of blocks (ASH0647).</exception>
     public static WeightSource OfBlocks(long rows, long columns, int block, WeightBlockReader reader) =>
         new BlockSource(rows, columns, block, reader);
+
+    /// <summary>Two matrices as products with a gate take them: 16 outputs of the gate, 16 that pass it, and so on.</summary>
+    /// <param name="gate">[F, K]</param>
+    /// <param name="up">[F, K]</param>
+    /// <exception cref="ShapeException">They differ in extents, or F is no multiple of 16 (ASH0647).</exception>
+    public static WeightSource Gated(WeightSource gate, WeightSource up)
+    {
+        ArgumentNullException.ThrowIfNull(gate);
+        ArgumentNullException.ThrowIfNull(up);
+        if (gate is GatedSource || up is GatedSource)
+            throw new ShapeException("ASH0647", "a gate was made of matrices that have a gate already.", "pass plain matrices.");
+        if (gate.Rows != up.Rows || gate.Columns != up.Columns || gate.Rows % WeightLayout.TileSide != 0)
+            throw new ShapeException("ASH0647",
+                $"a gate of {gate.Rows} by {gate.Columns} was to let {up.Rows} by {up.Columns} pass.",
+                "give both the same extents, outputs a multiple of 16.");
+        return new GatedSource(gate, up);
+    }
+}
+
+/// <summary>Rows of two matrices, 16 of each in turn.</summary>
+sealed class GatedSource(WeightSource gate, WeightSource up) : WeightSource(2 * gate.Rows, gate.Columns)
+{
+    public WeightSource Gate { get; } = gate;
+
+    public WeightSource Up { get; } = up;
 }
 
 /// <summary>Rows of floats.</summary>
