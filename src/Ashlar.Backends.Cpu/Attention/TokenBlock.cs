@@ -164,6 +164,7 @@ readonly unsafe struct TokenBlock(PagedAttentionLaunch launch, TokenScratch plan
     {
         int width = launch.Attention.Layout.KeyWidth, count = item.Count * group;
         float scale = launch.Attention.Options.Softcap is null ? (float)launch.Attention.Options.Scale : 1;
+        float* rest = stackalloc float[PageLayout.Panel];
         // What pads the tiles must be numbers.
         new Span<byte>(queries, plan.Steps * Tiles.Bytes).Clear();
         if (count < MostRows) new Span<byte>(weights, PagesAtOnce * Tiles.Bytes).Clear();
@@ -176,7 +177,6 @@ readonly unsafe struct TokenBlock(PagedAttentionLaunch launch, TokenScratch plan
             for (; d + PageLayout.Panel <= width; d += PageLayout.Panel, to += Tiles.Bytes)
                 Split(Vector512.Load(from + d) * scale, Vector512.Load(from + d + 16) * scale, to);
             if (d == width) continue;
-            float* rest = stackalloc float[PageLayout.Panel];
             for (int i = 0; i < PageLayout.Panel; i++) rest[i] = d + i < width ? from[d + i] * scale : 0;
             Split(Vector512.Load(rest), Vector512.Load(rest + 16), to);
         }

@@ -73,11 +73,10 @@ public sealed record Quantization(WeightType To, IReadOnlyList<(string Pattern, 
     /// <param name="file">Stays open until all are written.</param>
     /// <param name="report">Told of each weight that was changed, in order.</param>
     /// <param name="progress">Told of the bytes of the old weights that are done.</param>
-    /// <param name="cancellation">Stops between pieces.</param>
     /// <param name="source">What errors call the model; null: its path.</param>
-    public IEnumerable<NamedWeight> Apply(
-        WeightFile file, Action<QuantizationError>? report = null, IProgress<long>? progress = null,
-            CancellationToken cancellation = default, string? source = null)
+    /// <param name="cancellation">Stops between pieces.</param>
+    public IEnumerable<NamedWeight> Apply(WeightFile file, Action<QuantizationError>? report = null,
+        IProgress<long>? progress = null, string? source = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(file);
         long done = 0;

@@ -67,7 +67,7 @@ public static class QuantizedModel
         metadata.SetInt("general.quantization_version", 2);
         long before = file.Entries.Sum(entry => entry.Bytes);
         var bytes = progress is null ? null : new Share(progress, before);
-        NamedWeight[] weights = [.. plan.Apply(file, report, bytes, cancellation, from)];
+        NamedWeight[] weights = [.. plan.Apply(file, report, bytes, from, cancellation)];
         Gguf.Write(to, metadata, weights);
         return (before, weights.Sum(weight => weight.Bytes));
     }
