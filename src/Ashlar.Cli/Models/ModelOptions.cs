@@ -76,7 +76,7 @@ sealed class ModelOptions
             _ => (DType?)null,
         };
         string? template = parsed.GetValue(Template) is { } file ? File.ReadAllText(file.FullName) : null;
-        var engine = new EngineOptions(cache, parsed.GetValue(Context) ?? context, texts);
+        var engine = new EngineOptions(cache, parsed.GetValue(Context) ?? context, texts) { IsBound = true };
         LanguageModel? model = null;
         var notices = new List<string>();
         var keep = parsed.GetResult(KeepPacked) is { Implicit: false }

@@ -38,9 +38,8 @@ public sealed class Engine : IDisposable
         ArgumentNullException.ThrowIfNull(model);
         this.model = model;
         Options = options ?? new();
-        // More than every text's context is of no use.
-        int context = (int)Math.Min(Options.Context ?? Math.Min(model.Config.Context, 4096),
-            model.Config.Context * (long)Options.MostTexts);
+        int context = Options.Context ?? Math.Min(model.Config.Context, 4096);
+        if (Options.IsBound) context = (int)Math.Min(context, model.Config.Context * (long)Options.MostTexts);
         if (context < 1 || Options.MostTexts < 1 || Options.Chunk < 1)
             throw new ModelException("ASH0354",
                 $"an engine of {context} tokens, {Options.MostTexts} texts and chunks of {Options.Chunk} cannot be.",

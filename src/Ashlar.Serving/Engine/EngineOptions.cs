@@ -9,4 +9,10 @@ namespace Ashlar.Serving;
 /// 4096.</param>
 /// <param name="MostTexts">Texts that are read side by side.</param>
 /// <param name="Chunk">Tokens of a prompt that one step reads.</param>
-public sealed record EngineOptions(DType? CacheType = null, int? Context = null, int MostTexts = 8, int Chunk = 512);
+public sealed record EngineOptions(DType? CacheType = null, int? Context = null, int MostTexts = 8, int Chunk = 512)
+{
+    /// <summary>The context is what texts may need at most: the cache gets no more than <see cref="MostTexts"/> texts as long as
+    /// the model's own context can fill. False gives it all of the context, also for texts that are kept while others are
+    /// read.</summary>
+    public bool IsBound { get; init; }
+}
